@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Owns what a user may do to a connection: make and free it, run it in a loop, and ask it. Refuses
+ * decisions: those are the states' (lxcmon-state.c) and the attach's (lxcmon-attach.c).
+ */
+
+#include "lxcmon-connection-private.h"
+#include "lxcmon-clock-private.h"
+#include "lxcmon-error-private.h"
+#include "lxcmon-fork-private.h"
+#include "lxcmon-hub-private.h"
+#include "lxcmon-reader-private.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+
+/* A connection without a hub reads into this much of the stack. */
+#define OWN_BUFFER_SIZE 4096
+
+/**
+ * lxcmon_connection_new:
+ * @callbacks: what to call; must live as long as the connection
+ * @user_data: handed to the callbacks, and freed by their `free`
+ *
+ * Makes a connection that is detached.
+ *
+ * Returns: (transfer full) (nullable): a connection to free with lxcmon_connection_free(), or %NULL
+ *   where memory has run out or @callbacks->size is not that of any version; @user_data is freed
+ *   then
+ *
+ * Since: 0.1
+ */
+LxcmonConnection *
+lxcmon_connection_new (const LxcmonCallbacks *callbacks, void *user_data)
+{
+  LxcmonConnection *self = NULL;
+
+  if (callbacks == NULL)
+    return NULL;
+  if (callbacks->size >= sizeof (LxcmonCallbacks))
+    self = calloc (1, sizeof *self);
+  if (self == NULL)
+    {
+      if (callbacks->size >= sizeof (LxcmonCallbacks) && callbacks->free != NULL)
+        callbacks->free (user_data);
+      return NULL;
+    }
+
+  self->callbacks = callbacks;
+  self->user_data = user_data;
+  self->fd = -1;
+  self->timer_index = LXCMON_TIMER_NONE;
+  self->fork_generation = _lxcmon_fork_generation ();
+
+  return self;
+}
+
+/**
+ * lxcmon_connection_free:
+ * @self: (transfer full) (nullable): a connection
+ *
+ * Frees a connection, detaching it first. May be called from inside any of its callbacks.
+ *
+ * Since: 0.1
+ */
+void
+lxcmon_connection_free (LxcmonConnection *self)
+{
+  if (self == NULL)
+    return;
+
+  _lxcmon_connection_leave (self);
+  _lxcmon_connection_forget_error (self);
+  lxcmon_hub_unref (self->hub);
+  if (self->callbacks->free != NULL)
+    self->callbacks->free (self->user_data);
+  free (self);
+}
+
+/**
+ * lxcmon_connection_set_hub:
+ * @self: a connection that is not attached
+ * @hub: (nullable): the hub that is to run it, or %NULL for none
+ * @error: (out) (optional): where the error goes
+ *
+ * Puts a connection behind a hub, which runs it from then on. The connection holds a reference to it.
+ *
+ * Returns: false where the connection is attached
+ *
+ * Since: 0.1
+ */
+bool
+lxcmon_connection_set_hub (LxcmonConnection *self, LxcmonHub *hub, LxcmonError *error)
+{
+  if (_lxcmon_connection_is_attached (self))
+    return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_FAILED, EBUSY,
+                              "cannot change the hub of a connection that is attached: detach it "
+                              "first");
+
+  if (hub != NULL)
+    lxcmon_hub_ref (hub);
+  lxcmon_hub_unref (self->hub);
+  self->hub = hub;
+  return true;
+}
+
+/**
+ * lxcmon_connection_set_debug:
+ * @self: a connection
+ * @debug: whether the callback `log` gets lines of %LXCMON_LOG_DEBUG
+ *
+ * Turns lines for debugging on or off. They are off at first, and cost nothing then.
+ *
+ * Since: 0.1
+ */
+void
+lxcmon_connection_set_debug (LxcmonConnection *self, bool debug)
+{
+  self->debug = debug;
+}
+
+/**
+ * lxcmon_connection_detach:
+ * @self: a connection
+ *
+ * Leaves the controller, or gives up getting to it. No callback comes any more until the connection
+ * is attached again; its state is %LXCMON_STATE_DETACHED. May be called from inside any callback.
+ *
+ * Since: 0.1
+ */
+void
+lxcmon_connection_detach (LxcmonConnection *self)
+{
+  _lxcmon_connection_leave (self);
+  if (self->state != LXCMON_STATE_DETACHED)
+    _lxcmon_connection_set_state (self, LXCMON_STATE_DETACHED);
+}
+
+/**
+ * lxcmon_connection_get_fd:
+ * @self: a connection without a hub
+ *
+ * The descriptor to poll. It changes with each attach, and while the connection waits for the place
+ * there is none.
+ *
+ * Returns: a descriptor that stays the connection's own, or -1
+ *
+ * Since: 0.1
+ */
+int
+lxcmon_connection_get_fd (const LxcmonConnection *self)
+{
+  return self->fd;
+}
+
+/**
+ * lxcmon_connection_get_events:
+ * @self: a connection without a hub
+ *
+ * What to poll the descriptor for.
+ *
+ * Returns: POLLIN, or POLLIN and POLLOUT, or 0 where there is no descriptor
+ *
+ * Since: 0.1
+ */
+short
+lxcmon_connection_get_events (const LxcmonConnection *self)
+{
+  if (self->fd < 0)
+    return 0;
+
+  return (short) (self->send_blocked ? POLLIN | POLLOUT : POLLIN);
+}
+
+/**
+ * lxcmon_connection_get_timeout:
+ * @self: a connection
+ *
+ * How long to poll at the most.
+ *
+ * Returns: milliseconds, or -1 for as long as it takes
+ *
+ * Since: 0.1
+ */
+int
+lxcmon_connection_get_timeout (const LxcmonConnection *self)
+{
+  if (self->timer_index == LXCMON_TIMER_NONE)
+    return -1;
+
+  int64_t left = self->deadline - _lxcmon_clock_now ();
+  if (left <= 0)
+    return 0;
+  /* Rounded up, or the last millisecond would be polled away in no time again and again. */
+  int64_t ms = (left + LXCMON_NS_PER_MS - 1) / LXCMON_NS_PER_MS;
+  return ms > INT32_MAX ? INT32_MAX : (int) ms;
+}
+
+static bool
+timer_is_due (const LxcmonConnection *self)
+{
+  return self->timer_index != LXCMON_TIMER_NONE && self->deadline <= _lxcmon_clock_now ();
+}
+
+/**
+ * lxcmon_connection_dispatch:
+ * @self: a connection; it may be gone afterwards, where a callback freed it
+ *
+ * Does what there is to do, without ever blocking: call it when the descriptor has one of the events
+ * or the timeout is over. Also runs a connection behind a hub, where one is waited for alone.
+ *
+ * Since: 0.1
+ */
+void
+lxcmon_connection_dispatch (LxcmonConnection *self)
+{
+  uint8_t buffer[OWN_BUFFER_SIZE];
+  LxcmonReader reader = { .buffer = buffer, .size = sizeof buffer };
+
+  if (!_lxcmon_connection_is_attached (self) || _lxcmon_connection_is_foreign (self))
+    return;
+  if (self->reader != NULL)
+    {
+      /* From inside a callback: what was read already comes first, and the rest at the next call. */
+      _lxcmon_reader_run (self->reader);
+      return;
+    }
+  if (timer_is_due (self) && (self->fd < 0 || !_lxcmon_connection_has_unread (self)))
+    {
+      _lxcmon_connection_clear_timer (self);
+      _lxcmon_connection_on_timer (self);
+      return;
+    }
+  if (self->fd < 0)
+    return;
+
+  if (_lxcmon_sender_is_due (self))
+    _lxcmon_sender_flush (self);
+  _lxcmon_reader_begin (&reader, self, false);
+  _lxcmon_reader_run (&reader);
+}
+
+/**
+ * lxcmon_connection_get_state:
+ * @self: a connection
+ *
+ * Where it stands with its controller.
+ *
+ * Returns: a state
+ *
+ * Since: 0.1
+ */
+LxcmonState
+lxcmon_connection_get_state (const LxcmonConnection *self)
+{
+  return self->state;
+}
+
+/**
+ * lxcmon_connection_get_late:
+ * @self: a connection
+ *
+ * Whether the controller had served somebody before: no INIT comes then.
+ *
+ * Returns: whether it had; false while it is not known
+ *
+ * Since: 0.1
+ */
+bool
+lxcmon_connection_get_late (const LxcmonConnection *self)
+{
+  return self->late;
+}
+
+/**
+ * lxcmon_connection_get_controller_pid:
+ * @self: a connection
+ *
+ * The controller's pid, which the kernel vouches for.
+ *
+ * Returns: a pid, or 0 where it is not known
+ *
+ * Since: 0.1
+ */
+int
+lxcmon_connection_get_controller_pid (const LxcmonConnection *self)
+{
+  return self->controller_pid;
+}
+
+/**
+ * lxcmon_connection_get_init_pid:
+ * @self: a connection
+ *
+ * The pid of the container's init: from INIT, or from /proc where we came late.
+ *
+ * Returns: a pid, or 0 where it is not known
+ *
+ * Since: 0.1
+ */
+int
+lxcmon_connection_get_init_pid (const LxcmonConnection *self)
+{
+  return self->init_pid;
+}
+
+/**
+ * lxcmon_connection_get_exited:
+ * @self: a connection
+ *
+ * Whether EXIT has come since the last attach.
+ *
+ * Returns: whether it has
+ *
+ * Since: 0.1
+ */
+bool
+lxcmon_connection_get_exited (const LxcmonConnection *self)
+{
+  return self->exited;
+}
+
+/**
+ * lxcmon_connection_get_exit_status:
+ * @self: a connection
+ *
+ * How the container ended.
+ *
+ * Returns: a status; %LXCMON_EXIT_STATUS_UNKNOWN where EXIT has not come
+ *
+ * Since: 0.1
+ */
+LxcmonExitStatus
+lxcmon_connection_get_exit_status (const LxcmonConnection *self)
+{
+  return self->exited ? lxcmon_exit_status_from_raw (self->exit_raw) : LXCMON_EXIT_STATUS_UNKNOWN;
+}
+
+/**
+ * lxcmon_connection_get_exit_raw:
+ * @self: a connection
+ *
+ * The number that EXIT carried.
+ *
+ * Returns: that number, or -1 where EXIT has not come
+ *
+ * Since: 0.1
+ */
+int
+lxcmon_connection_get_exit_raw (const LxcmonConnection *self)
+{
+  return self->exited ? self->exit_raw : LXCMON_EXIT_STATUS_UNKNOWN;
+}
+
+/**
+ * lxcmon_connection_get_error:
+ * @self: a connection
+ *
+ * Why the last attach failed or ended.
+ *
+ * Returns: (nullable): an error that lives until the next attach, or %NULL where there was none
+ *
+ * Since: 0.1
+ */
+const LxcmonError *
+lxcmon_connection_get_error (const LxcmonConnection *self)
+{
+  return self->error;
+}
+
+/**
+ * lxcmon_connection_get_skipped:
+ * @self: a connection
+ *
+ * How many messages were skipped since the last attach, being well framed and not for us.
+ *
+ * Returns: a count
+ *
+ * Since: 0.1
+ */
+uint64_t
+lxcmon_connection_get_skipped (const LxcmonConnection *self)
+{
+  return lxcmon_decoder_get_skipped (&self->decoder);
+}
+
+/**
+ * lxcmon_connection_get_extended:
+ * @self: a connection
+ *
+ * How many messages since the last attach carried more than this version of lxcmon knows of.
+ *
+ * Returns: a count
+ *
+ * Since: 0.1
+ */
+uint64_t
+lxcmon_connection_get_extended (const LxcmonConnection *self)
+{
+  return lxcmon_decoder_get_extended (&self->decoder);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include "lxcmon-decoder.h"
+
+/* The most that is ever kept of a message: the longest one that we read, INIT. */
+#define LXCMON_DECODER_KEPT_MAX 36
+
+/* Visible so that a connection can hold one by value: an idle client should cost little. */
+struct _LxcmonDecoder
+{
+  uint64_t offset;    /* of the message at hand, from the start of the stream */
+  uint64_t skipped;   /* messages that were not for us */
+  uint32_t extended;  /* messages that carried more than we know; sticks at its maximum */
+  uint32_t remaining; /* bytes of the message at hand behind those that are kept */
+  uint8_t kept[LXCMON_DECODER_KEPT_MAX];
+  uint8_t n_kept;
+  bool failed;
+};
+
+/* As lxcmon_decoder_next() between two pointers. */
+LxcmonDecodeResult _lxcmon_decoder_step (LxcmonDecoder *self, const uint8_t **cursor,
+                                         const uint8_t *end, LxcmonMessage *message,
+                                         LxcmonError *error);
+
+/* What the message at hand will be, where its header is complete. */
+bool _lxcmon_decoder_peek_kind (const LxcmonDecoder *self, LxcmonMessageKind *kind);

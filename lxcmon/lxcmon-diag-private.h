@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+/*
+ * What the kernel's sock_diag tells of Unix sockets, beyond /proc/net/unix: who is at the other end.
+ */
+
+#include "lxcmon-types.h"
+
+bool _lxcmon_diag_find_peer (uint64_t socket_inode, uint64_t *peer_inode);
+uint64_t _lxcmon_diag_find_served_client (const char *const paths[2]);

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Owns the questions to sock_diag. It may be missing (a kernel without unix_diag, a sandbox):
+ * whoever asks must be able to do without an answer.
+ */
+
+#include "lxcmon-diag-private.h"
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
+#include <linux/unix_diag.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+typedef struct
+{
+  struct nlmsghdr header;
+  struct unix_diag_req request;
+} DiagRequest;
+
+/* What a row of the answer says, as far as it concerns us. */
+typedef struct
+{
+  uint64_t inode;
+  uint64_t peer_inode;
+  const char *path;
+  size_t path_length;
+} DiagRow;
+
+/* Called for each row; returns whether to go on. */
+typedef bool (*DiagRowFunc) (const DiagRow *row, void *user_data);
+
+static void
+take_attribute (DiagRow *row, unsigned int type, const uint8_t *data, size_t size)
+{
+  uint32_t inode;
+
+  if (type == UNIX_DIAG_NAME)
+    {
+      row->path = (const char *) data;
+      row->path_length = strnlen (row->path, size);
+    }
+  else if (type == UNIX_DIAG_PEER && size >= sizeof inode)
+    {
+      memcpy (&inode, data, sizeof inode);
+      row->peer_inode = inode;
+    }
+}
+
+static DiagRow
+parse_row (const struct nlmsghdr *header)
+{
+  const struct unix_diag_msg *message = NLMSG_DATA (header);
+  const uint8_t *cursor = (const uint8_t *) (message + 1);
+  size_t left = header->nlmsg_len - NLMSG_LENGTH (sizeof *message);
+  DiagRow row = { .inode = message->udiag_ino };
+  struct rtattr attribute;
+
+  while (left >= sizeof attribute)
+    {
+      memcpy (&attribute, cursor, sizeof attribute);
+      if (attribute.rta_len < sizeof attribute || attribute.rta_len > left)
+        break;
+      take_attribute (&row, attribute.rta_type, cursor + sizeof attribute,
+                      attribute.rta_len - sizeof attribute);
+
+      size_t step = RTA_ALIGN ((size_t) attribute.rta_len);
+      if (step > left)
+        break;
+      cursor += step;
+      left -= step;
+    }
+
+  return row;
+}
+
+/* Gives the rows of one datagram to @func. Returns whether more datagrams are to come. */
+static bool
+walk_datagram (const void *data, size_t size, DiagRowFunc func, void *user_data)
+{
+  const struct nlmsghdr *header = data;
+
+  for (; NLMSG_OK (header, size); header = NLMSG_NEXT (header, size))
+    {
+      if (header->nlmsg_type == NLMSG_DONE || header->nlmsg_type == NLMSG_ERROR)
+        return false;
+      if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY
+          || header->nlmsg_len < NLMSG_LENGTH (sizeof (struct unix_diag_msg)))
+        continue;
+      DiagRow row = parse_row (header);
+      if (!func (&row, user_data))
+        return false;
+      if ((header->nlmsg_flags & NLM_F_MULTI) == 0)
+        return false;
+    }
+
+  return true;
+}
+
+static void
+ask (DiagRequest *request, DiagRowFunc func, void *user_data)
+{
+  /* Netlink fills up to 32 KiB a datagram where the reader has room; 16 are plenty and fit a stack. */
+  uint8_t buffer[16384] __attribute__ ((aligned (NLMSG_ALIGNTO)));
+  struct timeval limit = { .tv_sec = 1 };
+  int fd = socket (AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+
+  if (fd < 0)
+    return;
+  request->header.nlmsg_len = sizeof *request;
+  request->header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+  request->request.sdiag_family = AF_UNIX;
+  /* The kernel answers at once; the limit is for a kernel that does not answer at all. */
+  (void) setsockopt (fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+
+  ssize_t n = send (fd, request, sizeof *request, MSG_NOSIGNAL);
+  while (n > 0)
+    {
+      n = recv (fd, buffer, sizeof buffer, 0);
+      if (n < 0 && errno == EINTR)
+        n = 1;
+      else if (n > 0 && !walk_datagram (buffer, (size_t) n, func, user_data))
+        break;
+    }
+  close (fd);
+}
+
+typedef struct
+{
+  bool found;
+  uint64_t peer_inode;
+} PeerSearch;
+
+static bool
+take_peer (const DiagRow *row, void *user_data)
+{
+  PeerSearch *search = user_data;
+
+  search->found = true;
+  search->peer_inode = row->peer_inode;
+  return false;
+}
+
+/**
+ * _lxcmon_diag_find_peer:
+ *
+ * Finds the inode of the socket at the other end of one of ours. It is 0 while the connection waits
+ * in a listener's backlog: a socket has no inode before it is accepted.
+ *
+ * Returns: whether the kernel answered
+ */
+bool
+_lxcmon_diag_find_peer (uint64_t socket_inode, uint64_t *peer_inode)
+{
+  PeerSearch search = { .found = false };
+  DiagRequest request = {
+    .header.nlmsg_flags = NLM_F_REQUEST,
+    .request = {
+      .udiag_states = UINT32_MAX,
+      .udiag_ino = (uint32_t) socket_inode,
+      .udiag_show = UDIAG_SHOW_PEER,
+      .udiag_cookie = { UINT32_MAX, UINT32_MAX },
+    },
+  };
+
+  ask (&request, take_peer, &search);
+  *peer_inode = search.peer_inode;
+  return search.found;
+}
+
+typedef struct
+{
+  const char *const *paths;
+  uint64_t client_inode;
+} ClientSearch;
+
+static bool
+take_served (const DiagRow *row, void *user_data)
+{
+  ClientSearch *search = user_data;
+
+  for (int i = 0; i < 2; i++)
+    {
+      const char *path = search->paths[i];
+      if (row->inode != 0 && row->path != NULL && strlen (path) == row->path_length
+          && memcmp (row->path, path, row->path_length) == 0)
+        search->client_inode = row->peer_inode;
+    }
+
+  return search->client_inode == 0;
+}
+
+/**
+ * _lxcmon_diag_find_served_client:
+ * @paths: the socket's path as it may have been bound
+ *
+ * Finds the client that the listener on a path has accepted.
+ *
+ * Returns: the inode of the client's own socket, or 0 where it cannot be known
+ */
+uint64_t
+_lxcmon_diag_find_served_client (const char *const paths[2])
+{
+  ClientSearch search = { .paths = paths };
+  DiagRequest request = {
+    .header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
+    .request = {
+      .udiag_states = 1u << TCP_ESTABLISHED,
+      .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER,
+    },
+  };
+
+  ask (&request, take_served, &search);
+  return search.client_inode;
+}

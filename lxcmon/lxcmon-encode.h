@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+/*
+ * What goes over the wire, as bytes: for whoever plays the controller's part, and for PING and PONG.
+ */
+
+#include "lxcmon-types.h"
+
+LXCMON_BEGIN_DECLS
+
+/**
+ * LXCMON_ENCODED_SIZE:
+ *
+ * Room in bytes that is enough for any message that lxcmon encodes.
+ *
+ * Since: 0.1
+ */
+#define LXCMON_ENCODED_SIZE 36
+
+LXCMON_EXPORT size_t lxcmon_encode_init (uint8_t *buffer, size_t size, int pid);
+LXCMON_EXPORT size_t lxcmon_encode_exit (uint8_t *buffer, size_t size, int raw_status);
+LXCMON_EXPORT size_t lxcmon_encode_ping (uint8_t *buffer, size_t size);
+LXCMON_EXPORT size_t lxcmon_encode_pong (uint8_t *buffer, size_t size);
+
+LXCMON_END_DECLS

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Owns the count of forks between the first process that used the library and this one. getpid()
+ * would do as well, and would be a system call in each dispatch.
+ */
+
+#include "lxcmon-fork-private.h"
+
+#include <pthread.h>
+
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+static unsigned int fork_generation;
+
+static void
+count_fork (void)
+{
+  fork_generation++;
+}
+
+static void
+watch_forks (void)
+{
+  (void) pthread_atfork (NULL, NULL, count_fork);
+}
+
+unsigned int
+_lxcmon_fork_generation (void)
+{
+  pthread_once (&fork_once, watch_forks);
+  return fork_generation;
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include "lxcmon-process.h"
+
+/* Room for a process's name as the kernel keeps it: 15 bytes and a NUL. */
+#define LXCMON_PROCESS_NAME_SIZE 16
+
+bool _lxcmon_process_get_name (int pid, char name[LXCMON_PROCESS_NAME_SIZE]);
+int _lxcmon_process_find_socket_owner (uint64_t socket_inode);

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+/*
+ * A reader works on the bytes of one connection at a time, in a buffer that it lends. What it has
+ * still to do stands in it and not on the stack, so that it can be entered again from a callback:
+ * whoever enters it first finishes what is at hand, in order.
+ */
+
+#include "lxcmon-connection-private.h"
+
+struct _LxcmonReader
+{
+  LxcmonConnection *connection; /* whose bytes these are; NULL when idle or when it has left */
+  uint8_t *buffer;
+  size_t size;
+  const uint8_t *cursor;
+  const uint8_t *end;
+  size_t n_read;         /* bytes, to bound the work of a dispatch; whoever dispatches resets it */
+  LxcmonMessage pending; /* decoded and not handed on yet */
+  bool has_pending;
+  bool until_end; /* the peer has hung up: read on to the end of file */
+  bool again;     /* there is more to read in this run */
+};
+
+void _lxcmon_reader_begin (LxcmonReader *self, LxcmonConnection *connection, bool until_end);
+void _lxcmon_reader_run (LxcmonReader *self);
+void _lxcmon_reader_leave (LxcmonReader *self);

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Owns what comes from a controller: one recv into a buffer that is shared, every whole message in
+ * it decoded where it lies and handed on, in order, before anything is said of the stream's end.
+ *
+ * A Unix socket keeps what was sent after the sender has gone: recv gives the bytes first, then
+ * ECONNRESET once where the peer had bytes of ours unread, then 0. So nothing is ever lost by reading
+ * on, and SO_ERROR is never asked, which would eat the ECONNRESET.
+ */
+
+#include "lxcmon-reader-private.h"
+#include "lxcmon-error-private.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+/**
+ * _lxcmon_reader_leave:
+ *
+ * Takes a reader and its connection apart; what was not handed on yet is dropped.
+ */
+void
+_lxcmon_reader_leave (LxcmonReader *self)
+{
+  if (self->connection != NULL)
+    self->connection->reader = NULL;
+  self->connection = NULL;
+  self->cursor = self->end = self->buffer;
+  self->has_pending = false;
+}
+
+static void
+handle (LxcmonReader *self, LxcmonConnection *connection, const LxcmonMessage *message)
+{
+  switch (message->kind)
+    {
+    case LXCMON_MESSAGE_INIT:
+      _lxcmon_connection_take_init (connection, message->pid);
+      break;
+    case LXCMON_MESSAGE_EXIT:
+      _lxcmon_connection_take_exit (connection, message->exit_raw, self->until_end);
+      break;
+    case LXCMON_MESSAGE_PING:
+      _lxcmon_sender_add_pong (connection);
+      break;
+    case LXCMON_MESSAGE_PONG:
+      connection->ping_unanswered = false;
+      break;
+    case LXCMON_MESSAGE_SKIPPED:
+    default:
+      _lxcmon_connection_log (connection, LXCMON_LOG_DEBUG,
+                              "skipped the message at offset %llu: program 0x%08lx version %lu "
+                              "procedure %ld type %ld status %ld, %lu bytes",
+                              (unsigned long long) message->offset,
+                              (unsigned long) message->program, (unsigned long) message->version,
+                              (long) message->procedure, (long) message->type,
+                              (long) message->status, (unsigned long) message->length);
+      break;
+    }
+}
+
+/* Hands on what is in the buffer. A callback may do anything, so after each nothing is believed but
+ * what the reader says. */
+static void
+deliver (LxcmonReader *self)
+{
+  LxcmonMessage message;
+  LxcmonError error;
+
+  while (self->connection != NULL)
+    {
+      LxcmonConnection *connection = self->connection;
+
+      if (self->has_pending)
+        {
+          message = self->pending;
+          self->has_pending = false;
+        }
+      else
+        {
+          if (self->cursor == self->end)
+            return;
+          LxcmonDecodeResult result = _lxcmon_decoder_step (&connection->decoder, &self->cursor,
+                                                            self->end, &message, &error);
+          if (result == LXCMON_DECODE_NEED_MORE)
+            return;
+          if (result == LXCMON_DECODE_ERROR)
+            {
+              _lxcmon_connection_end (connection, &error);
+              return;
+            }
+        }
+
+      if (connection->state == LXCMON_STATE_WAITING)
+        {
+          /* The first message makes two callbacks: it waits here while the first of them runs. */
+          self->pending = message;
+          self->has_pending = true;
+          _lxcmon_connection_become_served (connection, message.kind);
+          continue;
+        }
+      handle (self, connection, &message);
+    }
+}
+
+/* The stream has ended, and all that was in it is delivered. */
+static void
+end_of_stream (LxcmonConnection *connection, int read_errno)
+{
+  LxcmonError error;
+
+  if (lxcmon_decoder_finish (&connection->decoder, &error))
+    _lxcmon_error_set (&error, LXCMON_MONITOR_ERROR_LOST, read_errno,
+                       connection->state == LXCMON_STATE_WAITING
+                           ? "the controller went before it served us"
+                           : "the controller went without EXIT: how the container ended is not "
+                             "known");
+  _lxcmon_connection_end (connection, &error);
+}
+
+static void
+fail_to_read (LxcmonConnection *connection, int read_errno)
+{
+  LxcmonError error;
+
+  _lxcmon_error_set_system (&error, read_errno, "cannot read from the controller");
+  _lxcmon_connection_end (connection, &error);
+}
+
+/* Reads once. Returns whether there is something to deliver; where not, the connection has left the
+ * reader or ended. */
+static bool
+read_more (LxcmonReader *self)
+{
+  LxcmonConnection *connection = self->connection;
+  ssize_t n;
+
+  do
+    n = recv (connection->fd, self->buffer, self->size, 0);
+  while (n < 0 && errno == EINTR);
+
+  if (n > 0)
+    {
+      self->cursor = self->buffer;
+      self->end = self->buffer + n;
+      self->n_read += (size_t) n;
+      self->again = self->until_end;
+      connection->heard = true;
+      return true;
+    }
+
+  int read_errno = n < 0 ? errno : 0;
+  _lxcmon_reader_leave (self);
+  if (read_errno == 0 || read_errno == ECONNRESET)
+    end_of_stream (connection, read_errno);
+  else if (read_errno != EAGAIN)
+    fail_to_read (connection, read_errno);
+  return false;
+}
+
+/**
+ * _lxcmon_reader_begin:
+ * @self: a reader that is idle
+ * @connection: an attached connection that no reader works on
+ * @until_end: whether the peer has hung up, so that all that is left must be read now
+ *
+ * Gives a reader a connection to read from; _lxcmon_reader_run() does it.
+ */
+void
+_lxcmon_reader_begin (LxcmonReader *self, LxcmonConnection *connection, bool until_end)
+{
+  self->connection = connection;
+  connection->reader = self;
+  self->cursor = self->end = self->buffer;
+  self->has_pending = false;
+  self->until_end = until_end;
+  self->again = true;
+}
+
+/**
+ * _lxcmon_reader_run:
+ *
+ * Delivers what is in the buffer, then reads and delivers: once, or to the end of file where the
+ * peer has hung up. Afterwards the reader is idle. The connection may be gone then.
+ */
+void
+_lxcmon_reader_run (LxcmonReader *self)
+{
+  for (;;)
+    {
+      deliver (self);
+      if (self->connection == NULL)
+        return;
+
+      if (_lxcmon_sender_is_due (self->connection))
+        _lxcmon_sender_flush (self->connection);
+      if (!self->again)
+        {
+          _lxcmon_reader_leave (self);
+          return;
+        }
+      if (!read_more (self))
+        return;
+    }
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+/*
+ * A controller's socket in the file system, opened so that what was checked is what is connected to.
+ */
+
+#include "lxcmon-error.h"
+
+typedef struct
+{
+  int dir_fd;
+  int socket_fd;        /* O_PATH: it names the inode and is no connection */
+  const char *path;     /* as given, borrowed */
+  const char *base;     /* its last component, in it */
+  const char *paths[2]; /* as a controller may have bound it: as given, and without links */
+  char *real_path;
+  bool open_to_others; /* others may write to the socket, which is worth a warning */
+} LxcmonTarget;
+
+/* Who holds the lock that says that a driver manages the containers of a runtime dir. */
+typedef struct
+{
+  bool lives;
+  int pid; /* 0 where it cannot be known: another pid namespace */
+} LxcmonDriver;
+
+bool _lxcmon_target_open (LxcmonTarget *self, const char *socket_path, LxcmonError *error);
+void _lxcmon_target_close (LxcmonTarget *self);
+LxcmonDriver _lxcmon_target_find_driver (const LxcmonTarget *self);
+bool _lxcmon_target_connect (const LxcmonTarget *self, int *fd, LxcmonError *error);
+bool _lxcmon_peer_check (int fd, const char *path, int *pid, LxcmonError *error);
+int _lxcmon_fd_above_stdio (int fd);

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Owns the safe way from a path to a connected descriptor. The directory and the socket are opened
+ * by O_PATH without following a link in their last component, their owners are checked, and the
+ * connection goes through /proc/self/fd: nobody can put another socket in between, and a path may be
+ * longer than the 107 bytes that an address has room for.
+ *
+ * Refuses to decide whether it is right to connect: that is the look's business.
+ */
+
+#include "lxcmon-target-private.h"
+#include "lxcmon-error-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static bool
+is_trusted_owner (uid_t uid)
+{
+  return uid == 0 || uid == geteuid ();
+}
+
+/* Descriptors 0 to 2 may be free, where a program was started so; what is printed to standard error
+ * must not reach a controller. Returns the descriptor to use, or -1 with errno set and @fd closed. */
+int
+_lxcmon_fd_above_stdio (int fd)
+{
+  if (fd < 0 || fd > STDERR_FILENO)
+    return fd;
+
+  int higher = fcntl (fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  int dup_errno = errno;
+  close (fd);
+  errno = dup_errno;
+  return higher;
+}
+
+static bool
+check_directory (int fd, const char *path, LxcmonError *error)
+{
+  struct stat info;
+
+  if (fstat (fd, &info) < 0)
+    return _lxcmon_error_set_system (error, errno, "fstat of the directory of %s", path);
+  if (S_ISLNK (info.st_mode))
+    return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_UNTRUSTED, ELOOP,
+                              "the directory of %s is a symbolic link; name the directory itself",
+                              path);
+  if (!S_ISDIR (info.st_mode))
+    return _lxcmon_error_set_system (error, ENOTDIR, "the directory of %s", path);
+  if (!is_trusted_owner (info.st_uid))
+    return _lxcmon_error_set (
+        error, LXCMON_MONITOR_ERROR_UNTRUSTED, 0,
+        "the directory of %s belongs to uid %ld, and neither to root nor to us", path,
+        (long) info.st_uid);
+  if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (info.st_mode & S_ISVTX) == 0)
+    return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_UNTRUSTED, 0,
+                              "the directory of %s can be written by others (mode %04o): anybody "
+                              "could put a socket there",
+                              path, (unsigned) info.st_mode & 07777);
+  return true;
+}
+
+static const char *
+describe_type (mode_t mode)
+{
+  if (S_ISLNK (mode))
+    return "a symbolic link";
+  if (S_ISDIR (mode))
+    return "a directory";
+  if (S_ISFIFO (mode))
+    return "a FIFO";
+  if (S_ISREG (mode))
+    return "a regular file";
+  return "a device";
+}
+
+static bool
+check_socket (LxcmonTarget *self, LxcmonError *error)
+{
+  struct stat info;
+
+  if (fstat (self->socket_fd, &info) < 0)
+    return _lxcmon_error_set_system (error, errno, "fstat of %s", self->path);
+  if (!S_ISSOCK (info.st_mode))
+    return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_UNTRUSTED, ENOTSOCK,
+                              "%s is %s and no socket", self->path, describe_type (info.st_mode));
+  if (!is_trusted_owner (info.st_uid))
+    return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_UNTRUSTED, 0,
+                              "%s belongs to uid %ld, and neither to root nor to us", self->path,
+                              (long) info.st_uid);
+  self->open_to_others = (info.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+  return true;
+}
+
+/* Opens the directory that the path's last component is in, "." where the path has no other. */
+static bool
+open_directory (LxcmonTarget *self, LxcmonError *error)
+{
+  const char *slash = strrchr (self->path, '/');
+  size_t length = slash == NULL ? 0 : (size_t) (slash - self->path);
+  char directory[PATH_MAX];
+
+  while (length > 1 && self->path[length - 1] == '/')
+    length--;
+  if (length >= sizeof directory)
+    return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_INVALID_NAME, ENAMETOOLONG,
+                              "a socket's path can have %d bytes at the most", PATH_MAX - 1);
+  if (slash == NULL)
+    strcpy (directory, ".");
+  else if (length == 0)
+    strcpy (directory, "/");
+  else
+    *(char *) mempcpy (directory, self->path, length) = '\0';
+
+  self->base = slash == NULL ? self->path : slash + 1;
+  self->dir_fd = open (directory, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  if (self->dir_fd < 0)
+    return _lxcmon_error_set_system (error, errno, "cannot open the directory of %s", self->path);
+  return check_directory (self->dir_fd, self->path, error);
+}
+
+/* A path may lead through links, as /var/run does, while the kernel knows the socket by the path
+ * that it was bound to: both are looked for. */
+static bool
+find_real_path (LxcmonTarget *self, LxcmonError *error)
+{
+  char link[64], directory[PATH_MAX];
+
+  self->paths[0] = self->paths[1] = self->path;
+  snprintf (link, sizeof link, "/proc/self/fd/%d", self->dir_fd);
+  ssize_t length = readlink (link, directory, sizeof directory - 1);
+  if (length < 0)
+    return _lxcmon_error_set_system (error, errno, "cannot attach without /proc: readlink %s",
+                                     link);
+  if (length == 1) /* "/" */
+    length = 0;
+
+  size_t size = (size_t) length + 1 + strlen (self->base) + 1;
+  self->real_path = malloc (size);
+  if (self->real_path == NULL)
+    return _lxcmon_error_set_no_memory (error);
+  snprintf (self->real_path, size, "%.*s/%s", (int) length, directory, self->base);
+  self->paths[1] = self->real_path;
+
+  return true;
+}
+
+/**
+ * _lxcmon_target_open:
+ * @self: (out caller-allocates): a target; after success to close with _lxcmon_target_close()
+ * @socket_path: the socket's path, which must live as long as the target
+ * @error: (out) (optional): where the error goes
+ *
+ * Opens a controller's socket without connecting to it.
+ *
+ * Returns: whether there is a socket that can be trusted
+ */
+bool
+_lxcmon_target_open (LxcmonTarget *self, const char *socket_path, LxcmonError *error)
+{
+  *self = (LxcmonTarget){ .dir_fd = -1, .socket_fd = -1, .path = socket_path };
+
+  if (!open_directory (self, error))
+    goto fail;
+  if (self->base[0] == '\0')
+    {
+      _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_INVALID_NAME, 0,
+                         "not a socket's path: \"%s\" names no file", socket_path);
+      goto fail;
+    }
+  self->socket_fd = openat (self->dir_fd, self->base, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  if (self->socket_fd < 0)
+    {
+      _lxcmon_error_set_system (error, errno, "no controller's socket at %s", socket_path);
+      goto fail;
+    }
+  if (!check_socket (self, error) || !find_real_path (self, error))
+    goto fail;
+  return true;
+
+fail:
+  _lxcmon_target_close (self);
+  return false;
+}
+
+void
+_lxcmon_target_close (LxcmonTarget *self)
+{
+  if (self->dir_fd >= 0)
+    close (self->dir_fd);
+  if (self->socket_fd >= 0)
+    close (self->socket_fd);
+  free (self->real_path);
+  *self = (LxcmonTarget){ .dir_fd = -1, .socket_fd = -1 };
+}
+
+/**
+ * _lxcmon_target_find_driver:
+ *
+ * Finds out whether a living libvirtd or virtlxcd manages the containers beside the socket: it holds
+ * a lock on driver.pid. Asking disturbs nobody. Where the file cannot be read, nobody is assumed.
+ *
+ * Returns: whether it lives, and its pid
+ */
+LxcmonDriver
+_lxcmon_target_find_driver (const LxcmonTarget *self)
+{
+  LxcmonDriver driver = { .lives = false };
+  struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+  struct stat info;
+  /* O_NONBLOCK: it could be a FIFO, whose opening would wait for a writer. */
+  int fd = openat (self->dir_fd, "driver.pid",
+                   O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+  if (fd < 0)
+    return driver;
+  if (fstat (fd, &info) == 0 && S_ISREG (info.st_mode) && fcntl (fd, F_GETLK, &lock) == 0
+      && lock.l_type != F_UNLCK)
+    {
+      driver.lives = true;
+      driver.pid = lock.l_pid > 0 ? (int) lock.l_pid : 0;
+    }
+  close (fd);
+
+  return driver;
+}
+
+static bool
+connect_through_proc (const LxcmonTarget *self, int fd, LxcmonError *error)
+{
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+  snprintf (address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d", self->socket_fd);
+  while (connect (fd, (struct sockaddr *) &address, sizeof address) < 0)
+    {
+      if (errno == EINTR)
+        continue;
+      if (errno == ECONNREFUSED)
+        return _lxcmon_error_set (
+            error, LXCMON_MONITOR_ERROR_REFUSED, ECONNREFUSED,
+            "nobody listens on %s: its controller has gone and left it behind", self->path);
+      if (errno == EAGAIN)
+        return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_BUSY, EAGAIN,
+                                  "the controller of %s has no room for more clients that wait",
+                                  self->path);
+      if (errno == EPROTOTYPE)
+        return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_UNTRUSTED, EPROTOTYPE,
+                                  "%s is no stream socket, as a controller's is", self->path);
+      return _lxcmon_error_set_system (error, errno, "cannot connect to %s", self->path);
+    }
+
+  return true;
+}
+
+/**
+ * _lxcmon_target_connect:
+ * @self: an open target
+ * @fd: (out): a connected descriptor, non-blocking and close-on-exec
+ * @error: (out) (optional): where the error goes
+ *
+ * Connects without ever blocking: a full backlog is BUSY.
+ *
+ * Returns: whether it is connected
+ */
+bool
+_lxcmon_target_connect (const LxcmonTarget *self, int *fd, LxcmonError *error)
+{
+  int socket_fd
+      = _lxcmon_fd_above_stdio (socket (AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+
+  if (socket_fd < 0)
+    return _lxcmon_error_set_system (error, errno, "cannot make a socket for %s", self->path);
+  if (!connect_through_proc (self, socket_fd, error))
+    {
+      close (socket_fd);
+      return false;
+    }
+
+  *fd = socket_fd;
+  return true;
+}
+
+/**
+ * _lxcmon_peer_check:
+ * @fd: a connected descriptor
+ * @path: what it is connected to, for the error's message
+ * @pid: (out): the pid of whoever listens there, or 0 where it is not in our pid namespace
+ * @error: (out) (optional): where the error goes
+ *
+ * Checks that the other end belongs to root or to us. The kernel keeps the credentials of the
+ * process that called listen(2), so nobody else can be meant.
+ *
+ * Returns: whether it does
+ */
+bool
+_lxcmon_peer_check (int fd, const char *path, int *pid, LxcmonError *error)
+{
+  struct ucred credentials;
+  socklen_t size = sizeof credentials;
+
+  if (getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0)
+    return _lxcmon_error_set_system (error, errno, "cannot tell who listens on %s", path);
+  if (!is_trusted_owner (credentials.uid))
+    return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_UNTRUSTED, 0,
+                              "the process that listens on %s runs as uid %ld, and neither as root "
+                              "nor as us",
+                              path, (long) credentials.uid);
+
+  *pid = credentials.pid > 0 ? (int) credentials.pid : 0;
+  return true;
+}
