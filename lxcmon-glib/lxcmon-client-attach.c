@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Owns a client's way in and out: which context it belongs to, the pending attach, and detaching.
+ * Refuses events (lxcmon-client-events.c) and manners, which are the core's.
+ */
+
+#include "lxcmon-client-private.h"
+
+static LxcmonAttachOptions
+make_options (LxcmonClient *self)
+{
+  LxcmonAttachOptions options = LXCMON_ATTACH_OPTIONS_INIT;
+
+  options.attach_timeout = self->attach_timeout;
+  options.keepalive_interval = self->keepalive_interval;
+  options.take_place = self->take_place;
+  options.wait_for_place = self->wait_for_place;
+  return options;
+}
+
+/* Whether anybody would see lines for debugging: making them costs more than an event does. */
+static gboolean
+wants_debug (void)
+{
+  return !g_log_writer_default_would_drop (G_LOG_LEVEL_DEBUG, G_LOG_DOMAIN);
+}
+
+static gboolean
+prepare_connection (LxcmonClient *self, GError **error)
+{
+  LxcmonError why;
+
+  if (self->connection == NULL)
+    self->connection = lxcmon_connection_new (&_lxcmon_client_callbacks, self);
+  if (self->connection == NULL)
+    {
+      g_set_error_literal (error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_FAILED,
+                           "cannot allocate a connection");
+      return FALSE;
+    }
+
+  lxcmon_connection_set_debug (self->connection, wants_debug ());
+  if (!lxcmon_connection_set_hub (self->connection, _lxcmon_hub_source_get_hub (self->source),
+                                  &why))
+    {
+      g_propagate_error (error, _lxcmon_monitor_error_new (&why));
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+start_connection (LxcmonClient *self, const char *path, GError **error)
+{
+  LxcmonError why;
+  LxcmonAttachOptions options = make_options (self);
+
+  if (!prepare_connection (self, error))
+    return FALSE;
+  if (!lxcmon_connection_attach (self->connection, path, &options, &why))
+    {
+      g_propagate_error (error, _lxcmon_monitor_error_new (&why));
+      return FALSE;
+    }
+  return TRUE;
+}
+
+/*< private >
+ * _lxcmon_client_begin_attach:
+ *
+ * Begins an attach in the context of self->source, which the caller has acquired. Where it fails, the
+ * error is the client's too; the source stays the caller's to release.
+ */
+gboolean
+_lxcmon_client_begin_attach (LxcmonClient *self, GError **error)
+{
+  g_autoptr (GError) why = NULL;
+
+  self->init_pid = 0;
+  g_clear_error (&self->error);
+  const char *path = _lxcmon_client_build_path (self, &why);
+  if (path != NULL)
+    start_connection (self, path, &why);
+  if (why == NULL)
+    return TRUE;
+
+  self->error = g_error_copy (why);
+  g_propagate_error (error, g_steal_pointer (&why));
+  return FALSE;
+}
+
+/* Begins an attach that the user asked for. */
+static gboolean
+begin (LxcmonClient *self, GError **error)
+{
+  g_autoptr (GMainContext) context = g_main_context_ref_thread_default ();
+
+  if (_lxcmon_client_is_active (self))
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_PENDING,
+                   "the client of %s is attached already, or attaching: detach it first",
+                   self->name);
+      return FALSE;
+    }
+
+  self->epoch++;
+  self->source = _lxcmon_hub_source_acquire (context, error);
+  if (self->source == NULL)
+    return FALSE;
+  if (self->follow_reboot > 0)
+    self->follow = _lxcmon_follow_new (self);
+  gboolean begun = _lxcmon_client_begin_attach (self, error);
+  if (!begun)
+    {
+      g_clear_pointer (&self->follow, _lxcmon_follow_free);
+      g_clear_pointer (&self->source, _lxcmon_hub_source_release);
+    }
+  _lxcmon_client_notify_all (self);
+
+  return begun;
+}
+
+/*< private >
+ * _lxcmon_client_return_attach:
+ * @error: (nullable): why the attach failed, or %NULL where it did not
+ *
+ * Completes the pending attach, where there is one. Its callback may run at once.
+ */
+void
+_lxcmon_client_return_attach (LxcmonClient *self, const GError *error)
+{
+  g_autoptr (GTask) task = g_steal_pointer (&self->attach_task);
+
+  if (self->attach_cancel != NULL)
+    {
+      g_source_destroy (self->attach_cancel);
+      g_clear_pointer (&self->attach_cancel, g_source_unref);
+    }
+  if (task == NULL)
+    return;
+  if (error != NULL)
+    g_task_return_error (task, g_error_copy (error));
+  else
+    g_task_return_boolean (task, TRUE);
+}
+
+/*< private >
+ * _lxcmon_client_leave:
+ *
+ * Leaves the controller and the context, and tells nobody.
+ */
+void
+_lxcmon_client_leave (LxcmonClient *self)
+{
+  self->epoch++;
+  g_clear_pointer (&self->follow, _lxcmon_follow_free);
+  if (self->connection != NULL)
+    lxcmon_connection_detach (self->connection);
+  g_clear_pointer (&self->source, _lxcmon_hub_source_release);
+}
+
+/**
+ * lxcmon_client_detach:
+ * @self: a client
+ *
+ * Leaves the controller, or gives up getting to it. Once this has returned, no signal comes any more
+ * but the notification of the state, which is %LXCMON_STATE_DETACHED; pending calls end with
+ * %G_IO_ERROR_CANCELLED. A client that is not attached stays as it is.
+ *
+ * Since: 0.1
+ */
+void
+lxcmon_client_detach (LxcmonClient *self)
+{
+  g_return_if_fail (LXCMON_IS_CLIENT (self));
+  if (!_lxcmon_client_check_thread (self, G_STRFUNC)
+      || lxcmon_monitor_get_state (LXCMON_MONITOR (self)) == LXCMON_STATE_DETACHED)
+    return;
+
+  g_autoptr (LxcmonClient) alive = g_object_ref (self);
+  g_autoptr (GError) cancelled
+      = g_error_new (G_IO_ERROR, G_IO_ERROR_CANCELLED, "the client of %s was detached", self->name);
+  GList *waits = g_steal_pointer (&self->wait_tasks);
+
+  _lxcmon_client_leave (self);
+  _lxcmon_monitor_notify (LXCMON_MONITOR (self), LXCMON_MONITOR_PROP_STATE);
+  _lxcmon_client_return_attach (self, cancelled);
+  _lxcmon_client_return_waits (waits, LXCMON_EXIT_STATUS_UNKNOWN, cancelled);
+}
+
+static gboolean
+on_attach_cancelled (GCancellable *cancellable, gpointer user_data)
+{
+  lxcmon_client_detach (LXCMON_CLIENT (user_data));
+  return G_SOURCE_REMOVE;
+}
+
+/* The cancellation may come from any thread; it takes effect in the client's context. */
+static void
+watch_cancellable (LxcmonClient *self, GCancellable *cancellable)
+{
+  if (cancellable == NULL)
+    return;
+
+  self->attach_cancel = g_cancellable_source_new (cancellable);
+  g_source_set_static_name (self->attach_cancel, "[lxcmon] attach cancelled");
+  g_source_set_callback (self->attach_cancel, G_SOURCE_FUNC (on_attach_cancelled), self, NULL);
+  g_source_attach (self->attach_cancel, _lxcmon_hub_source_get_context (self->source));
+}
+
+/**
+ * lxcmon_client_attach_async:
+ * @self: a client that is not attached
+ * @cancellable: (nullable): to cancel the attach, which detaches the client
+ * @callback: (scope async) (nullable) (closure user_data): called when the controller serves us, or
+ *   when the attach has failed
+ * @user_data: for @callback
+ *
+ * Attaches to the container's controller: looks whether its one place is free, connects, and waits to
+ * be served. When this returns, the name is checked and, where the place was free, the client is
+ * connected: a driver that starts the controller itself goes on with its handshake then.
+ *
+ * The client belongs to the calling thread's thread-default main context from now on. There is no
+ * limit to how long the controller may take while nobody else is served.
+ *
+ * Since: 0.1
+ */
+void
+lxcmon_client_attach_async (LxcmonClient *self, GCancellable *cancellable,
+                            GAsyncReadyCallback callback, gpointer user_data)
+{
+  GError *error = NULL;
+
+  g_return_if_fail (LXCMON_IS_CLIENT (self));
+  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
+  if (!_lxcmon_client_check_thread (self, G_STRFUNC))
+    return;
+
+  g_autoptr (GTask) task = g_task_new (self, cancellable, callback, user_data);
+  g_task_set_source_tag (task, lxcmon_client_attach_async);
+  /* An attach that has succeeded has done so, also where it was cancelled a moment later. */
+  g_task_set_check_cancellable (task, FALSE);
+  if (g_task_return_error_if_cancelled (task))
+    return;
+  if (!begin (self, &error))
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+
+  self->attach_task = g_steal_pointer (&task);
+  watch_cancellable (self, cancellable);
+}
+
+/**
+ * lxcmon_client_attach_finish:
+ * @self: a client
+ * @result: what the callback was given
+ * @error: (out) (optional): where the error goes
+ *
+ * Ends [method@Lxcmon.Client.attach_async].
+ *
+ * Returns: whether the controller serves us. Otherwise @error is in the domain
+ *   [error@Lxcmon.MonitorError], or %G_IO_ERROR_CANCELLED, or %G_IO_ERROR_PENDING where the client was
+ *   attached already
+ *
+ * Since: 0.1
+ */
+gboolean
+lxcmon_client_attach_finish (LxcmonClient *self, GAsyncResult *result, GError **error)
+{
+  g_return_val_if_fail (LXCMON_IS_CLIENT (self), FALSE);
+  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
+
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+/* Waits to be served, polling the connection's own descriptor. */
+static gboolean
+wait_served (LxcmonClient *self, GCancellable *cancellable, GError **error)
+{
+  LxcmonError why;
+  int cancel_fd = cancellable != NULL ? g_cancellable_get_fd (cancellable) : -1;
+  gboolean served = lxcmon_connection_wait_served (self->connection, cancel_fd, &why);
+
+  if (cancel_fd >= 0)
+    g_cancellable_release_fd (cancellable);
+  if (served)
+    {
+      _lxcmon_client_take_served (self);
+      return TRUE;
+    }
+
+  g_propagate_error (error, _lxcmon_monitor_error_new (&why));
+  if (_lxcmon_client_is_active (self))
+    lxcmon_client_detach (self);
+  else
+    _lxcmon_client_take_failed (self, _lxcmon_monitor_error_new (&why));
+  return FALSE;
+}
+
+/**
+ * lxcmon_client_attach:
+ * @self: a client that is not attached
+ * @cancellable: (nullable): to cancel the attach, which detaches the client
+ * @error: (out) (optional): where the error goes
+ *
+ * As [method@Lxcmon.Client.attach_async], and blocks until the outcome is known. It polls the client's
+ * own descriptor, takes nothing from it, runs no main context and emits no signal but notifications of
+ * properties: "init" and what else has come is emitted when the thread-default context runs.
+ *
+ * Returns: whether the controller serves us
+ *
+ * Since: 0.1
+ */
+gboolean
+lxcmon_client_attach (LxcmonClient *self, GCancellable *cancellable, GError **error)
+{
+  g_return_val_if_fail (LXCMON_IS_CLIENT (self), FALSE);
+  g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), FALSE);
+  g_return_val_if_fail (_lxcmon_client_check_thread (self, G_STRFUNC), FALSE);
+
+  g_autoptr (LxcmonClient) alive = g_object_ref (self);
+
+  if (g_cancellable_set_error_if_cancelled (cancellable, error))
+    return FALSE;
+
+  return begin (self, error) && wait_served (self, cancellable, error);
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Owns what becomes of the core's callbacks: the model first, then the notifications, then the
+ * signal, then those who waited. Each step runs code of the app's, which may detach the client,
+ * attach it again or drop it; the epoch tells whether it has, and then nothing more is said of what
+ * was before.
+ */
+
+#define G_LOG_USE_STRUCTURED
+
+#include "lxcmon-client-private.h"
+
+#include "lxcmon-status-xml-private.h"
+
+static void
+notify (LxcmonClient *self, LxcmonMonitorProp prop)
+{
+  _lxcmon_monitor_notify (LXCMON_MONITOR (self), prop);
+}
+
+/*< private >
+ * _lxcmon_client_notify_all:
+ *
+ * Notifies what an attach can change: all that was known of the last one is forgotten.
+ */
+void
+_lxcmon_client_notify_all (LxcmonClient *self)
+{
+  g_object_freeze_notify (G_OBJECT (self));
+  for (guint prop = LXCMON_MONITOR_PROP_STATE; prop < LXCMON_MONITOR_N_PROPS; prop++)
+    notify (self, (LxcmonMonitorProp) prop);
+  g_object_thaw_notify (G_OBJECT (self));
+}
+
+static void
+notify_end (LxcmonClient *self)
+{
+  g_object_freeze_notify (G_OBJECT (self));
+  notify (self, LXCMON_MONITOR_PROP_STATE);
+  notify (self, LXCMON_MONITOR_PROP_ERROR);
+  notify (self, LXCMON_MONITOR_PROP_SKIPPED);
+  g_object_thaw_notify (G_OBJECT (self));
+}
+
+static void
+on_waiting (LxcmonConnection *connection, void *user_data)
+{
+  LxcmonClient *self = user_data;
+
+  g_object_freeze_notify (G_OBJECT (self));
+  notify (self, LXCMON_MONITOR_PROP_STATE);
+  notify (self, LXCMON_MONITOR_PROP_CONTROLLER_PID);
+  g_object_thaw_notify (G_OBJECT (self));
+}
+
+/*< private >
+ * _lxcmon_client_take_served:
+ *
+ * The controller serves us. Who came late gets no INIT: where /proc did not tell the init pid, the
+ * status XML may.
+ */
+void
+_lxcmon_client_take_served (LxcmonClient *self)
+{
+  g_autoptr (LxcmonClient) alive = g_object_ref (self);
+  guint16 epoch = self->epoch;
+
+  self->init_pid = lxcmon_connection_get_init_pid (self->connection);
+  if (self->init_pid == 0 && lxcmon_connection_get_late (self->connection))
+    self->init_pid
+        = _lxcmon_status_xml_find_init (self->socket_path,
+                                        lxcmon_connection_get_controller_pid (self->connection));
+  if (self->follow != NULL)
+    _lxcmon_follow_succeed (self->follow);
+
+  g_object_freeze_notify (G_OBJECT (self));
+  notify (self, LXCMON_MONITOR_PROP_STATE);
+  notify (self, LXCMON_MONITOR_PROP_CONTROLLER_PID);
+  notify (self, LXCMON_MONITOR_PROP_INIT_PID);
+  g_object_thaw_notify (G_OBJECT (self));
+  if (self->epoch == epoch)
+    _lxcmon_client_return_attach (self, NULL);
+}
+
+static void
+on_served (LxcmonConnection *connection, void *user_data)
+{
+  _lxcmon_client_take_served (user_data);
+}
+
+static void
+on_init (LxcmonConnection *connection, int pid, void *user_data)
+{
+  LxcmonClient *self = user_data;
+  guint16 epoch = self->epoch;
+
+  self->init_pid = pid;
+  g_object_ref (self);
+  notify (self, LXCMON_MONITOR_PROP_INIT_PID);
+  if (self->epoch == epoch)
+    _lxcmon_monitor_emit_init (LXCMON_MONITOR (self), pid);
+  g_object_unref (self);
+}
+
+static void
+on_exit_message (LxcmonConnection *connection, LxcmonExitStatus status, int raw, void *user_data)
+{
+  LxcmonClient *self = g_object_ref (user_data);
+  guint16 epoch = self->epoch;
+  GList *waits = NULL;
+
+  g_object_freeze_notify (G_OBJECT (self));
+  notify (self, LXCMON_MONITOR_PROP_STATE);
+  notify (self, LXCMON_MONITOR_PROP_EXITED);
+  notify (self, LXCMON_MONITOR_PROP_EXIT_STATUS);
+  notify (self, LXCMON_MONITOR_PROP_EXIT_RAW);
+  g_object_thaw_notify (G_OBJECT (self));
+
+  if (self->epoch == epoch)
+    {
+      /* They wait for the EXIT that has come: detaching now does not take it from them. */
+      waits = g_steal_pointer (&self->wait_tasks);
+      _lxcmon_monitor_emit_exit (LXCMON_MONITOR (self), status);
+    }
+  _lxcmon_client_return_waits (waits, status, NULL);
+  g_object_unref (self);
+}
+
+/* The controller has gone. What belongs to the context is kept while the handlers run: a reboot may
+ * have to be followed in it. */
+static void
+on_closed (LxcmonConnection *connection, const LxcmonError *error, void *user_data)
+{
+  LxcmonClient *self = g_object_ref (user_data);
+  GList *waits = g_steal_pointer (&self->wait_tasks);
+  gboolean reboot = lxcmon_connection_get_exit_status (connection) == LXCMON_EXIT_STATUS_REBOOT;
+  g_autoptr (GError) why = error != NULL ? _lxcmon_monitor_error_new (error) : NULL;
+  guint16 epoch = self->epoch;
+  LxcmonHubSource *source = g_steal_pointer (&self->source);
+  LxcmonFollow *follow = g_steal_pointer (&self->follow);
+
+  if (why != NULL)
+    self->error = g_error_copy (why);
+  notify_end (self);
+  if (self->epoch == epoch)
+    _lxcmon_monitor_emit_closed (LXCMON_MONITOR (self), why);
+
+  if (self->epoch == epoch && reboot && follow != NULL && !self->disposed)
+    {
+      self->source = g_steal_pointer (&source);
+      self->follow = g_steal_pointer (&follow);
+      _lxcmon_follow_start (self->follow);
+    }
+  g_clear_pointer (&follow, _lxcmon_follow_free);
+  g_clear_pointer (&source, _lxcmon_hub_source_release);
+  /* Whoever waits for an EXIT that has not come hears why it will not. */
+  _lxcmon_client_return_waits (waits, LXCMON_EXIT_STATUS_UNKNOWN, why);
+  g_object_unref (self);
+}
+
+/*< private >
+ * _lxcmon_client_take_failed:
+ * @error: (transfer full): why
+ *
+ * The attach has failed. One that was made by following a reboot is tried again by it.
+ */
+void
+_lxcmon_client_take_failed (LxcmonClient *self, GError *error)
+{
+  g_autoptr (LxcmonClient) alive = g_object_ref (self);
+  g_autoptr (GError) why = error;
+  GList *waits;
+
+  if (self->follow != NULL && _lxcmon_follow_resume (self->follow, why))
+    {
+      notify (self, LXCMON_MONITOR_PROP_STATE);
+      return;
+    }
+
+  waits = g_steal_pointer (&self->wait_tasks);
+  _lxcmon_client_leave (self);
+  g_clear_error (&self->error);
+  self->error = g_error_copy (why);
+  guint16 epoch = self->epoch;
+  notify_end (self);
+  if (self->epoch == epoch)
+    _lxcmon_client_return_attach (self, why);
+  _lxcmon_client_return_waits (waits, LXCMON_EXIT_STATUS_UNKNOWN, why);
+}
+
+static void
+on_failed (LxcmonConnection *connection, const LxcmonError *error, void *user_data)
+{
+  _lxcmon_client_take_failed (user_data, _lxcmon_monitor_error_new (error));
+}
+
+static void
+on_log (LxcmonConnection *connection, LxcmonLogLevel level, const char *message, void *user_data)
+{
+  LxcmonClient *self = user_data;
+  const char *state = lxcmon_state_to_string (lxcmon_connection_get_state (connection));
+
+  g_log_structured (G_LOG_DOMAIN,
+                    level == LXCMON_LOG_WARNING ? G_LOG_LEVEL_WARNING : G_LOG_LEVEL_DEBUG,
+                    "LXCMON_CONTAINER", self->name, "LXCMON_STATE", state, "MESSAGE", "%s: %s",
+                    self->name, message);
+}
+
+const LxcmonCallbacks _lxcmon_client_callbacks = {
+  LXCMON_CALLBACKS_INIT,   .waiting = on_waiting, .served = on_served, .init = on_init,
+  .exit = on_exit_message, .closed = on_closed,   .failed = on_failed, .log = on_log,
+};

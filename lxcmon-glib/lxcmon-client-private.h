@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+/*
+ * What the files of a client share. Who does what: lxcmon-client.c the type and its properties,
+ * lxcmon-client-attach.c the way in and out, lxcmon-client-events.c what the core tells,
+ * lxcmon-client-wait.c waiting for the end, lxcmon-follow.c waiting for what comes after a reboot.
+ */
+
+#include <lxcmon-glib/lxcmon-client.h>
+#include <lxcmon/lxcmon-connection.h>
+
+#include "lxcmon-hub-source-private.h"
+#include "lxcmon-monitor-private.h"
+
+typedef struct _LxcmonFollow LxcmonFollow;
+
+struct _LxcmonClient
+{
+  GObject parent_instance;
+
+  LxcmonConnection *connection; /* made at the first attach, kept for what it knows */
+  LxcmonHubSource *source;      /* while attached or following: the context all this belongs to */
+  LxcmonFollow *follow;         /* while attached, where reboots are followed, and after one */
+  GTask *attach_task;
+  GSource *attach_cancel;
+  GList *wait_tasks;
+  GError *error;
+
+  char *name;
+  char *runtime_dir; /* NULL for the usual one */
+  char *socket_path; /* NULL until asked for, where it follows from the name */
+
+  guint attach_timeout;
+  guint keepalive_interval;
+  guint follow_reboot;
+  gint init_pid; /* as the connection knows it, or from the status XML */
+  guint16 epoch; /* counts attaches and detaches: whether a handler has done one */
+  guint take_place : 1;
+  guint wait_for_place : 1;
+  guint disposed : 1;
+};
+
+/* lxcmon-client.c */
+const char *_lxcmon_client_build_path (LxcmonClient *self, GError **error);
+gboolean _lxcmon_client_is_active (LxcmonClient *self);
+gboolean _lxcmon_client_check_thread (LxcmonClient *self, const char *function);
+
+/* lxcmon-client-attach.c */
+gboolean _lxcmon_client_begin_attach (LxcmonClient *self, GError **error);
+void _lxcmon_client_leave (LxcmonClient *self);
+void _lxcmon_client_return_attach (LxcmonClient *self, const GError *error);
+
+/* lxcmon-client-events.c */
+extern const LxcmonCallbacks _lxcmon_client_callbacks;
+void _lxcmon_client_take_served (LxcmonClient *self);
+void _lxcmon_client_take_failed (LxcmonClient *self, GError *error);
+void _lxcmon_client_notify_all (LxcmonClient *self);
+
+/* lxcmon-client-wait.c */
+void _lxcmon_client_return_waits (GList *tasks, LxcmonExitStatus status, const GError *error);
+
+/* lxcmon-follow.c */
+LxcmonFollow *_lxcmon_follow_new (LxcmonClient *client);
+void _lxcmon_follow_free (LxcmonFollow *self);
+void _lxcmon_follow_start (LxcmonFollow *self);
+gboolean _lxcmon_follow_is_running (const LxcmonFollow *self);
+gboolean _lxcmon_follow_resume (LxcmonFollow *self, const GError *error);
+void _lxcmon_follow_succeed (LxcmonFollow *self);

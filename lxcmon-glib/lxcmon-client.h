@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#if !defined(LXCMON_GLIB_INSIDE) && !defined(LXCMON_GLIB_COMPILATION)
+#error "Only <lxcmon-glib/lxcmon-glib.h> can be included directly."
+#endif
+
+#include <gio/gio.h>
+
+#include <lxcmon-glib/lxcmon-monitor.h>
+
+G_BEGIN_DECLS
+
+#define LXCMON_TYPE_CLIENT (lxcmon_client_get_type ())
+
+LXCMON_AVAILABLE_IN_0_1
+G_DECLARE_FINAL_TYPE (LxcmonClient, lxcmon_client, LXCMON, CLIENT, GObject)
+
+LXCMON_AVAILABLE_IN_0_1
+LxcmonClient *lxcmon_client_new (const char *name);
+LXCMON_AVAILABLE_IN_0_1
+LxcmonClient *lxcmon_client_new_for_path (const char *socket_path);
+
+LXCMON_AVAILABLE_IN_0_1
+const char *lxcmon_client_get_runtime_dir (LxcmonClient *self);
+LXCMON_AVAILABLE_IN_0_1
+const char *lxcmon_client_get_socket_path (LxcmonClient *self);
+LXCMON_AVAILABLE_IN_0_1
+gboolean lxcmon_client_get_take_place (LxcmonClient *self);
+LXCMON_AVAILABLE_IN_0_1
+void lxcmon_client_set_take_place (LxcmonClient *self, gboolean take_place);
+LXCMON_AVAILABLE_IN_0_1
+gboolean lxcmon_client_get_wait_for_place (LxcmonClient *self);
+LXCMON_AVAILABLE_IN_0_1
+void lxcmon_client_set_wait_for_place (LxcmonClient *self, gboolean wait_for_place);
+LXCMON_AVAILABLE_IN_0_1
+guint lxcmon_client_get_attach_timeout (LxcmonClient *self);
+LXCMON_AVAILABLE_IN_0_1
+void lxcmon_client_set_attach_timeout (LxcmonClient *self, guint attach_timeout);
+LXCMON_AVAILABLE_IN_0_1
+guint lxcmon_client_get_keepalive_interval (LxcmonClient *self);
+LXCMON_AVAILABLE_IN_0_1
+void lxcmon_client_set_keepalive_interval (LxcmonClient *self, guint keepalive_interval);
+LXCMON_AVAILABLE_IN_0_1
+guint lxcmon_client_get_follow_reboot (LxcmonClient *self);
+LXCMON_AVAILABLE_IN_0_1
+void lxcmon_client_set_follow_reboot (LxcmonClient *self, guint follow_reboot);
+
+LXCMON_AVAILABLE_IN_0_1
+void lxcmon_client_attach_async (LxcmonClient *self, GCancellable *cancellable,
+                                 GAsyncReadyCallback callback, gpointer user_data);
+LXCMON_AVAILABLE_IN_0_1
+gboolean lxcmon_client_attach_finish (LxcmonClient *self, GAsyncResult *result, GError **error);
+LXCMON_AVAILABLE_IN_0_1
+gboolean lxcmon_client_attach (LxcmonClient *self, GCancellable *cancellable, GError **error);
+LXCMON_AVAILABLE_IN_0_1
+void lxcmon_client_detach (LxcmonClient *self);
+
+LXCMON_AVAILABLE_IN_0_1
+void lxcmon_client_wait_exit_async (LxcmonClient *self, GCancellable *cancellable,
+                                    GAsyncReadyCallback callback, gpointer user_data);
+LXCMON_AVAILABLE_IN_0_1
+LxcmonExitStatus lxcmon_client_wait_exit_finish (LxcmonClient *self, GAsyncResult *result,
+                                                 GError **error);
+LXCMON_AVAILABLE_IN_0_1
+LxcmonExitStatus lxcmon_client_wait_exit (LxcmonClient *self, GCancellable *cancellable,
+                                          GError **error);
+
+G_END_DECLS

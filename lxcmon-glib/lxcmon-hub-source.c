@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Owns the way from a main context to its hub: the first client of a context makes it, the last one
+ * takes it away. GLib's loop polls each descriptor and walks each source at every iteration, so all
+ * clients of a context share one.
+ */
+
+#include "lxcmon-hub-source-private.h"
+
+#include "lxcmon-monitor-private.h"
+
+struct _LxcmonHubSource
+{
+  GSource source;
+  GMainContext *context;
+  LxcmonHub *hub;
+  guint n_users;
+};
+
+/* Which context has which source. Contexts run in any thread, so the table has a lock; what is in a
+ * source belongs to the context's own thread. */
+static GMutex sources_mutex;
+static GHashTable *sources;
+
+static gboolean
+dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
+{
+  LxcmonHubSource *self = (LxcmonHubSource *) source;
+
+  lxcmon_hub_dispatch (self->hub);
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+finalize (GSource *source)
+{
+  LxcmonHubSource *self = (LxcmonHubSource *) source;
+
+  lxcmon_hub_unref (self->hub);
+}
+
+/* Without prepare and check: a source with a descriptor is ready when that is. */
+static GSourceFuncs hub_source_funcs = {
+  .dispatch = dispatch,
+  .finalize = finalize,
+};
+
+static LxcmonHubSource *
+hub_source_new (GMainContext *context, GError **error)
+{
+  LxcmonError why;
+  LxcmonHub *hub = lxcmon_hub_new (&why);
+
+  if (hub == NULL)
+    {
+      g_propagate_error (error, _lxcmon_monitor_error_new (&why));
+      return NULL;
+    }
+
+  LxcmonHubSource *self
+      = (LxcmonHubSource *) g_source_new (&hub_source_funcs, sizeof (LxcmonHubSource));
+  self->hub = hub;
+  self->context = g_main_context_ref (context);
+  g_source_set_static_name (&self->source, "[lxcmon] hub");
+  /* Otherwise GLib takes the descriptor out of its poll set around each dispatch, and a main loop
+   * that runs inside a handler would hear of no event. */
+  g_source_set_can_recurse (&self->source, TRUE);
+  g_source_add_unix_fd (&self->source, lxcmon_hub_get_fd (hub), G_IO_IN);
+  g_source_attach (&self->source, context);
+
+  return self;
+}
+
+/*< private >
+ * _lxcmon_hub_source_acquire:
+ * @context: a main context
+ *
+ * Gets the source of a context, making it if there is none. In a process that was forked off, the
+ * parent's is left alone and a new one made.
+ *
+ * Returns: (nullable): a source to give back by _lxcmon_hub_source_release(), or %NULL with @error set
+ */
+LxcmonHubSource *
+_lxcmon_hub_source_acquire (GMainContext *context, GError **error)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&sources_mutex);
+
+  if (sources == NULL)
+    sources = g_hash_table_new (NULL, NULL);
+  LxcmonHubSource *self = g_hash_table_lookup (sources, context);
+  if (self == NULL || lxcmon_hub_is_foreign (self->hub))
+    {
+      self = hub_source_new (context, error);
+      if (self == NULL)
+        return NULL;
+      g_hash_table_insert (sources, context, self);
+    }
+  self->n_users++;
+
+  return self;
+}
+
+/*< private >
+ * _lxcmon_hub_source_release:
+ *
+ * Gives a source back. The last user takes it out of its context.
+ */
+void
+_lxcmon_hub_source_release (LxcmonHubSource *self)
+{
+  GMainContext *context = self->context;
+
+  g_mutex_lock (&sources_mutex);
+  gboolean last = --self->n_users == 0;
+  if (last && g_hash_table_lookup (sources, context) == self)
+    {
+      g_hash_table_remove (sources, context);
+      if (g_hash_table_size (sources) == 0)
+        g_clear_pointer (&sources, g_hash_table_unref);
+    }
+  g_mutex_unlock (&sources_mutex);
+
+  if (last)
+    {
+      g_source_destroy (&self->source);
+      g_source_unref (&self->source);
+      g_main_context_unref (context);
+    }
+}
+
+LxcmonHub *
+_lxcmon_hub_source_get_hub (LxcmonHubSource *self)
+{
+  return self->hub;
+}
+
+GMainContext *
+_lxcmon_hub_source_get_context (LxcmonHubSource *self)
+{
+  return self->context;
+}
+
+/*< private >
+ * _lxcmon_hub_source_is_here:
+ *
+ * Whether the calling thread may touch what belongs to the context: it runs the context, or nobody
+ * does at present.
+ */
+gboolean
+_lxcmon_hub_source_is_here (LxcmonHubSource *self)
+{
+  if (!g_main_context_acquire (self->context))
+    return FALSE;
+
+  g_main_context_release (self->context);
+  return TRUE;
+}

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include <glib.h>
+
+gint _lxcmon_status_xml_find_init (const char *socket_path, gint controller_pid);
+gint _lxcmon_status_xml_parse (const char *text, gsize length, gint controller_pid);

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Owns libvirt's status XML, as far as a client needs it: `<domstatus pid='CONTROLLER'>` with
+ * `<init pid='INIT'/>` in it, beside the socket. It is a hint: libvirtd writes it after INIT, and may
+ * have died since, so what it says counts only for the controller that we are attached to.
+ */
+
+#include "lxcmon-status-xml-private.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* libvirt's own are some 2 KiB. */
+#define SIZE_MAX_BYTES (1024 * 1024)
+
+typedef struct
+{
+  gint64 controller_pid;
+  gint64 init_pid;
+} Status;
+
+static gint64
+read_pid (const char **names, const char **values)
+{
+  for (guint i = 0; names[i] != NULL; i++)
+    {
+      gint64 pid;
+      if (strcmp (names[i], "pid") == 0
+          && g_ascii_string_to_signed (values[i], 10, 1, G_MAXINT, &pid, NULL))
+        return pid;
+    }
+  return 0;
+}
+
+static void
+on_start_element (GMarkupParseContext *context, const char *element, const char **names,
+                  const char **values, gpointer user_data, GError **error)
+{
+  Status *status = user_data;
+  const GSList *stack = g_markup_parse_context_get_element_stack (context);
+
+  if (stack->next == NULL && strcmp (element, "domstatus") == 0)
+    status->controller_pid = read_pid (names, values);
+  else if (stack->next != NULL && stack->next->next == NULL && strcmp (element, "init") == 0)
+    status->init_pid = read_pid (names, values);
+}
+
+/*< private >
+ * _lxcmon_status_xml_parse:
+ *
+ * Finds the init pid in a status XML. Returns 0 where there is none, or where the text is about
+ * another controller.
+ */
+gint
+_lxcmon_status_xml_parse (const char *text, gsize length, gint controller_pid)
+{
+  static const GMarkupParser parser = { .start_element = on_start_element };
+  Status status = { 0 };
+  g_autoptr (GMarkupParseContext) context
+      = g_markup_parse_context_new (&parser, (GMarkupParseFlags) 0, &status, NULL);
+
+  if (!g_markup_parse_context_parse (context, text, (gssize) length, NULL)
+      || !g_markup_parse_context_end_parse (context, NULL))
+    return 0;
+
+  return status.controller_pid == controller_pid ? (gint) status.init_pid : 0;
+}
+
+/* Reads a regular file that nobody has put a link in the place of. */
+static char *
+read_file (const char *path, gsize *length)
+{
+  struct stat info;
+  int fd = open (path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  char *text = NULL;
+
+  if (fd < 0)
+    return NULL;
+  if (fstat (fd, &info) == 0 && S_ISREG (info.st_mode) && info.st_size <= SIZE_MAX_BYTES)
+    {
+      text = g_malloc ((gsize) info.st_size);
+      gssize n = read (fd, text, (gsize) info.st_size);
+      *length = n > 0 ? (gsize) n : 0;
+    }
+  close (fd);
+
+  return text;
+}
+
+/*< private >
+ * _lxcmon_status_xml_find_init:
+ *
+ * Finds the init pid in the status XML beside a controller's socket, or returns 0.
+ */
+gint
+_lxcmon_status_xml_find_init (const char *socket_path, gint controller_pid)
+{
+  gsize length = 0;
+
+  if (controller_pid <= 0 || !g_str_has_suffix (socket_path, ".sock"))
+    return 0;
+  g_autofree char *stem = g_strndup (socket_path, strlen (socket_path) - strlen (".sock"));
+  g_autofree char *path = g_strconcat (stem, ".xml", NULL);
+  g_autofree char *text = read_file (path, &length);
+
+  return text != NULL ? _lxcmon_status_xml_parse (text, length, controller_pid) : 0;
+}
