@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* libvirtd-private.h: what libvirtd.c and libvirtd-virsh.c share.
+ *
+ * Owns: the struct.
+ * Refuses to: be included by a test. */
+
+#pragma once
+
+#include "libvirtd.h"
+
+struct _Libvirtd
+{
+  char    *directory;       /* its configuration, log, pid file, drivers */
+  char    *log_path;
+  pid_t    pid;             /* 0 when it has been reaped */
+  int      pidfd;
+  gboolean had_autostarted; /* a file that is not ours to remove */
+};

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* libvirtd.c: the daemon's life; see libvirtd.h for what it owns and refuses.
+ * What is asked of it through virsh is in libvirtd-virsh.c. */
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include "libvirtd-private.h"
+
+#include <fcntl.h>
+#include <gio/gio.h>
+#include <glib/gstdio.h>
+#include <glob.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "container-files.h"
+#include "process.h"
+
+#define DRIVER_LOCK CONTAINER_RUNTIME_DIR "/driver.pid"
+#define AUTOSTARTED CONTAINER_RUNTIME_DIR "/autostarted"
+#define START_TIMEOUT_MS 30000
+#define START_RETRY_MS 20
+#define END_TIMEOUT_MS 15000
+
+typedef struct
+{
+  const char *program;
+  const char *socket;
+} Daemon;
+
+static const Daemon daemons[] = {
+  { "/usr/sbin/libvirtd", "/run/libvirt/libvirt-sock" },
+  { "/usr/sbin/virtlxcd", "/run/libvirt/virtlxcd-sock" },
+};
+
+/* A daemon that is killed leaves these; nobody else owns them then. */
+static const char *const leftovers[] = {
+  DRIVER_LOCK,
+  "/run/libvirt/libvirt-sock", "/run/libvirt/libvirt-sock-ro",
+  "/run/libvirt/libvirt-admin-sock",
+  "/run/libvirt/virtlxcd-sock", "/run/libvirt/virtlxcd-sock-ro",
+  "/run/libvirt/virtlxcd-admin-sock",
+};
+
+static const Daemon *
+find_daemon (void)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (daemons); i++)
+    if (access (daemons[i].program, X_OK) == 0)
+      return &daemons[i];
+  return NULL;
+}
+
+/* Its place depends on the distribution's idea of a library directory. */
+static char *
+find_driver (void)
+{
+  static const char *const patterns[] = {
+    "/usr/lib*/libvirt/connection-driver/libvirt_driver_lxc.so",
+    "/usr/lib/*/libvirt/connection-driver/libvirt_driver_lxc.so",
+  };
+  char *driver = NULL;
+
+  for (gsize i = 0; driver == NULL && i < G_N_ELEMENTS (patterns); i++)
+    {
+      glob_t found = { 0 };
+
+      if (glob (patterns[i], 0, NULL, &found) == 0)
+        driver = g_strdup (found.gl_pathv[0]);
+      globfree (&found);
+    }
+  return driver;
+}
+
+/* Who holds the lock of the LXC driver; 0 when nobody does. */
+static pid_t
+find_lock_holder (void)
+{
+  struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+  int fd = open (DRIVER_LOCK, O_RDONLY | O_CLOEXEC);
+  gboolean held;
+
+  if (fd < 0)
+    return 0;
+  held = fcntl (fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+  close (fd);
+  return held ? lock.l_pid : 0;
+}
+
+char *
+libvirtd_why_unsupported (void)
+{
+  g_autofree char *why = container_why_unsupported ();
+  g_autofree char *driver = find_driver ();
+  g_autofree char *virsh = g_find_program_in_path ("virsh");
+  const Daemon *daemon_found = find_daemon ();
+  pid_t holder = find_lock_holder ();
+
+  if (why != NULL)
+    return g_steal_pointer (&why);
+  if (daemon_found == NULL)
+    return g_strdup ("neither libvirtd nor virtlxcd is installed (Debian: libvirt-daemon)");
+  if (driver == NULL)
+    return g_strdup ("libvirt's LXC driver is not installed (Debian: libvirt-daemon-driver-lxc)");
+  if (virsh == NULL)
+    return g_strdup ("virsh is not installed (Debian: libvirt-clients)");
+  if (holder != 0)
+    return g_strdup_printf ("process %d drives LXC already and holds the lock on " DRIVER_LOCK, (int) holder);
+  /* Also where systemd listens for a daemon that it would start. */
+  if (process_is_listened_on (daemon_found->socket))
+    return g_strdup_printf ("somebody listens on %s already", daemon_found->socket);
+  return NULL;
+}
+
+static gboolean
+write_configuration (Libvirtd *self, GError **error)
+{
+  g_autofree char *path = g_build_filename (self->directory, "daemon.conf", NULL);
+  g_autofree char *text = g_strdup_printf (
+    "auth_unix_rw = \"none\"\n"
+    "auth_unix_ro = \"none\"\n"
+    "unix_sock_group = \"root\"\n"
+    "log_outputs = \"2:file:%s\"\n", self->log_path);
+
+  return g_file_set_contents (path, text, -1, error);
+}
+
+/* libvirtd gives up when any driver that it loads fails, and QEMU's does where
+ * Debian's libvirt-daemon-system has not made its user. So it finds one only,
+ * which also makes it start in a tenth of a second instead of four. */
+static gboolean
+link_driver (Libvirtd *self, GError **error)
+{
+  g_autofree char *driver = find_driver ();
+  g_autofree char *directory = g_build_filename (self->directory, "drivers", NULL);
+  g_autofree char *path = g_build_filename (directory, "libvirt_driver_lxc.so", NULL);
+
+  if (driver == NULL)
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
+                           "libvirt's LXC driver is not installed");
+      return FALSE;
+    }
+  if (g_mkdir (directory, 0700) != 0 || symlink (driver, path) != 0)
+    return process_set_errno (error, "Cannot make the link", path);
+  return TRUE;
+}
+
+static gboolean
+spawn (Libvirtd *self, GError **error)
+{
+  g_autofree char *configuration = g_build_filename (self->directory, "daemon.conf", NULL);
+  g_autofree char *pid_file = g_build_filename (self->directory, "daemon.pid", NULL);
+  g_autofree char *drivers = g_strdup_printf ("LIBVIRT_DRIVER_DIR=%s/drivers", self->directory);
+  const char *argv[] = { find_daemon ()->program, "-f", configuration, "-p", pid_file, NULL };
+  const char *envp[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", drivers, NULL };
+  ProcessSetup setup = { .envp = envp, .death_signal = SIGTERM };
+  int log_fd = process_open_log (self->log_path, error);
+
+  if (log_fd < 0)
+    return FALSE;
+  setup.out_fd = setup.err_fd = log_fd;
+  self->pid = process_spawn (argv, &setup, &self->pidfd, error);
+  close (log_fd);
+  self->pid = MAX (self->pid, 0);
+  return self->pid != 0;
+}
+
+static gboolean
+answers (Libvirtd *self)
+{
+  g_autofree char *version = NULL;
+
+  if (find_lock_holder () != self->pid)
+    return FALSE;
+  version = libvirtd_virsh (self, NULL, "version", NULL);
+  return version != NULL;
+}
+
+/* A daemon that is nobody's service has no way to say that it is ready. */
+static gboolean
+wait_for_answer (Libvirtd *self, GError **error)
+{
+  gint64 deadline = process_deadline (START_TIMEOUT_MS);
+  gboolean ended = FALSE;
+
+  while (!ended && g_get_monotonic_time () < deadline)
+    {
+      if (answers (self))
+        return TRUE;
+      ended = process_wait (self->pidfd, START_RETRY_MS);
+    }
+
+  {
+    g_autofree char *tail = process_log_tail (self->log_path);
+
+    g_set_error (error, G_IO_ERROR, ended ? G_IO_ERROR_FAILED : G_IO_ERROR_TIMED_OUT,
+                 "%s %s; its log says: %s", find_daemon ()->program,
+                 ended ? "ended at its start" : "has not answered for 30 s", tail);
+  }
+  return FALSE;
+}
+
+static gboolean
+make_directory (Libvirtd *self, GError **error)
+{
+  self->directory = g_dir_make_tmp ("lxcmon-libvirtd-XXXXXX", error);
+  if (self->directory == NULL)
+    return FALSE;
+  self->log_path = g_build_filename (self->directory, "daemon.log", NULL);
+  return write_configuration (self, error) && link_driver (self, error);
+}
+
+Libvirtd *
+libvirtd_start (GError **error)
+{
+  g_autoptr (Libvirtd) self = g_new0 (Libvirtd, 1);
+  g_autofree char *why = libvirtd_why_unsupported ();
+
+  self->pidfd = -1;
+  self->had_autostarted = access (AUTOSTARTED, F_OK) == 0;
+  if (why != NULL)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, "No libvirtd of our own: %s", why);
+      return NULL;
+    }
+  if (!container_check_namespace (error) || !make_directory (self, error)
+      || !spawn (self, error) || !wait_for_answer (self, error))
+    return NULL;
+  return g_steal_pointer (&self);
+}
+
+void
+libvirtd_kill (Libvirtd *self, int signum)
+{
+  process_send (self->pidfd, signum);
+}
+
+gboolean
+libvirtd_wait_end (Libvirtd *self, int timeout_ms, GError **error)
+{
+  if (self->pid == 0)
+    return TRUE;
+  if (!process_wait (self->pidfd, timeout_ms))
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT,
+                   "libvirt's daemon (pid %d) has not ended within %d ms",
+                   (int) self->pid, timeout_ms);
+      return FALSE;
+    }
+  waitpid (self->pid, NULL, 0);
+  process_clear_fd (&self->pidfd);
+  self->pid = 0;
+  return TRUE;
+}
+
+pid_t
+libvirtd_get_pid (Libvirtd *self)
+{
+  return self->pid;
+}
+
+static void
+end_daemon (Libvirtd *self)
+{
+  /* A stopped one could not obey. */
+  libvirtd_kill (self, SIGCONT);
+  libvirtd_kill (self, SIGTERM);
+  if (libvirtd_wait_end (self, END_TIMEOUT_MS, NULL))
+    return;
+  libvirtd_kill (self, SIGKILL);
+  libvirtd_wait_end (self, END_TIMEOUT_MS, NULL);
+}
+
+/* Not where a second daemon of the test has come after this one. */
+static void
+remove_leftovers (Libvirtd *self)
+{
+  if (find_lock_holder () != 0)
+    return;
+  for (gsize i = 0; i < G_N_ELEMENTS (leftovers); i++)
+    g_unlink (leftovers[i]);
+  if (!self->had_autostarted)
+    g_unlink (AUTOSTARTED);
+}
+
+void
+libvirtd_free (Libvirtd *self)
+{
+  if (self == NULL)
+    return;
+  end_daemon (self);
+  process_clear_fd (&self->pidfd);
+  if (self->directory != NULL)    /* else it was refused, and nothing is ours */
+    {
+      remove_leftovers (self);
+      container_files_remove_tree (self->directory);
+    }
+  g_free (self->directory);
+  g_free (self->log_path);
+  g_free (self);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* smoke-tools.c: see smoke-tools.h for what this file owns and refuses. */
+
+#include "smoke-tools.h"
+
+#include <dirent.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "process.h"
+
+#define EVENT_TIMEOUT_MS 10000
+#define INIT_BYTES 36
+#define EXIT_BYTES 32
+
+/* All up to the payload; the second word from the end is the procedure's. */
+static const guint8 init_head[] = {
+  0, 0, 0, 0x24, 0x12, 0x34, 0x12, 0x34, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0,
+};
+static const guint8 exit_head[] = {
+  0, 0, 0, 0x20, 0x12, 0x34, 0x12, 0x34, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0,
+};
+
+int
+smoke_connect_to (Container *container)
+{
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+  g_assert_cmpint (fd, >=, 0);
+  g_strlcpy (address.sun_path, container_get_socket_path (container), sizeof address.sun_path);
+  g_assert_no_errno (connect (fd, (struct sockaddr *) &address, sizeof address));
+  return fd;
+}
+
+/* How many of @length bytes came before end of file. */
+static gsize
+read_bytes (int fd, guint8 *bytes, gsize length)
+{
+  gint64 deadline = process_deadline (EVENT_TIMEOUT_MS);
+  gsize got = 0;
+
+  while (got < length)
+    {
+      struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+      ssize_t n;
+
+      g_assert_cmpint (process_poll_until (&poll_fd, 1, deadline), ==, 1);
+      n = read (fd, bytes + got, length - got);
+      if (n <= 0)
+        break;
+      got += (gsize) n;
+    }
+  return got;
+}
+
+guint64
+smoke_read_init (int fd)
+{
+  guint8 bytes[INIT_BYTES];
+  guint64 pid;
+
+  g_assert_cmpuint (read_bytes (fd, bytes, sizeof bytes), ==, sizeof bytes);
+  g_assert_cmpmem (bytes, sizeof init_head, init_head, sizeof init_head);
+  memcpy (&pid, bytes + sizeof init_head, sizeof pid);
+  return GUINT64_FROM_BE (pid);
+}
+
+guint32
+smoke_read_exit (int fd)
+{
+  guint8 bytes[EXIT_BYTES];
+  guint32 status;
+
+  g_assert_cmpuint (read_bytes (fd, bytes, sizeof bytes), ==, sizeof bytes);
+  g_assert_cmpmem (bytes, sizeof exit_head, exit_head, sizeof exit_head);
+  memcpy (&status, bytes + sizeof exit_head, sizeof status);
+  return GUINT32_FROM_BE (status);
+}
+
+void
+smoke_assert_end_of_file (int fd)
+{
+  guint8 byte;
+
+  g_assert_cmpuint (read_bytes (fd, &byte, 1), ==, 0);
+  close (fd);
+}
+
+guint
+smoke_count_entries (const char *path)
+{
+  DIR *directory = opendir (path);
+  guint n = 0;
+
+  while (directory != NULL && readdir (directory) != NULL)
+    n++;
+  if (directory != NULL)
+    closedir (directory);
+  return n;
+}
+
+/* What of @name is in @path, by the start of the file names. */
+void
+smoke_assert_nothing_named (const char *path, const char *name)
+{
+  g_autoptr (GDir) directory = g_dir_open (path, 0, NULL);
+  const char *entry;
+
+  while (directory != NULL && (entry = g_dir_read_name (directory)) != NULL)
+    if (strstr (entry, name) != NULL)
+      g_error ("%s/%s was left behind", path, entry);
+}
+
+void
+smoke_assert_nothing_left (const char *name)
+{
+  g_autoptr (GDir) groups = g_dir_open ("/sys/fs/cgroup", 0, NULL);
+  const char *entry;
+
+  smoke_assert_nothing_named (CONTAINER_RUNTIME_DIR, name);
+  smoke_assert_nothing_named ("/sys/fs/cgroup/machine", name);
+  while (groups != NULL && (entry = g_dir_read_name (groups)) != NULL)
+    {
+      g_autofree char *path = g_build_filename ("/sys/fs/cgroup", entry, "machine", NULL);
+
+      smoke_assert_nothing_named (path, name);
+    }
+}

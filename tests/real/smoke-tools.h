@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* smoke-tools.h: what smoke.c looks at the world with.
+ *
+ * Owns: a client of plain socket calls, and the search for what was left behind.
+ * Refuses to: understand more of the wire than the two messages' bytes. */
+
+#pragma once
+
+#include <glib.h>
+
+#include "container.h"
+
+enum
+{
+  SMOKE_EXIT_SHUTDOWN = 1,
+  SMOKE_EXIT_REBOOT = 2,
+};
+
+int     smoke_connect_to           (Container *container);
+
+/* INIT's pid; aborts when anything else comes. */
+guint64 smoke_read_init            (int fd);
+
+/* EXIT's status; aborts when anything else comes. */
+guint32 smoke_read_exit            (int fd);
+
+/* Closes @fd too. */
+void    smoke_assert_end_of_file   (int fd);
+
+guint   smoke_count_entries        (const char *path);
+
+/* No file in the directory @path has @name in its name. */
+void    smoke_assert_nothing_named (const char *path,
+                                    const char *name);
+
+/* The same in the runtime directory and in libvirt's control groups. */
+void    smoke_assert_nothing_left  (const char *name);
