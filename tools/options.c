@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Owns the options that several verbs have, and what is said on standard error.
+ */
+
+#include "options.h"
+
+#include <string.h>
+
+#include "duration.h"
+#include "escape.h"
+
+static gboolean
+parse_timeout (const char *option, const char *value, gpointer data, GError **error)
+{
+  Options *self = data;
+
+  if (!duration_parse (value, &self->timeout, error))
+    return FALSE;
+  if (self->timeout == 0)
+    {
+      g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s has to be longer than 0",
+                   option);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static void
+add_entries (GOptionContext *context, Options *self, OptionsSet set)
+{
+  GOptionEntry json[] = {
+    { "json", 0, 0, G_OPTION_ARG_NONE, &self->json, "One JSON object a line", NULL },
+    G_OPTION_ENTRY_NULL,
+  };
+  GOptionEntry client[] = {
+    { "runtime-dir", 0, 0, G_OPTION_ARG_FILENAME, &self->runtime_dir,
+      "Where the controllers' sockets are (default: /run/libvirt/lxc)", "DIR" },
+    { "take-place", 0, 0, G_OPTION_ARG_NONE, &self->take_place,
+      "We are the container's driver: connect whoever else might want the place", NULL },
+    { "wait-for-place", 0, 0, G_OPTION_ARG_NONE, &self->wait_for_place,
+      "Wait for the place where somebody else has it", NULL },
+    G_OPTION_ENTRY_NULL,
+  };
+  GOptionEntry always[] = {
+    { "quiet", 'q', 0, G_OPTION_ARG_NONE, &self->quiet, "No messages on standard error", NULL },
+    { "version", 0, 0, G_OPTION_ARG_NONE, &self->version, "Show the version", NULL },
+    { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &self->arguments, NULL, NULL },
+    G_OPTION_ENTRY_NULL,
+  };
+
+  if (set & OPTIONS_JSON)
+    g_option_context_add_main_entries (context, json, NULL);
+  if (set & OPTIONS_CLIENT)
+    g_option_context_add_main_entries (context, client, NULL);
+  g_option_context_add_main_entries (context, always, NULL);
+}
+
+/* An option whose value is parsed by us needs the group's own data. */
+static void
+set_main_group (GOptionContext *context, Options *self, OptionsSet set)
+{
+  static const GOptionEntry timeout[] = {
+    { "timeout", 0, 0, G_OPTION_ARG_CALLBACK, parse_timeout,
+      "Give up after that long, such as 500ms, 10s or 5m", "DURATION" },
+    G_OPTION_ENTRY_NULL,
+  };
+  GOptionGroup *group = g_option_group_new (NULL, NULL, NULL, self, NULL);
+
+  if (set & OPTIONS_TIMEOUT)
+    g_option_group_add_entries (group, timeout);
+  g_option_context_set_main_group (context, group);
+}
+
+/**
+ * options_parse:
+ * @self: (out caller-allocates): where the options go
+ * @set: which of the common options the verb has
+ * @more: (nullable): the options that it has alone
+ * @arguments: how its arguments are written, for --help
+ * @summary: what it does, for --help
+ * @code: (out): the exit code, where the program is to end now
+ *
+ * Parses a verb's options. Returns whether the verb is to be run.
+ */
+gboolean
+options_parse (Options *self, OptionsSet set, const GOptionEntry *more, const char *arguments,
+               const char *summary, int argc, char **argv, ExitCode *code)
+{
+  g_autoptr (GOptionContext) context = g_option_context_new (arguments);
+  g_autoptr (GError) error = NULL;
+
+  memset (self, 0, sizeof *self);
+  set_main_group (context, self, set);
+  add_entries (context, self, set);
+  if (more != NULL)
+    g_option_context_add_main_entries (context, more, NULL);
+  g_option_context_set_summary (context, summary);
+  g_option_context_set_description (context, "lxcmon(1) has the exit codes and examples.");
+
+  if (!g_option_context_parse (context, &argc, &argv, &error))
+    {
+      *code = usage_error ("%s", error->message);
+      return FALSE;
+    }
+  if (self->version)
+    {
+      g_print ("lxcmon %s\n", lxcmon_get_version ());
+      *code = EXIT_CODE_DONE;
+      return FALSE;
+    }
+
+  return TRUE;
+}
+
+void
+options_clear (Options *self)
+{
+  g_clear_pointer (&self->runtime_dir, g_free);
+  g_clear_pointer (&self->arguments, g_strfreev);
+}
+
+/**
+ * options_make_client:
+ * @argument: a NAME, or a PATH where it holds a slash
+ *
+ * Returns: (transfer full): a client for the container
+ */
+LxcmonClient *
+options_make_client (const Options *self, const char *argument)
+{
+  gboolean is_path = strchr (argument, '/') != NULL;
+  return g_object_new (LXCMON_TYPE_CLIENT, is_path ? "socket-path" : "name", argument,
+                       "runtime-dir", self->runtime_dir, "take-place", self->take_place,
+                       "wait-for-place", self->wait_for_place, NULL);
+}
+
+/**
+ * usage_error:
+ *
+ * Says what is wrong with how the command was called, on standard error, also with --quiet.
+ *
+ * Returns: the exit code for that
+ */
+ExitCode
+usage_error (const char *format, ...)
+{
+  va_list args;
+
+  va_start (args, format);
+  g_autofree char *text = g_strdup_vprintf (format, args);
+  va_end (args);
+  g_printerr ("lxcmon: %s\nTry \"lxcmon --help\", or \"lxcmon VERB --help\".\n", text);
+
+  return EXIT_CODE_USAGE;
+}
+
+/**
+ * message:
+ *
+ * Says something on standard error, unless it is to be quiet.
+ */
+void
+message (const Options *options, const char *format, ...)
+{
+  va_list args;
+
+  if (options->quiet)
+    return;
+
+  va_start (args, format);
+  g_autofree char *text = g_strdup_vprintf (format, args);
+  va_end (args);
+  g_printerr ("lxcmon: %s\n", text);
+}
+
+/* Who is told that the place is taken is told what there is to be done, and what it would cost. */
+static void
+say_what_to_do (const Options *options)
+{
+  message (options, "--wait-for-place waits until the place is free.");
+  if (!options->take_place)
+    message (options,
+             "--take-place goes to the controller all the same: whoever needs the place too, "
+             "such as libvirtd, may then miss the container's start and end, and not "
+             "restart it when it reboots.");
+}
+
+/**
+ * message_error:
+ * @name: (nullable): a container's name
+ *
+ * Says what went wrong with a container.
+ */
+void
+message_error (const Options *options, const char *name, const GError *error)
+{
+  g_autofree char *escaped = escape_for_line (name != NULL ? name : "");
+
+  message (options, "%s: %s", escaped, error->message);
+  if (g_error_matches (error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_BUSY))
+    say_what_to_do (options);
+}

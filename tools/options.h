@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+/*
+ * Options that several verbs have.
+ */
+
+#include <lxcmon-glib/lxcmon-glib.h>
+
+#include "exit-code.h"
+
+typedef struct
+{
+  gboolean json;
+  gboolean quiet;
+  gboolean take_place;
+  gboolean wait_for_place;
+  gboolean version;
+  char *runtime_dir;
+  guint timeout; /* ms, 0 for none */
+  char **arguments;
+} Options;
+
+/* Which of them a verb has. */
+typedef enum
+{
+  OPTIONS_JSON = 1 << 0,
+  OPTIONS_CLIENT = 1 << 1, /* how to get to a container */
+  OPTIONS_TIMEOUT = 1 << 2,
+} OptionsSet;
+
+gboolean options_parse (Options *self, OptionsSet set, const GOptionEntry *more,
+                        const char *arguments, const char *summary, int argc, char **argv,
+                        ExitCode *code);
+void options_clear (Options *self);
+LxcmonClient *options_make_client (const Options *self, const char *argument);
+ExitCode usage_error (const char *format, ...) G_GNUC_PRINTF (1, 2);
+void message (const Options *options, const char *format, ...) G_GNUC_PRINTF (2, 3);
+void message_error (const Options *options, const char *name, const GError *error);
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, options_clear)

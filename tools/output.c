@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Owns the form of what scripts read: the lines of "watch", and how errors and statuses look in JSON.
+ * Each line is flushed: whoever reads a pipe wants an event when it happens.
+ */
+
+#include "output.h"
+
+#include <stdio.h>
+
+#include "escape.h"
+
+static char *
+format_now (void)
+{
+  g_autoptr (GDateTime) now = g_date_time_new_now_utc ();
+  g_autofree char *seconds = g_date_time_format (now, "%Y-%m-%dT%H:%M:%S");
+
+  return g_strdup_printf ("%s.%06dZ", seconds, g_date_time_get_microsecond (now));
+}
+
+static const char *
+enum_nick (GType type, int value)
+{
+  g_autoptr (GEnumClass) enum_class = g_type_class_ref (type);
+  GEnumValue *found = g_enum_get_value (enum_class, value);
+
+  return found != NULL ? found->value_nick : "unknown";
+}
+
+const char *
+output_status_nick (LxcmonExitStatus status)
+{
+  return enum_nick (LXCMON_TYPE_EXIT_STATUS, status);
+}
+
+static void
+add_string (JsonBuilder *builder, const char *key, const char *value)
+{
+  json_builder_set_member_name (builder, key);
+  json_builder_add_string_value (builder, value);
+}
+
+static void
+add_int (JsonBuilder *builder, const char *key, gint64 value)
+{
+  json_builder_set_member_name (builder, key);
+  json_builder_add_int_value (builder, value);
+}
+
+/* Pids are null while they are not known. */
+static void
+add_pid (JsonBuilder *builder, const char *key, int pid)
+{
+  json_builder_set_member_name (builder, key);
+  if (pid > 0)
+    json_builder_add_int_value (builder, pid);
+  else
+    json_builder_add_null_value (builder);
+}
+
+/**
+ * output_json_line:
+ *
+ * Closes the object that @builder is in, and prints it on a line of its own.
+ */
+void
+output_json_line (JsonBuilder *builder)
+{
+  json_builder_end_object (builder);
+  g_autoptr (JsonNode) root = json_builder_get_root (builder);
+  g_autofree char *line = json_to_string (root, FALSE);
+
+  printf ("%s\n", line);
+  fflush (stdout);
+}
+
+void
+output_json_error (JsonBuilder *builder, const char *code, const char *message)
+{
+  json_builder_set_member_name (builder, "error");
+  json_builder_begin_object (builder);
+  add_string (builder, "code", code);
+  add_string (builder, "message", message);
+  json_builder_end_object (builder);
+}
+
+void
+output_json_exit (JsonBuilder *builder, LxcmonExitStatus status, int raw)
+{
+  add_string (builder, "status", output_status_nick (status));
+  add_int (builder, "raw", raw);
+}
+
+/* Begins an event: what all of them have. */
+static JsonBuilder *
+begin_json (Output *self, LxcmonMonitor *monitor, const char *event)
+{
+  g_autofree char *now = format_now ();
+  JsonBuilder *builder = json_builder_new ();
+
+  json_builder_begin_object (builder);
+  add_string (builder, "time", now);
+  add_int (builder, "seq", (gint64) self->seq);
+  add_string (builder, "source",
+              enum_nick (LXCMON_TYPE_SOURCE, (int) lxcmon_monitor_get_source (monitor)));
+  add_string (builder, "event", event);
+  add_string (builder, "container", lxcmon_monitor_get_name (monitor));
+  return builder;
+}
+
+static void print_text (LxcmonMonitor *monitor, const char *format, ...) G_GNUC_PRINTF (2, 3);
+
+static void
+print_text (LxcmonMonitor *monitor, const char *format, ...)
+{
+  va_list args;
+  g_autofree char *now = format_now ();
+  g_autofree char *name = escape_for_line (lxcmon_monitor_get_name (monitor));
+
+  va_start (args, format);
+  g_autofree char *text = g_strdup_vprintf (format, args);
+  va_end (args);
+  g_autofree char *line = escape_for_line (text);
+  printf ("%s %s %s\n", now, name, line);
+  fflush (stdout);
+}
+
+/**
+ * output_served:
+ *
+ * A controller serves us. Text has no line for that: it is no event of the container's.
+ */
+void
+output_served (Output *self, LxcmonMonitor *monitor)
+{
+  if (!self->json)
+    return;
+
+  self->seq++;
+  g_autoptr (JsonBuilder) builder = begin_json (self, monitor, "served");
+  add_pid (builder, "controller_pid", lxcmon_monitor_get_controller_pid (monitor));
+  add_pid (builder, "init_pid", lxcmon_monitor_get_init_pid (monitor));
+  output_json_line (builder);
+}
+
+void
+output_init (Output *self, LxcmonMonitor *monitor, int pid)
+{
+  self->seq++;
+  if (!self->json)
+    {
+      print_text (monitor, "init pid=%d", pid);
+      return;
+    }
+
+  g_autoptr (JsonBuilder) builder = begin_json (self, monitor, "init");
+  add_int (builder, "pid", pid);
+  output_json_line (builder);
+}
+
+void
+output_exit (Output *self, LxcmonMonitor *monitor, LxcmonExitStatus status)
+{
+  self->seq++;
+  if (!self->json)
+    {
+      print_text (monitor, "exit status=%s", output_status_nick (status));
+      return;
+    }
+
+  g_autoptr (JsonBuilder) builder = begin_json (self, monitor, "exit");
+  output_json_exit (builder, status, lxcmon_monitor_get_exit_raw (monitor));
+  output_json_line (builder);
+}
+
+/* Codes are the nicks of Lxcmon.MonitorError; no other domain reaches "closed". */
+static const char *
+error_nick (const GError *error)
+{
+  return enum_nick (LXCMON_TYPE_MONITOR_ERROR, error->code);
+}
+
+void
+output_closed (Output *self, LxcmonMonitor *monitor, const GError *error)
+{
+  self->seq++;
+  if (!self->json)
+    {
+      if (error != NULL)
+        print_text (monitor, "closed error=%s: %s", error_nick (error), error->message);
+      else
+        print_text (monitor, "closed");
+      return;
+    }
+
+  g_autoptr (JsonBuilder) builder = begin_json (self, monitor, "closed");
+  if (error != NULL)
+    output_json_error (builder, error_nick (error), error->message);
+  else
+    {
+      json_builder_set_member_name (builder, "error");
+      json_builder_add_null_value (builder);
+    }
+  output_json_line (builder);
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Owns "lxcmon watch": one client for each container, until all have ended.
+ */
+
+#include <glib-unix.h>
+#include <stdio.h>
+
+#include "escape.h"
+#include "options.h"
+#include "output.h"
+#include "verbs.h"
+
+/* How long a container may be without a controller between a reboot's end and the next start. */
+#define FOLLOW_REBOOT_MS 10000
+
+typedef struct
+{
+  Options options;
+  Output output;
+  GMainLoop *loop;
+  GPtrArray *clients;
+  guint n_open; /* clients that something can still come from */
+  ExitCode code;
+} Watch;
+
+static void
+finish_one (Watch *self, ExitCode code)
+{
+  self->code = MAX (self->code, code);
+  if (--self->n_open == 0)
+    g_main_loop_quit (self->loop);
+}
+
+static void
+on_init (LxcmonMonitor *monitor, int pid, gpointer user_data)
+{
+  Watch *self = user_data;
+
+  output_init (&self->output, monitor, pid);
+}
+
+static void
+on_exit_signal (LxcmonMonitor *monitor, LxcmonExitStatus status, gpointer user_data)
+{
+  Watch *self = user_data;
+
+  output_exit (&self->output, monitor, status);
+}
+
+static gboolean
+is_followed (LxcmonMonitor *monitor)
+{
+  return lxcmon_client_get_follow_reboot (LXCMON_CLIENT (monitor)) > 0
+         && lxcmon_monitor_get_exit_status (monitor) == LXCMON_EXIT_STATUS_REBOOT;
+}
+
+static void
+on_closed (LxcmonMonitor *monitor, const GError *error, gpointer user_data)
+{
+  Watch *self = user_data;
+
+  output_closed (&self->output, monitor, error);
+  if (error != NULL)
+    finish_one (self, exit_code_for_error (error));
+  else if (!is_followed (monitor))
+    finish_one (self, EXIT_CODE_DONE);
+}
+
+static void
+say_served (Watch *self, LxcmonMonitor *monitor)
+{
+  g_autofree char *name = escape_for_line (lxcmon_monitor_get_name (monitor));
+  int init_pid = lxcmon_monitor_get_init_pid (monitor);
+
+  output_served (&self->output, monitor);
+  if (self->output.json)
+    return;
+  if (init_pid > 0)
+    message (&self->options, "%s: attached; its init runs as pid %d", name, init_pid);
+  else
+    message (&self->options, "%s: attached", name);
+}
+
+/* A client that became detached by itself has failed to attach: at first, or after a reboot, where no
+ * new controller came: then the container has ended, and with EXIT. */
+static void
+take_failure (Watch *self, LxcmonMonitor *monitor)
+{
+  const GError *error = lxcmon_monitor_get_error (monitor);
+  gboolean was_followed = lxcmon_monitor_get_exited (monitor);
+
+  if (error == NULL)
+    return;
+  message_error (&self->options, lxcmon_monitor_get_name (monitor), error);
+  if (was_followed && g_error_matches (error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_TIMED_OUT))
+    finish_one (self, EXIT_CODE_DONE);
+  else
+    finish_one (self, exit_code_for_error (error));
+}
+
+static void
+on_state (GObject *object, GParamSpec *pspec, gpointer user_data)
+{
+  LxcmonMonitor *monitor = LXCMON_MONITOR (object);
+
+  if (lxcmon_monitor_get_state (monitor) == LXCMON_STATE_SERVED)
+    say_served (user_data, monitor);
+  else if (lxcmon_monitor_get_state (monitor) == LXCMON_STATE_DETACHED)
+    take_failure (user_data, monitor);
+}
+
+static gboolean
+on_timeout (gpointer user_data)
+{
+  Watch *self = user_data;
+
+  message (&self->options, "the time is over");
+  self->code = EXIT_CODE_TIMED_OUT;
+  g_main_loop_quit (self->loop);
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+on_signal (gpointer user_data)
+{
+  Watch *self = user_data;
+
+  self->code = EXIT_CODE_DONE;
+  g_main_loop_quit (self->loop);
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+add_client (Watch *self, const char *argument, gboolean follow)
+{
+  LxcmonClient *client = options_make_client (&self->options, argument);
+
+  lxcmon_client_set_follow_reboot (client, follow ? FOLLOW_REBOOT_MS : 0);
+  g_signal_connect (client, "init", G_CALLBACK (on_init), self);
+  g_signal_connect (client, "exit", G_CALLBACK (on_exit_signal), self);
+  g_signal_connect (client, "closed", G_CALLBACK (on_closed), self);
+  g_signal_connect (client, "notify::state", G_CALLBACK (on_state), self);
+  g_ptr_array_add (self->clients, client);
+}
+
+static gboolean
+start (gpointer user_data)
+{
+  Watch *self = user_data;
+
+  for (guint i = 0; i < self->clients->len; i++)
+    lxcmon_client_attach_async (g_ptr_array_index (self->clients, i), NULL, NULL, NULL);
+  return G_SOURCE_REMOVE;
+}
+
+static ExitCode
+run (Watch *self)
+{
+  guint sigint = g_unix_signal_add (SIGINT, on_signal, self);
+  guint sigterm = g_unix_signal_add (SIGTERM, on_signal, self);
+  guint timeout
+      = self->options.timeout > 0 ? g_timeout_add (self->options.timeout, on_timeout, self) : 0;
+
+  self->n_open = self->clients->len;
+  g_idle_add (start, self);
+  g_main_loop_run (self->loop);
+
+  /* Whatever comes from here on is of no interest. */
+  for (guint i = 0; i < self->clients->len; i++)
+    g_signal_handlers_disconnect_by_data (g_ptr_array_index (self->clients, i), self);
+  if (self->code != EXIT_CODE_TIMED_OUT && timeout > 0)
+    g_source_remove (timeout);
+  g_source_remove (sigterm);
+  g_source_remove (sigint);
+  return self->code;
+}
+
+int
+watch_main (int argc, char **argv)
+{
+  Watch self = { .code = EXIT_CODE_DONE };
+  gboolean no_follow = FALSE;
+  const GOptionEntry entries[] = {
+    { "no-follow", 0, 0, G_OPTION_ARG_NONE, &no_follow, "End at a reboot, as at any other end",
+      NULL },
+    G_OPTION_ENTRY_NULL,
+  };
+
+  if (!options_parse (&self.options, OPTIONS_JSON | OPTIONS_CLIENT | OPTIONS_TIMEOUT, entries,
+                      "NAME|PATH…",
+                      "Tells of containers' events as they come, until all have ended.", argc, argv,
+                      &self.code))
+    {
+      options_clear (&self.options);
+      return self.code;
+    }
+
+  self.output.json = self.options.json;
+  self.loop = g_main_loop_new (NULL, FALSE);
+  self.clients = g_ptr_array_new_with_free_func (g_object_unref);
+  for (char **argument = self.options.arguments; argument != NULL && *argument != NULL; argument++)
+    add_client (&self, *argument, !no_follow);
+  self.code
+      = self.clients->len > 0 ? run (&self) : usage_error ("watch: name at least one container");
+
+  g_ptr_array_unref (self.clients);
+  g_main_loop_unref (self.loop);
+  options_clear (&self.options);
+  return self.code;
+}
