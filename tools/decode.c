@@ -95,7 +95,7 @@ print_text (const LxcmonMessage *message)
       printf (": skipped\n");
       break;
     }
-  fflush (stdout);
+  output_flush ();
 }
 
 static void
@@ -106,7 +106,7 @@ print_error (Decode *self, const LxcmonError *error)
   self->code = EXIT_CODE_FAILED;
   if (!self->options.json)
     {
-      fflush (stdout);
+      output_flush ();
       message (&self->options, "no message at offset %" G_GUINT64_FORMAT ": %s", offset,
                error->message);
       return;
@@ -134,6 +134,11 @@ decode_bytes (Decode *self, const guint8 *bytes, gsize size)
           print_json (&found);
         else
           print_text (&found);
+        if (output_is_broken ())
+          {
+            self->code = EXIT_CODE_FAILED;
+            return FALSE;
+          }
         break;
       case LXCMON_DECODE_NEED_MORE:
         return TRUE;
@@ -154,7 +159,7 @@ fail (Decode *self, const char *format, ...)
   va_start (args, format);
   g_autofree char *text = g_strdup_vprintf (format, args);
   va_end (args);
-  fflush (stdout);
+  output_flush ();
   message (&self->options, "%s", text);
   self->code = EXIT_CODE_FAILED;
   return FALSE;

@@ -4,10 +4,14 @@
  * Owns the way from the command line to a verb.
  */
 
+#include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "options.h"
+#include "output.h"
 #include "verbs.h"
 
 static const struct
@@ -42,12 +46,19 @@ print_help (void)
            "lxcmon(1) has the exit codes and examples.\n");
 }
 
-int
-main (int argc, char **argv)
+/* A program may be started without one of them. What we open next would get its number then, and be
+ * written to by whatever prints; so it gets a file that fails as a closed one does. */
+static void
+occupy_standard_descriptors (void)
 {
-  setlocale (LC_ALL, "");
-  g_set_prgname ("lxcmon");
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+    if (fcntl (fd, F_GETFD) < 0 && errno == EBADF)
+      (void) !open ("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
 
+static int
+run (int argc, char **argv)
+{
   if (argc < 2)
     return usage_error ("a verb is missing");
   if (strcmp (argv[1], "--help") == 0 || strcmp (argv[1], "-h") == 0)
@@ -70,4 +81,15 @@ main (int argc, char **argv)
       }
 
   return usage_error ("there is no verb \"%s\"", argv[1]);
+}
+
+int
+main (int argc, char **argv)
+{
+  occupy_standard_descriptors ();
+  setlocale (LC_ALL, "");
+  g_set_prgname ("lxcmon");
+  g_log_set_writer_func (message_write_log, NULL, NULL);
+
+  return output_finish (run (argc, argv));
 }

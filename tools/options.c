@@ -11,6 +11,9 @@
 #include "duration.h"
 #include "escape.h"
 
+/* What the libraries warn of is not said either. */
+static gboolean no_warnings;
+
 static gboolean
 parse_timeout (const char *option, const char *value, gpointer data, GError **error)
 {
@@ -104,6 +107,7 @@ options_parse (Options *self, OptionsSet set, const GOptionEntry *more, const ch
       *code = usage_error ("%s", error->message);
       return FALSE;
     }
+  no_warnings = self->quiet;
   if (self->version)
     {
       g_print ("lxcmon %s\n", lxcmon_get_version ());
@@ -151,9 +155,18 @@ usage_error (const char *format, ...)
   va_start (args, format);
   g_autofree char *text = g_strdup_vprintf (format, args);
   va_end (args);
-  g_printerr ("lxcmon: %s\nTry \"lxcmon --help\", or \"lxcmon VERB --help\".\n", text);
+  g_autofree char *line = escape_for_line (text);
+  g_printerr ("lxcmon: %s\nTry \"lxcmon --help\", or \"lxcmon VERB --help\".\n", line);
 
   return EXIT_CODE_USAGE;
+}
+
+static void
+print_line (const char *text)
+{
+  g_autofree char *line = escape_for_line (text);
+
+  g_printerr ("lxcmon: %s\n", line);
 }
 
 /**
@@ -172,7 +185,31 @@ message (const Options *options, const char *format, ...)
   va_start (args, format);
   g_autofree char *text = g_strdup_vprintf (format, args);
   va_end (args);
-  g_printerr ("lxcmon: %s\n", text);
+  print_line (text);
+}
+
+/**
+ * message_write_log:
+ *
+ * A GLogWriterFunc: what the libraries warn of becomes a message like any other. All else goes the
+ * usual way.
+ */
+GLogWriterOutput
+message_write_log (GLogLevelFlags level, const GLogField *fields, gsize n_fields,
+                   gpointer user_data)
+{
+  if ((level & G_LOG_LEVEL_MASK) != G_LOG_LEVEL_WARNING)
+    return g_log_writer_default (level, fields, n_fields, user_data);
+
+  for (gsize i = 0; i < n_fields && !no_warnings; i++)
+    if (strcmp (fields[i].key, "MESSAGE") == 0)
+      {
+        g_autofree char *text = fields[i].length < 0
+                                    ? g_strdup (fields[i].value)
+                                    : g_strndup (fields[i].value, (gsize) fields[i].length);
+        print_line (text);
+      }
+  return G_LOG_WRITER_HANDLED;
 }
 
 /* Who is told that the place is taken is told what there is to be done, and what it would cost. */
@@ -189,16 +226,14 @@ say_what_to_do (const Options *options)
 
 /**
  * message_error:
- * @name: (nullable): a container's name
+ * @name: a container's name
  *
  * Says what went wrong with a container.
  */
 void
 message_error (const Options *options, const char *name, const GError *error)
 {
-  g_autofree char *escaped = escape_for_line (name != NULL ? name : "");
-
-  message (options, "%s: %s", escaped, error->message);
+  message (options, "%s: %s", name, error->message);
   if (g_error_matches (error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_BUSY))
     say_what_to_do (options);
 }

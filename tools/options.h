@@ -36,6 +36,8 @@ gboolean options_parse (Options *self, OptionsSet set, const GOptionEntry *more,
 void options_clear (Options *self);
 LxcmonClient *options_make_client (const Options *self, const char *argument);
 ExitCode usage_error (const char *format, ...) G_GNUC_PRINTF (1, 2);
+GLogWriterOutput message_write_log (GLogLevelFlags level, const GLogField *fields, gsize n_fields,
+                                    gpointer user_data);
 void message (const Options *options, const char *format, ...) G_GNUC_PRINTF (2, 3);
 void message_error (const Options *options, const char *name, const GError *error);
 

@@ -7,9 +7,57 @@
 
 #include "output.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "escape.h"
+
+/* Why standard output could not be written to. */
+static int write_errno;
+
+/**
+ * output_flush:
+ *
+ * Brings what was printed to whoever reads it.
+ */
+void
+output_flush (void)
+{
+  if (fflush (stdout) != 0 && write_errno == 0)
+    write_errno = errno;
+}
+
+/**
+ * output_is_broken:
+ *
+ * Returns: whether something that was printed is lost
+ */
+gboolean
+output_is_broken (void)
+{
+  return write_errno != 0 || ferror (stdout);
+}
+
+/**
+ * output_finish:
+ * @code: the exit code of what was done
+ *
+ * Says where output is lost, but for a reader that has had enough.
+ *
+ * Returns: the exit code, which is no success then
+ */
+int
+output_finish (int code)
+{
+  output_flush ();
+  if (!output_is_broken ())
+    return code;
+
+  if (write_errno != EPIPE)
+    g_printerr ("lxcmon: cannot write to standard output: %s\n",
+                g_strerror (write_errno != 0 ? write_errno : EIO));
+  return MAX (code, 1);
+}
 
 static char *
 format_now (void)
@@ -73,7 +121,7 @@ output_json_line (JsonBuilder *builder)
   g_autofree char *line = json_to_string (root, FALSE);
 
   printf ("%s\n", line);
-  fflush (stdout);
+  output_flush ();
 }
 
 void
@@ -124,7 +172,7 @@ print_text (LxcmonMonitor *monitor, const char *format, ...)
   va_end (args);
   g_autofree char *line = escape_for_line (text);
   printf ("%s %s %s\n", now, name, line);
-  fflush (stdout);
+  output_flush ();
 }
 
 /**

@@ -20,6 +20,10 @@ void output_init (Output *self, LxcmonMonitor *monitor, int pid);
 void output_exit (Output *self, LxcmonMonitor *monitor, LxcmonExitStatus status);
 void output_closed (Output *self, LxcmonMonitor *monitor, const GError *error);
 
+void output_flush (void);
+gboolean output_is_broken (void);
+int output_finish (int code);
+
 void output_json_line (JsonBuilder *builder);
 void output_json_error (JsonBuilder *builder, const char *code, const char *message);
 void output_json_exit (JsonBuilder *builder, LxcmonExitStatus status, int raw);

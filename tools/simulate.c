@@ -57,12 +57,11 @@ start_life (Simulate *self)
 static gboolean
 end_life (Simulate *self)
 {
-  g_autoptr (GError) error = NULL;
-  gboolean done = self->has_exit
-                      ? lxcmon_mock_controller_finish (self->controller, self->exit, &error)
-                      : lxcmon_mock_controller_die (self->controller, &error);
+  if (lxcmon_mock_controller_get_n_clients (self->controller) == 0)
+    return FALSE;
 
-  return done;
+  return self->has_exit ? lxcmon_mock_controller_finish (self->controller, self->exit, NULL)
+                        : lxcmon_mock_controller_die (self->controller, NULL);
 }
 
 static gboolean
@@ -72,7 +71,7 @@ on_after (gpointer user_data)
 
   self->timer = 0;
   if (!end_life (self))
-    return G_SOURCE_REMOVE; /* the client has left: the next one's time counts */
+    return G_SOURCE_REMOVE; /* the client has just left */
   if (--self->n_left == 0)
     stop (self, EXIT_CODE_DONE);
   else
@@ -86,10 +85,10 @@ on_n_clients (GObject *object, GParamSpec *pspec, gpointer user_data)
 {
   Simulate *self = user_data;
 
-  if (lxcmon_mock_controller_get_n_clients (self->controller) == 0 || self->timer != 0
-      || !self->has_after)
-    return;
-  self->timer = g_timeout_add (self->after, on_after, self);
+  if (lxcmon_mock_controller_get_n_clients (self->controller) == 0)
+    g_clear_handle_id (&self->timer, g_source_remove); /* the next one's time counts */
+  else if (self->timer == 0 && self->has_after)
+    self->timer = g_timeout_add (self->after, on_after, self);
 }
 
 static gboolean
@@ -103,6 +102,18 @@ on_signal (gpointer user_data)
 }
 
 static void
+say_what_is (Simulate *self)
+{
+  const char *path = lxcmon_mock_controller_get_socket_path (self->controller);
+
+  if (self->init_pid > 0)
+    message (&self->options, "a controller listens on %s; its init has pid %d", path,
+             self->init_pid);
+  else
+    message (&self->options, "a controller listens on %s; it sends no INIT", path);
+}
+
+static void
 run (Simulate *self)
 {
   guint sigint = g_unix_signal_add (SIGINT, on_signal, self);
@@ -113,8 +124,7 @@ run (Simulate *self)
   start_life (self);
   if (self->code == EXIT_CODE_DONE)
     {
-      message (&self->options, "a controller listens on %s; its init has pid %d",
-               lxcmon_mock_controller_get_socket_path (self->controller), self->init_pid);
+      say_what_is (self);
       g_main_loop_run (self->loop);
     }
 

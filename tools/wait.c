@@ -36,7 +36,7 @@ on_exit_known (GObject *object, GAsyncResult *result, gpointer user_data)
   if (error == NULL)
     {
       printf ("%s\n", output_status_nick (status));
-      fflush (stdout);
+      output_flush ();
       end (self, exit_code_for_status (status));
     }
   else if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))

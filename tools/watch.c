@@ -7,7 +7,6 @@
 #include <glib-unix.h>
 #include <stdio.h>
 
-#include "escape.h"
 #include "options.h"
 #include "output.h"
 #include "verbs.h"
@@ -33,12 +32,24 @@ finish_one (Watch *self, ExitCode code)
     g_main_loop_quit (self->loop);
 }
 
+/* Where nobody can read what we print there is no use in going on. */
+static void
+check_output (Watch *self)
+{
+  if (!output_is_broken ())
+    return;
+
+  self->code = EXIT_CODE_FAILED;
+  g_main_loop_quit (self->loop);
+}
+
 static void
 on_init (LxcmonMonitor *monitor, int pid, gpointer user_data)
 {
   Watch *self = user_data;
 
   output_init (&self->output, monitor, pid);
+  check_output (self);
 }
 
 static void
@@ -47,6 +58,7 @@ on_exit_signal (LxcmonMonitor *monitor, LxcmonExitStatus status, gpointer user_d
   Watch *self = user_data;
 
   output_exit (&self->output, monitor, status);
+  check_output (self);
 }
 
 static gboolean
@@ -62,6 +74,7 @@ on_closed (LxcmonMonitor *monitor, const GError *error, gpointer user_data)
   Watch *self = user_data;
 
   output_closed (&self->output, monitor, error);
+  check_output (self);
   if (error != NULL)
     finish_one (self, exit_code_for_error (error));
   else if (!is_followed (monitor))
@@ -71,10 +84,11 @@ on_closed (LxcmonMonitor *monitor, const GError *error, gpointer user_data)
 static void
 say_served (Watch *self, LxcmonMonitor *monitor)
 {
-  g_autofree char *name = escape_for_line (lxcmon_monitor_get_name (monitor));
+  const char *name = lxcmon_monitor_get_name (monitor);
   int init_pid = lxcmon_monitor_get_init_pid (monitor);
 
   output_served (&self->output, monitor);
+  check_output (self);
   if (self->output.json)
     return;
   if (init_pid > 0)
@@ -83,18 +97,21 @@ say_served (Watch *self, LxcmonMonitor *monitor)
     message (&self->options, "%s: attached", name);
 }
 
-/* A client that became detached by itself has failed to attach: at first, or after a reboot, where no
- * new controller came: then the container has ended, and with EXIT. */
+/* A client that has an error and is detached has failed to attach: at first, or after a reboot. The
+ * only time limit that our clients have is that of following a reboot, where no new controller came:
+ * then the container has ended, and with EXIT. Its state tells nothing: where an attach fails at
+ * once, it never was another one. */
 static void
-take_failure (Watch *self, LxcmonMonitor *monitor)
+on_error (GObject *object, GParamSpec *pspec, gpointer user_data)
 {
+  Watch *self = user_data;
+  LxcmonMonitor *monitor = LXCMON_MONITOR (object);
   const GError *error = lxcmon_monitor_get_error (monitor);
-  gboolean was_followed = lxcmon_monitor_get_exited (monitor);
 
-  if (error == NULL)
+  if (error == NULL || lxcmon_monitor_get_state (monitor) != LXCMON_STATE_DETACHED)
     return;
   message_error (&self->options, lxcmon_monitor_get_name (monitor), error);
-  if (was_followed && g_error_matches (error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_TIMED_OUT))
+  if (g_error_matches (error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_TIMED_OUT))
     finish_one (self, EXIT_CODE_DONE);
   else
     finish_one (self, exit_code_for_error (error));
@@ -107,8 +124,6 @@ on_state (GObject *object, GParamSpec *pspec, gpointer user_data)
 
   if (lxcmon_monitor_get_state (monitor) == LXCMON_STATE_SERVED)
     say_served (user_data, monitor);
-  else if (lxcmon_monitor_get_state (monitor) == LXCMON_STATE_DETACHED)
-    take_failure (user_data, monitor);
 }
 
 static gboolean
@@ -119,7 +134,7 @@ on_timeout (gpointer user_data)
   message (&self->options, "the time is over");
   self->code = EXIT_CODE_TIMED_OUT;
   g_main_loop_quit (self->loop);
-  return G_SOURCE_REMOVE;
+  return G_SOURCE_CONTINUE;
 }
 
 static gboolean
@@ -142,6 +157,7 @@ add_client (Watch *self, const char *argument, gboolean follow)
   g_signal_connect (client, "exit", G_CALLBACK (on_exit_signal), self);
   g_signal_connect (client, "closed", G_CALLBACK (on_closed), self);
   g_signal_connect (client, "notify::state", G_CALLBACK (on_state), self);
+  g_signal_connect (client, "notify::error", G_CALLBACK (on_error), self);
   g_ptr_array_add (self->clients, client);
 }
 
@@ -170,7 +186,7 @@ run (Watch *self)
   /* Whatever comes from here on is of no interest. */
   for (guint i = 0; i < self->clients->len; i++)
     g_signal_handlers_disconnect_by_data (g_ptr_array_index (self->clients, i), self);
-  if (self->code != EXIT_CODE_TIMED_OUT && timeout > 0)
+  if (timeout > 0)
     g_source_remove (timeout);
   g_source_remove (sigterm);
   g_source_remove (sigint);

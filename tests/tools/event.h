@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+/*
+ * The JSON lines of the command, held to exactly the keys and types that are documented.
+ */
+
+#include <json-glib/json-glib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+
+/* The events of one command, and what all of them are held to. */
+typedef struct
+{
+  Command *command;
+  const char *container;
+  gint64 seq; /* of the last event */
+} Events;
+
+JsonObject *json_parse (const char *line);
+void json_expect_keys (JsonObject *object, const char *const *keys);
+gint64 json_expect_int (JsonObject *object, const char *key);
+const char *json_expect_string (JsonObject *object, const char *key);
+
+void events_expect_served (Events *self, int controller_pid, int init_pid);
+void events_expect_init (Events *self, int pid);
+void events_expect_exit (Events *self, const char *status, int raw);
+void events_expect_closed (Events *self, const char *code);

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Covers how "lxcmon watch" treats the controller's one place: where somebody is served, where a
+ * driver lives beside the socket, --take-place, --wait-for-place, and who comes late.
+ */
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "event.h"
+#include "room.h"
+
+#define WAIT_HINT "lxcmon: --wait-for-place waits until the place is free\\.\n"
+#define TAKE_HINT "lxcmon: --take-place goes to the controller all the same: .+libvirtd.+\n"
+
+static Command *
+start_holder (Room *room)
+{
+  room_start (room);
+  Command *holder = command_start ("watch", room->path, NULL);
+  command_expect_line (holder, TIME_PATTERN " web1 init pid=4711");
+  return holder;
+}
+
+static void
+end_holder (Command *holder)
+{
+  command_signal (holder, SIGTERM);
+  command_expect_end (holder, 0, NOTHING, "lxcmon: web1: attached\n");
+}
+
+static void
+test_busy (Room *room)
+{
+  Command *holder = start_holder (room);
+  g_autofree char *messages = g_strdup_printf (
+      "lxcmon: web1: the controller of .+/web1\\.sock serves one client, and that "
+      "is lxcmon \\(pid %d\\)\n" WAIT_HINT TAKE_HINT,
+      command_get_pid (holder));
+
+  command_expect_end (command_start ("watch", room->path, NULL), 6, NOTHING, messages);
+  command_expect_end (command_start ("wait", room->path, NULL), 6, NOTHING, messages);
+  command_expect_end (command_start ("watch", "--quiet", room->path, NULL), 6, NOTHING, NOTHING);
+  end_holder (holder);
+}
+
+/* Whoever takes the place goes to the end of the queue, finds out that the place stays taken, and is
+ * not told to take it. */
+static void
+test_take_place_busy (Room *room)
+{
+  Command *holder = start_holder (room);
+
+  command_expect_end (command_start ("watch", "--take-place", room->path, NULL), 6, NOTHING,
+                      "lxcmon: web1: .+ serves one client, and that is lxcmon .+\n" WAIT_HINT);
+  end_holder (holder);
+}
+
+static void
+test_wait_for_place (Room *room)
+{
+  Command *holder = start_holder (room);
+
+  command_expect_end (command_start ("watch", "--wait-for-place", "--timeout=400ms", room->path,
+                                     NULL),
+                      124, NOTHING, "lxcmon: the time is over\n");
+
+  Events events
+      = { command_start ("watch", "--json", "--wait-for-place", room->path, NULL), "web1", 0 };
+  end_holder (holder);
+  events_expect_served (&events, getpid (), 0);
+  room_finish (room->controller, LXCMON_EXIT_STATUS_SHUTDOWN);
+  events_expect_exit (&events, "shutdown", 1);
+  events_expect_closed (&events, NULL);
+  command_expect_end (events.command, 0, NOTHING, NOTHING);
+}
+
+/* Locks driver.pid as libvirtd does; the lock is this process's. */
+static int
+lock_driver (Room *room)
+{
+  g_autofree char *path = room_build_path (room, "driver.pid");
+  struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+  int fd = open (path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+
+  g_assert_cmpint (fd, >=, 0);
+  g_assert_cmpint (fcntl (fd, F_SETLK, &lock), ==, 0);
+  return fd;
+}
+
+static void
+test_driver_lives (Room *room)
+{
+  g_autofree char *messages = g_strdup_printf (
+      "lxcmon: web1: \\S+ \\(pid %d\\) manages the containers beside "
+      ".+/web1\\.sock and needs the controller's one place; .+\n" WAIT_HINT TAKE_HINT,
+      (int) getpid ());
+  int fd = lock_driver (room);
+
+  room_start (room);
+  command_expect_end (command_start ("watch", "--runtime-dir", room->dir, "web1", NULL), 6, NOTHING,
+                      messages);
+  command_expect_end (command_start ("wait", room->path, NULL), 6, NOTHING, messages);
+
+  /* Had one of them connected, INIT would be gone. */
+  Events events
+      = { command_start ("watch", "--json", "--take-place", room->path, NULL), "web1", 0 };
+  events_expect_served (&events, getpid (), 0);
+  events_expect_init (&events, INIT_PID);
+  command_signal (events.command, SIGTERM);
+  command_expect_end (events.command, 0, NOTHING, NOTHING);
+  close (fd);
+}
+
+/* A file alone is no driver. */
+static void
+test_driver_has_gone (Room *room)
+{
+  close (lock_driver (room));
+  end_holder (start_holder (room));
+}
+
+static void
+test_late (Room *room)
+{
+  end_holder (start_holder (room));
+  room_wait_served (room->controller, 0);
+
+  Events events = { command_start ("watch", "--json", room->path, NULL), "web1", 0 };
+  events_expect_served (&events, getpid (), 0);
+  room_finish (room->controller, LXCMON_EXIT_STATUS_SHUTDOWN);
+  events_expect_exit (&events, "shutdown", 1);
+  events_expect_closed (&events, NULL);
+  command_expect_end (events.command, 0, NOTHING, NOTHING);
+}
+
+/* Makes a child that is the first process of a pid namespace, as a container's init is. */
+static pid_t
+start_init (void)
+{
+  pid_t pid = (pid_t) syscall (SYS_clone, CLONE_NEWPID | SIGCHLD, NULL, NULL, NULL, NULL);
+
+  if (pid == 0)
+    for (;;)
+      pause ();
+  return pid;
+}
+
+/* Who comes late finds the init, and says so. */
+static void
+test_late_with_init (Room *room)
+{
+  pid_t pid = start_init ();
+
+  if (pid < 0)
+    {
+      g_test_skip ("a pid namespace cannot be made here");
+      return;
+    }
+  g_autofree char *attached
+      = g_strdup_printf ("lxcmon: web1: attached; its init runs as pid %d\n", (int) pid);
+  end_holder (start_holder (room));
+  room_wait_served (room->controller, 0);
+
+  Events events = { command_start ("watch", "--json", room->path, NULL), "web1", 0 };
+  events_expect_served (&events, getpid (), pid);
+  command_signal (events.command, SIGTERM);
+  command_expect_end (events.command, 0, NOTHING, NOTHING);
+  room_wait_served (room->controller, 0);
+
+  Command *command = command_start ("watch", room->path, NULL);
+  room_wait_served (room->controller, 1);
+  room_finish (room->controller, LXCMON_EXIT_STATUS_SHUTDOWN);
+  command_expect_end (command, 0, "(.+\n){2}", attached);
+
+  kill (pid, SIGKILL);
+  g_assert_cmpint (waitpid (pid, NULL, 0), ==, pid);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+
+  room_test_add ("/tool/watch-place/busy", test_busy);
+  room_test_add ("/tool/watch-place/take-place-busy", test_take_place_busy);
+  room_test_add ("/tool/watch-place/wait-for-place", test_wait_for_place);
+  room_test_add ("/tool/watch-place/driver-lives", test_driver_lives);
+  room_test_add ("/tool/watch-place/driver-has-gone", test_driver_has_gone);
+  room_test_add ("/tool/watch-place/late", test_late);
+  room_test_add ("/tool/watch-place/late-with-init", test_late_with_init);
+
+  return g_test_run ();
+}
