@@ -31,6 +31,9 @@
 #define PLACE_INTERVAL_MIN_MS 100
 #define PLACE_INTERVAL_MAX_MS 1000
 
+/* A pause before judging again where bytes lie unread: who only waits to be served leaves them there. */
+#define UNREAD_INTERVAL_MS 10
+
 void
 _lxcmon_connection_drop_attempt (LxcmonConnection *self)
 {
@@ -83,7 +86,7 @@ fail_served (const char *const paths[2], LxcmonError *error)
 
 /* Looks whether the place is free, without connecting. */
 static bool
-look_first (const LxcmonTarget *target, LxcmonError *error)
+look_first (const LxcmonConnection *self, const LxcmonTarget *target, LxcmonError *error)
 {
   LxcmonPlace place;
   LxcmonDriver driver = _lxcmon_target_find_driver (target);
@@ -92,10 +95,18 @@ look_first (const LxcmonTarget *target, LxcmonError *error)
     return fail_driver_lives (&driver, target->path, error);
   if (!_lxcmon_snapshot_look (LXCMON_LOOK_SHARED, target->paths, &place, error))
     return false;
-  if (place.n_served > 0)
-    return fail_served (target->paths, error);
+  if (place.n_served == 0)
+    return true;
 
-  return true;
+  /* Who waits for the place looks again anyway, and need not be told who has it. */
+  if (self->attempt->wait_for_place)
+    return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_BUSY, 0,
+                              "the controller of %s serves somebody else", target->path);
+
+  /* A shared look may be older than somebody's leaving: a refusal is true when it is told. */
+  if (!_lxcmon_snapshot_look (LXCMON_LOOK_FRESH, target->paths, &place, error))
+    return false;
+  return place.n_served == 0 || fail_served (target->paths, error);
 }
 
 /* Takes a connected descriptor into use: watched, asked by one PING whether it is served. */
@@ -119,7 +130,7 @@ connect_target (LxcmonConnection *self, const LxcmonTarget *target, LxcmonError 
 {
   int fd;
 
-  if (!self->attempt->take_place && !look_first (target, error))
+  if (!self->attempt->take_place && !look_first (self, target, error))
     return false;
   if (target->open_to_others)
     _lxcmon_connection_log (
@@ -204,7 +215,7 @@ judge_waiting (LxcmonConnection *self)
   if (_lxcmon_connection_has_unread (self))
     {
       /* Its turn comes as soon as the loop gets to it. */
-      _lxcmon_connection_set_timer (self, 1);
+      _lxcmon_connection_set_timer (self, UNREAD_INTERVAL_MS);
       return;
     }
 
@@ -353,6 +364,26 @@ lxcmon_connection_attach (LxcmonConnection *self, const char *socket_path,
   return true;
 }
 
+/* Makes a descriptor that was handed over fit to be used. */
+static bool
+prepare_descriptor (int fd, LxcmonError *error)
+{
+  int type;
+  socklen_t size = sizeof type;
+
+  if (getsockopt (fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0)
+    return _lxcmon_error_set_system (error, errno, "cannot attach to descriptor %d", fd);
+  if (type != SOCK_STREAM)
+    return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_UNTRUSTED, EPROTOTYPE,
+                              "descriptor %d is no stream socket, as a controller's is", fd);
+
+  int flags = fcntl (fd, F_GETFL);
+  if (flags < 0 || fcntl (fd, F_SETFL, flags | O_NONBLOCK) < 0
+      || fcntl (fd, F_SETFD, FD_CLOEXEC) < 0)
+    return _lxcmon_error_set_system (error, errno, "cannot attach to descriptor %d", fd);
+  return true;
+}
+
 /**
  * lxcmon_connection_attach_fd:
  * @self: a connection that is not attached
@@ -384,14 +415,8 @@ lxcmon_connection_attach_fd (LxcmonConnection *self, int fd, const LxcmonAttachO
     }
 
   self->fd = fd;
-  int flags = fcntl (fd, F_GETFL);
-  if (flags < 0 || fcntl (fd, F_SETFL, flags | O_NONBLOCK) < 0
-      || fcntl (fd, F_SETFD, FD_CLOEXEC) < 0)
-    {
-      _lxcmon_error_set_system (&why, errno, "cannot attach to descriptor %d", fd);
-      return give_up (self, &why, error);
-    }
-  if (!_lxcmon_peer_check (fd, "the descriptor", &self->controller_pid, &why)
+  if (!prepare_descriptor (fd, &why)
+      || !_lxcmon_peer_check (fd, "the descriptor", &self->controller_pid, &why)
       || !start_waiting (self, fd, &why))
     return give_up (self, &why, error);
   return true;

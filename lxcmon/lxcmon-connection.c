@@ -61,7 +61,7 @@ lxcmon_connection_new (const LxcmonCallbacks *callbacks, void *user_data)
  * lxcmon_connection_free:
  * @self: (transfer full) (nullable): a connection
  *
- * Frees a connection, detaching it first. May be called from inside any of its callbacks.
+ * Frees a connection, detaching it first. May be called from inside any of its callbacks but `log`.
  *
  * Since: 0.1
  */
@@ -126,7 +126,8 @@ lxcmon_connection_set_debug (LxcmonConnection *self, bool debug)
  * @self: a connection
  *
  * Leaves the controller, or gives up getting to it. No callback comes any more until the connection
- * is attached again; its state is %LXCMON_STATE_DETACHED. May be called from inside any callback.
+ * is attached again; its state is %LXCMON_STATE_DETACHED. May be called from inside any callback but
+ * `log`.
  *
  * Since: 0.1
  */

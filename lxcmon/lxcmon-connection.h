@@ -6,9 +6,9 @@
  * One client of one controller. It owns a descriptor and the state machine, and calls back; a loop of
  * any kind runs it, alone or many behind a hub.
  *
- * A connection belongs to one thread at a time. From inside any callback it may be detached, attached
- * again and freed, and the loop may be run again. In a process that was forked off, it does nothing
- * but close its descriptor when it is freed.
+ * A connection belongs to one thread at a time. From inside any callback but `log` it may be
+ * detached, attached again and freed, and the loop may be run again. In a process that was forked
+ * off, it does nothing but close its descriptor when it is freed.
  */
 
 #include "lxcmon-error.h"
@@ -47,7 +47,8 @@ typedef enum
  *   of an attach that succeeded, and called exactly once, unless the user detaches first
  * @failed: the attach has failed, after lxcmon_connection_attach() had returned true; the last callback
  *   of such an attach
- * @log: a line for the log; @message is valid during the call
+ * @log: a line for the log; @message is valid during the call. It comes in the middle of things: it
+ *   may ask the connection, and change nothing
  * @free: frees @user_data: called exactly once, also where lxcmon_connection_new() fails
  *
  * What a connection calls. Any of them may be %NULL. The table must live as long as the connection; a
@@ -84,8 +85,9 @@ struct _LxcmonCallbacks
  * @size: `sizeof (LxcmonAttachOptions)`, by which the struct can grow
  * @attach_timeout: in milliseconds, from 1: how long to wait where somebody else turns out to be
  *   served; 2000 by %LXCMON_ATTACH_OPTIONS_INIT
- * @keepalive_interval: in milliseconds: after that long a silence a PING is sent, and after as much
- *   again without an answer the connection ends with %LXCMON_MONITOR_ERROR_TIMED_OUT; 0 for never
+ * @keepalive_interval: in milliseconds: a PING is sent after a silence of that long, or of twice that
+ *   at the most, and after that long again without an answer the connection ends with
+ *   %LXCMON_MONITOR_ERROR_TIMED_OUT; 0 for never
  * @take_place: connect whoever else might want the place: for who is the container's driver
  * @wait_for_place: wait for the place where somebody has it, instead of failing with
  *   %LXCMON_MONITOR_ERROR_BUSY

@@ -344,7 +344,7 @@ step_kept (LxcmonDecoder *self, const uint8_t **cursor, const uint8_t *end, Lxcm
 bool
 _lxcmon_decoder_peek_kind (const LxcmonDecoder *self, LxcmonMessageKind *kind)
 {
-  LxcmonMessage message;
+  LxcmonMessage message = { .kind = LXCMON_MESSAGE_SKIPPED };
 
   if (self->n_kept < LXCMON_MESSAGE_LENGTH_MIN
       || !parse_header (self->kept, self->offset, &message, NULL))

@@ -17,6 +17,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define DUMPS_MAX 3
+
 typedef struct
 {
   struct nlmsghdr header;
@@ -215,6 +217,8 @@ _lxcmon_diag_find_served_client (const char *const paths[2])
     },
   };
 
-  ask (&request, take_served, &search);
+  /* A dump that others' sockets come and go under may pass over a row. */
+  for (int i = 0; i < DUMPS_MAX && search.client_inode == 0; i++)
+    ask (&request, take_served, &search);
   return search.client_inode;
 }

@@ -5,48 +5,43 @@
  */
 
 #include "lxcmon-error-private.h"
+#include "lxcmon-utf8-private.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Where a message was cut in the middle of a character, the character goes as a whole: bindings
- * refuse strings that are not UTF-8. */
+/* What does not belong into one line of text becomes "?": a path can have any bytes, and bindings
+ * refuse strings that are not UTF-8. So does a character that was cut in its middle. */
 static void
-trim_partial_character (char *text)
+clean (char *text)
 {
-  size_t length = strlen (text);
-  size_t start = length;
+  char *to = text;
 
-  while (start > 0 && ((unsigned char) text[start - 1] & 0xc0) == 0x80)
-    start--;
-  if (start == 0 || (unsigned char) text[start - 1] < 0xc0)
-    return;
+  while (*text != '\0')
+    {
+      size_t control = _lxcmon_utf8_control_length (text);
+      size_t length = control > 0 ? 0 : _lxcmon_utf8_character_length (text);
 
-  start--;
-  unsigned char lead = (unsigned char) text[start];
-  size_t needed = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (length - start < needed)
-    text[start] = '\0';
+      if (length == 0)
+        {
+          *to++ = '?';
+          text += control > 0 ? control : 1;
+        }
+      while (length-- > 0)
+        *to++ = *text++;
+    }
+  *to = '\0';
 }
 
-static bool
-set_message (LxcmonError *error, LxcmonMonitorError code, int system_errno, const char *format,
-             va_list args)
+/* Writes a message into @size bytes, an end that finds no room being cut. */
+static void
+write_message (char *text, size_t size, const char *format, va_list args)
 {
-  if (error == NULL)
-    return false;
-
-  error->code = code;
-  error->system_errno = system_errno;
-  int length = vsnprintf (error->message, sizeof error->message, format, args);
-  if (length < 0)
-    error->message[0] = '\0';
-  if ((size_t) length >= sizeof error->message)
-    trim_partial_character (error->message);
-
-  return false;
+  if (vsnprintf (text, size, format, args) < 0)
+    text[0] = '\0';
+  clean (text);
 }
 
 /**
@@ -62,10 +57,14 @@ _lxcmon_error_set (LxcmonError *error, LxcmonMonitorError code, int system_errno
 {
   va_list args;
 
-  va_start (args, format);
-  set_message (error, code, system_errno, format, args);
-  va_end (args);
+  if (error == NULL)
+    return false;
 
+  error->code = code;
+  error->system_errno = system_errno;
+  va_start (args, format);
+  write_message (error->message, sizeof error->message, format, args);
+  va_end (args);
   return false;
 }
 
@@ -106,19 +105,24 @@ code_for_errno (int system_errno)
 bool
 _lxcmon_error_set_system (LxcmonError *error, int system_errno, const char *format, ...)
 {
+  char reason[128];
   va_list args;
 
-  va_start (args, format);
-  set_message (error, code_for_errno (system_errno), system_errno, format, args);
-  va_end (args);
   if (error == NULL)
     return false;
 
-  size_t length = strlen (error->message);
-  snprintf (error->message + length, sizeof error->message - length, ": %s%s",
-            strerror (system_errno),
+  /* The reason first: however long a path is, it is not what gets cut. */
+  snprintf (reason, sizeof reason, ": %s%s", strerror (system_errno),
             system_errno == EMFILE ? " (raise the process's limit with setrlimit or ulimit -n)"
                                    : "");
+  clean (reason);
+
+  error->code = code_for_errno (system_errno);
+  error->system_errno = system_errno;
+  va_start (args, format);
+  write_message (error->message, sizeof error->message - strlen (reason), format, args);
+  va_end (args);
+  strcat (error->message, reason);
   return false;
 }
 

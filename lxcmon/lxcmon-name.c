@@ -6,59 +6,21 @@
 
 #include "lxcmon-name.h"
 #include "lxcmon-error-private.h"
+#include "lxcmon-utf8-private.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The number of bytes that follow a lead byte of UTF-8, or -1 where it leads nothing. */
-static int
-n_continuation_bytes (unsigned char lead)
-{
-  if (lead < 0x80)
-    return 0;
-  if (lead >= 0xc2 && lead < 0xe0)
-    return 1;
-  if (lead >= 0xe0 && lead < 0xf0)
-    return 2;
-  if (lead >= 0xf0 && lead < 0xf5)
-    return 3;
-  return -1;
-}
-
-/* Overlong forms, surrogates and what lies beyond U+10FFFF show in the second byte. */
-static bool
-second_byte_fits (unsigned char lead, unsigned char second)
-{
-  switch (lead)
-    {
-    case 0xe0:
-      return second >= 0xa0;
-    case 0xed:
-      return second < 0xa0;
-    case 0xf0:
-      return second >= 0x90;
-    case 0xf4:
-      return second < 0x90;
-    default:
-      return true;
-    }
-}
-
 static bool
 is_utf8 (const char *text)
 {
-  const unsigned char *cursor = (const unsigned char *) text;
-
-  while (*cursor != '\0')
+  while (*text != '\0')
     {
-      int n = n_continuation_bytes (*cursor);
-      if (n < 0)
+      size_t length = _lxcmon_utf8_character_length (text);
+      if (length == 0)
         return false;
-      for (int i = 1; i <= n; i++)
-        if ((cursor[i] & 0xc0) != 0x80 || (i == 1 && !second_byte_fits (cursor[0], cursor[1])))
-          return false;
-      cursor += n + 1;
+      text += length;
     }
 
   return true;
@@ -95,7 +57,7 @@ lxcmon_name_check (const char *name, LxcmonError *error)
   if (strchr (name, '/') != NULL)
     return invalid (error, "it has a \"/\" in it; a socket elsewhere is named by its path");
   for (const char *cursor = name; *cursor != '\0'; cursor++)
-    if ((unsigned char) *cursor < 0x20 || *cursor == 0x7f)
+    if (_lxcmon_utf8_control_length (cursor) > 0)
       return invalid (error, "it has a control character in it");
   if (!is_utf8 (name))
     return invalid (error, "it is not UTF-8");

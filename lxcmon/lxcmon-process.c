@@ -19,8 +19,9 @@
 #define FILE_SIZE_MAX 4096
 
 /* A look for a socket's owner is for an error message: it gives up on machines where it would take
- * long. */
-#define PROCESSES_MAX 4096
+ * long. A descriptor takes about a microsecond, a process some twenty. */
+#define PROCESSES_MAX   4096
+#define DESCRIPTORS_MAX 16384
 
 /* Reads the start of a small file into @text, NUL-terminated. Returns its length, or -1. */
 static ssize_t
@@ -143,8 +144,9 @@ _lxcmon_process_get_name (int pid, char name[LXCMON_PROCESS_NAME_SIZE])
   return true;
 }
 
+/* Looks through the descriptors of a process, as long as there are looks left. */
 static bool
-has_descriptor_of (const char *pid, const char *target)
+has_descriptor_of (const char *pid, const char *target, int *n_looks_left)
 {
   char path[300], link[64];
   bool found = false;
@@ -155,8 +157,9 @@ has_descriptor_of (const char *pid, const char *target)
     return false;
 
   struct dirent *entry;
-  while (!found && (entry = readdir (dir)) != NULL)
+  while (!found && *n_looks_left > 0 && (entry = readdir (dir)) != NULL)
     {
+      (*n_looks_left)--;
       ssize_t length = readlinkat (dirfd (dir), entry->d_name, link, sizeof link - 1);
       if (length <= 0)
         continue;
@@ -182,6 +185,7 @@ _lxcmon_process_find_socket_owner (uint64_t socket_inode)
   char target[64];
   int found = 0;
   int n_seen = 0;
+  int n_looks_left = DESCRIPTORS_MAX;
 
   if (socket_inode == 0)
     return 0;
@@ -196,7 +200,7 @@ _lxcmon_process_find_socket_owner (uint64_t socket_inode)
       if (!isdigit ((unsigned char) entry->d_name[0]))
         continue;
       n_seen++;
-      if (has_descriptor_of (entry->d_name, target))
+      if (has_descriptor_of (entry->d_name, target, &n_looks_left))
         found = atoi (entry->d_name);
     }
   closedir (dir);

@@ -45,10 +45,8 @@ _lxcmon_sender_add_ping (LxcmonConnection *self)
 void
 _lxcmon_sender_add_pong (LxcmonConnection *self)
 {
-  if (self->n_pongs_due == UINT16_MAX || (self->send_blocked && self->n_pongs_due > 0))
-    return;
-
-  self->n_pongs_due++;
+  if (self->n_pongs_due < UINT16_MAX)
+    self->n_pongs_due++;
 }
 
 /* Writes the next messages that are due, from the start of the first one. A PING goes first, but
@@ -117,8 +115,11 @@ _lxcmon_sender_flush (LxcmonConnection *self)
 
       if (n < 0 && errno == EINTR)
         continue;
-      if (n < 0 && errno == EAGAIN)
+      if (n < 0 && (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM))
         {
+          /* One answer is as good as many, later. */
+          if (self->n_pongs_due > 1)
+            self->n_pongs_due = 1;
           set_blocked (self, true);
           return;
         }

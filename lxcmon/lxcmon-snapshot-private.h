@@ -17,7 +17,7 @@ typedef struct
 
 typedef enum
 {
-  LXCMON_LOOK_SHARED, /* a look of this process within 100 ms will do */
+  LXCMON_LOOK_SHARED, /* a recent look of this process will do: 100 ms old at the most */
   LXCMON_LOOK_FRESH
 } LxcmonLook;
 

@@ -24,9 +24,19 @@ typedef enum
   PEEK_ENDED, /* the connection has ended, with an error */
 } PeekResult;
 
-/* Judges the first bytes by a decoder of their own. A header that makes sense is enough. */
+/* Whether the peer has said all that it will ever say. */
+static bool
+has_hung_up (const LxcmonConnection *self)
+{
+  struct pollfd descriptor = { .fd = self->fd, .events = POLLRDHUP };
+
+  return poll (&descriptor, 1, 0) > 0 && descriptor.revents != 0;
+}
+
+/* Judges the first bytes by a decoder of their own. A header that makes sense is enough; @is_all tells
+ * that no more will come. */
 static PeekResult
-judge_bytes (LxcmonConnection *self, const uint8_t *bytes, size_t n)
+judge_bytes (LxcmonConnection *self, const uint8_t *bytes, size_t n, bool is_all)
 {
   LxcmonDecoder decoder = { 0 };
   LxcmonMessage message;
@@ -39,7 +49,12 @@ judge_bytes (LxcmonConnection *self, const uint8_t *bytes, size_t n)
       return PEEK_ENDED;
     }
   if (result == LXCMON_DECODE_NEED_MORE && !_lxcmon_decoder_peek_kind (&decoder, &message.kind))
-    return PEEK_PARTIAL;
+    {
+      if (!is_all || lxcmon_decoder_finish (&decoder, &error))
+        return PEEK_PARTIAL;
+      _lxcmon_connection_end (self, &error);
+      return PEEK_ENDED;
+    }
 
   _lxcmon_connection_become_served (self, message.kind);
   return PEEK_SERVED;
@@ -50,10 +65,12 @@ peek (LxcmonConnection *self)
 {
   uint8_t bytes[LXCMON_DECODER_KEPT_MAX];
   LxcmonError error;
+  /* Asked before the bytes: those that it sent until then have come. */
+  bool is_all = has_hung_up (self);
   ssize_t n = recv (self->fd, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
 
   if (n > 0)
-    return judge_bytes (self, bytes, (size_t) n);
+    return judge_bytes (self, bytes, (size_t) n, is_all);
   if (n < 0 && (errno == EAGAIN || errno == EINTR))
     return PEEK_NOTHING;
 

@@ -111,7 +111,7 @@ def test_python(readme, env, cwd):
     with Simulated(env, 1), subprocess.Popen([sys.executable, path], env=env,
                                              stdout=subprocess.PIPE) as process:
         try:
-            expect(read_until(process, "exit"), "^init 3740$", "^exit shutdown$")
+            expect(read_until(process, r"exit \w+\n"), "^init 3740$", "^exit shutdown$")
         finally:
             process.kill()
 

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+/*
+ * A process of its own that does something, says that it is done, and stays until it is told to go. It
+ * has none of the test's descriptors but those that it opens itself.
+ */
+
+#include <glib.h>
+
+#include <sys/types.h>
+
+typedef struct
+{
+  pid_t pid;
+  int stop;
+} CoreChild;
+
+/* Returns 0 for success; the child exits with anything else at once. */
+typedef int (*CoreChildFunc) (gconstpointer data);
+
+void core_child_start (CoreChild *self, CoreChildFunc func, gconstpointer data);
+void core_child_stop (CoreChild *self);
+int core_child_run (CoreChildFunc func, gconstpointer data);
+
+int core_child_connect (gconstpointer path);
+int core_child_lock (gconstpointer path);

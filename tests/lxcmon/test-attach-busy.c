@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The manners of attaching where somebody else has the place or a driver needs it: nothing is
+ * connected, and the error says who it is. Who would rather wait for the place: test-attach-wait.c.
+ */
+
+#include "common/core-place.h"
+#include "common/core-session.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void
+assert_busy (CoreSession *self, const char *path, const LxcmonAttachOptions *options,
+             const char *text)
+{
+  LxcmonError error;
+
+  g_assert_false (lxcmon_connection_attach (self->connection, path, options, &error));
+  g_assert_cmpstr (lxcmon_monitor_error_to_string (error.code), ==, "busy");
+  core_session_assert_state (self, "detached");
+  g_assert_nonnull (lxcmon_connection_get_error (self->connection));
+  g_assert_cmpstr (self->trace->str, ==, "");
+  if (strstr (error.message, text) == NULL)
+    g_error ("no \"%s\" in: %s", text, error.message);
+}
+
+/* Who has the place, as an error should tell it: on a machine with very many descriptors nobody looks
+ * through all of them. */
+static char *
+holder_text (const CoreTakenPlace *place)
+{
+  if (!core_machine_is_small ())
+    return g_strdup ("serves one client, and that is ");
+  return g_strdup_printf ("the controller of %s serves one client, and that is libvirtd (pid %d)",
+                          place->listener.path, place->holder.pid);
+}
+
+static void
+test_served_place (CoreMode mode)
+{
+  CoreTakenPlace place;
+  CoreSession session;
+
+  core_taken_place_init (&place);
+  g_autofree char *who = holder_text (&place);
+  core_session_init (&session, mode);
+  gint64 start = g_get_monotonic_time ();
+  assert_busy (&session, place.listener.path, NULL, who);
+  g_assert_cmpint (g_get_monotonic_time () - start, <, 500 * 1000);
+  g_assert_cmpuint (core_listener_count (&place.listener, "02"), ==, 0);
+  g_assert_cmpint (core_listener_accept (&place.listener), ==, -1);
+  core_session_clear (&session);
+  core_taken_place_release (&place);
+  core_taken_place_clear (&place);
+}
+
+/* A thousand polite clients leave nothing in the queue; a driver that comes then is served. */
+static void
+test_a_thousand_times (void)
+{
+  CoreTakenPlace place;
+  CoreSession session;
+
+  core_taken_place_init (&place);
+  core_session_init (&session, CORE_ALONE);
+  for (int i = 0; i < 1000; i++)
+    g_assert_false (lxcmon_connection_attach (session.connection, place.listener.path, NULL, NULL));
+  g_assert_cmpuint (core_listener_count (&place.listener, "02"), ==, 0);
+  core_taken_place_release (&place);
+  int driver = core_listener_connect (&place.listener);
+  int served = core_listener_accept (&place.listener);
+  core_send_story (served);
+  close (served);
+  guint8 bytes[100];
+  g_assert_cmpint (recv (driver, bytes, sizeof bytes, 0), ==, CORE_INIT_SIZE + CORE_EXIT_SIZE);
+  close (driver);
+  core_session_clear (&session);
+  core_taken_place_clear (&place);
+}
+
+static void
+test_served_place_by_another_path (CoreMode mode)
+{
+  CoreTakenPlace place;
+  CoreSession session;
+
+  core_taken_place_init (&place);
+  g_autofree char *dotted = g_strconcat (place.listener.dir, "/../",
+                                         strrchr (place.listener.dir, '/'), "//web1.sock", NULL);
+  core_session_init (&session, mode);
+  assert_busy (&session, dotted, NULL, "serves one client");
+  g_assert_cmpuint (core_listener_count (&place.listener, "02"), ==, 0);
+  core_session_clear (&session);
+  core_taken_place_release (&place);
+  core_taken_place_clear (&place);
+}
+
+/* Nobody is served yet, but a driver lives that will want to be. */
+static void
+test_driver_lives (CoreMode mode)
+{
+  CoreListener listener;
+  CoreSession session;
+  CoreChild driver;
+
+  core_listener_init (&listener);
+  g_autofree char *lock = g_build_filename (listener.dir, "driver.pid", NULL);
+  core_child_start (&driver, core_child_lock, lock);
+  g_autofree char *who = g_strdup_printf ("virtlxcd (pid %d) manages the containers", driver.pid);
+  core_session_init (&session, mode);
+  assert_busy (&session, listener.path, NULL, who);
+  g_assert_cmpuint (core_listener_count (&listener, "02"), ==, 0);
+
+  core_child_stop (&driver);
+  g_assert_true (lxcmon_connection_attach (session.connection, listener.path, NULL, NULL));
+  core_session_clear (&session);
+  core_listener_clear (&listener);
+}
+
+/* The driver itself does not ask, and does not wait: the place is its own. */
+static void
+test_take_place (CoreMode mode)
+{
+  LxcmonAttachOptions options = LXCMON_ATTACH_OPTIONS_INIT;
+  CoreListener listener;
+  CoreSession session;
+  CoreChild driver;
+
+  options.take_place = true;
+  core_listener_init (&listener);
+  g_autofree char *lock = g_build_filename (listener.dir, "driver.pid", NULL);
+  core_child_start (&driver, core_child_lock, lock);
+  core_session_init (&session, mode);
+  g_assert_true (lxcmon_connection_attach (session.connection, listener.path, &options, NULL));
+  core_session_assert_state (&session, "waiting");
+  session.peer = core_listener_accept (&listener);
+  core_send_init (session.peer, 1);
+  core_session_expect (&session, "served init(1)");
+  core_child_stop (&driver);
+  core_session_clear (&session);
+  core_listener_clear (&listener);
+}
+
+/* In the queue behind somebody who is served. Returns how late the error came, in microseconds. */
+static gint64
+time_out (CoreMode mode)
+{
+  LxcmonAttachOptions options = LXCMON_ATTACH_OPTIONS_INIT;
+  CoreTakenPlace place;
+  CoreSession session;
+
+  options.take_place = true;
+  options.attach_timeout = 100;
+  core_taken_place_init (&place);
+  core_session_init (&session, mode);
+  gint64 due = g_get_monotonic_time () + options.attach_timeout * 1000;
+  g_assert_true (
+      lxcmon_connection_attach (session.connection, place.listener.path, &options, NULL));
+  core_session_wait_for (&session, "failed(busy)");
+  gint64 late = g_get_monotonic_time () - due;
+  g_assert_cmpstr (session.trace->str, ==, "failed(busy)");
+  g_assert_nonnull (strstr (session.error.message, "serves one client"));
+
+  /* One PING was sent, and we have gone. */
+  session.peer = core_listener_accept (&place.listener);
+  g_autofree char *sent = core_receive (session.peer);
+  g_assert_cmpstr (sent, ==, "ping end");
+  core_session_clear (&session);
+  core_taken_place_release (&place);
+  core_taken_place_clear (&place);
+
+  return late;
+}
+
+/* BUSY when the timeout is over, and within 100 ms of it. A machine that is busy itself gets three
+ * chances, and one with very many sockets more time to look at them. */
+static void
+test_attach_timeout (CoreMode mode)
+{
+  gint64 limit = core_machine_is_small () ? 100 * 1000 : 1000 * 1000;
+  gint64 late = G_MAXINT64;
+
+  for (int i = 0; i < 3 && late > limit; i++)
+    {
+      late = time_out (mode);
+      g_assert_cmpint (late, >=, 0);
+    }
+  g_assert_cmpint (late, <=, limit);
+}
+
+/* Two of ours: the second one finds out that the first is served. */
+static void
+test_two_of_ours (CoreMode mode)
+{
+  LxcmonAttachOptions options = LXCMON_ATTACH_OPTIONS_INIT;
+  CoreListener listener;
+  CoreSession first, second;
+
+  options.attach_timeout = 50;
+  core_listener_init (&listener);
+  core_session_init (&first, mode);
+  core_session_init (&second, mode);
+  g_assert_true (lxcmon_connection_attach (first.connection, listener.path, NULL, NULL));
+  g_assert_true (lxcmon_connection_attach (second.connection, listener.path, &options, NULL));
+  first.peer = core_listener_accept (&listener);
+  core_send_init (first.peer, 1);
+  core_session_expect (&first, "served init(1)");
+  core_session_wait_for (&second, "failed(busy)");
+  core_session_clear (&second);
+  core_session_clear (&first);
+  core_listener_clear (&listener);
+}
+
+/* What was seen before we connected ourselves is not believed any more. */
+static void
+test_right_after_our_own (CoreMode mode)
+{
+  CoreListener listener;
+  CoreSession first, second;
+
+  core_listener_init (&listener);
+  core_session_init (&first, mode);
+  core_session_init (&second, mode);
+  g_assert_true (lxcmon_connection_attach (first.connection, listener.path, NULL, NULL));
+  first.peer = core_listener_accept (&listener);
+  assert_busy (&second, listener.path, NULL, "serves one client");
+  g_assert_cmpuint (core_listener_count (&listener, "02"), ==, 0);
+  core_session_clear (&second);
+  core_session_clear (&first);
+  core_listener_clear (&listener);
+}
+
+static void
+test_full_backlog (CoreMode mode)
+{
+  CoreListener listener;
+  CoreSession session;
+  int queued[64];
+  int n = 0;
+
+  core_listener_init (&listener);
+  while ((queued[n] = core_listener_connect (&listener)) >= 0)
+    n++;
+  g_assert_cmpint (n, ==, 31);
+  core_session_init (&session, mode);
+  gint64 start = g_get_monotonic_time ();
+  assert_busy (&session, listener.path, NULL, "has no room for more clients that wait");
+  g_assert_cmpint (g_get_monotonic_time () - start, <, 500 * 1000);
+  while (n > 0)
+    close (queued[--n]);
+  core_session_clear (&session);
+  core_listener_clear (&listener);
+}
+
+int
+main (int argc, char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+
+  core_test_add_modes ("/attach/busy/served-place", test_served_place);
+  core_test_add ("/attach/busy/a-thousand-times", test_a_thousand_times);
+  core_test_add_modes ("/attach/busy/by-another-path", test_served_place_by_another_path);
+  core_test_add_modes ("/attach/busy/driver-lives", test_driver_lives);
+  core_test_add_modes ("/attach/busy/take-place", test_take_place);
+  core_test_add_modes ("/attach/busy/attach-timeout", test_attach_timeout);
+  core_test_add_modes ("/attach/busy/two-of-ours", test_two_of_ours);
+  core_test_add_modes ("/attach/busy/right-after-our-own", test_right_after_our_own);
+  core_test_add_modes ("/attach/busy/full-backlog", test_full_backlog);
+
+  return g_test_run ();
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Attaching to a listening socket, where the place is free: served, late, nobody there yet, gone
+ * again, warned of. Where it is not free: test-attach-busy.c.
+ */
+
+#include "common/core-child.h"
+#include "common/core-peer.h"
+#include "common/core-session.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void
+attach (CoreSession *self, const CoreListener *listener, const LxcmonAttachOptions *options)
+{
+  LxcmonError error;
+
+  if (!lxcmon_connection_attach (self->connection, listener->path, options, &error))
+    g_error ("cannot attach: %s", error.message);
+}
+
+static void
+assert_refused (CoreSession *self, const char *path, LxcmonMonitorError code)
+{
+  LxcmonError error;
+
+  g_assert_false (lxcmon_connection_attach (self->connection, path, NULL, &error));
+  g_assert_cmpstr (lxcmon_monitor_error_to_string (error.code), ==,
+                   lxcmon_monitor_error_to_string (code));
+  core_session_assert_state (self, "detached");
+  g_assert_nonnull (lxcmon_connection_get_error (self->connection));
+  core_session_expect (self, ""); /* the return value has said it */
+}
+
+static void
+test_served (CoreMode mode)
+{
+  CoreListener listener;
+  CoreSession session;
+
+  core_listener_init (&listener);
+  core_session_init (&session, mode);
+  int n_before = core_count_descriptors ();
+  attach (&session, &listener, NULL);
+  g_assert_cmpint (core_count_descriptors (), ==, n_before + 1);
+  core_session_assert_state (&session, "waiting");
+  g_assert_cmpint (lxcmon_connection_get_controller_pid (session.connection), ==, getpid ());
+
+  session.peer = core_listener_accept (&listener);
+  g_autofree char *sent = core_receive (session.peer);
+  g_assert_cmpstr (sent, ==, "ping");
+  core_send_init (session.peer, 3740);
+  core_send_pong (session.peer);
+  core_session_expect (&session, "served init(3740)");
+  core_send_exit (session.peer, 2);
+  core_session_hang_up (&session);
+  core_session_expect (&session, "served init(3740) exit(reboot) closed(null)");
+  g_assert_cmpint (core_count_descriptors (), ==, n_before);
+  core_session_clear (&session);
+  core_listener_clear (&listener);
+}
+
+/* Nobody is served and nobody answers: leaving would cost the next client its INIT, so we stay. */
+static void
+test_stays_while_nobody_is_served (CoreMode mode)
+{
+  LxcmonAttachOptions options = LXCMON_ATTACH_OPTIONS_INIT;
+  CoreListener listener;
+  CoreSession session;
+
+  options.attach_timeout = 20;
+  core_listener_init (&listener);
+  core_session_init (&session, mode);
+  attach (&session, &listener, &options);
+  g_assert_cmpuint (core_session_run_for (&session, 150), <=, 9);
+  core_session_assert_state (&session, "waiting");
+  g_assert_cmpstr (session.trace->str, ==, "");
+
+  session.peer = core_listener_accept (&listener);
+  g_autofree char *sent = core_receive (session.peer);
+  g_assert_cmpstr (sent, ==, "ping");
+  core_send_init (session.peer, 1);
+  core_session_expect (&session, "served init(1)");
+  core_session_clear (&session);
+  core_listener_clear (&listener);
+}
+
+/* Accepted and not answered: the controller is slow, and nobody else has the place. */
+static void
+test_stays_when_accepted (CoreMode mode)
+{
+  LxcmonAttachOptions options = LXCMON_ATTACH_OPTIONS_INIT;
+  CoreListener listener;
+  CoreSession session;
+
+  options.attach_timeout = 20;
+  core_listener_init (&listener);
+  core_session_init (&session, mode);
+  attach (&session, &listener, &options);
+  session.peer = core_listener_accept (&listener);
+  core_session_run_for (&session, 100);
+  core_session_assert_state (&session, "waiting");
+  core_send_pong (session.peer);
+  core_session_expect (&session, "served");
+  core_session_clear (&session);
+  core_listener_clear (&listener);
+}
+
+/* The same with one more in the queue behind us. */
+static void
+test_stays_when_accepted_with_a_queue (CoreMode mode)
+{
+  LxcmonAttachOptions options = LXCMON_ATTACH_OPTIONS_INIT;
+  CoreListener listener;
+  CoreSession session;
+
+  options.attach_timeout = 20;
+  core_listener_init (&listener);
+  core_session_init (&session, mode);
+  attach (&session, &listener, &options);
+  session.peer = core_listener_accept (&listener);
+  int queued = core_listener_connect (&listener);
+  core_session_run_for (&session, 100);
+  core_session_assert_state (&session, "waiting");
+  close (queued);
+  core_session_clear (&session);
+  core_listener_clear (&listener);
+}
+
+static void
+test_listener_goes (CoreMode mode)
+{
+  CoreListener listener;
+  CoreSession session;
+
+  core_listener_init (&listener);
+  core_session_init (&session, mode);
+  attach (&session, &listener, NULL);
+  close (listener.fd);
+  listener.fd = -1;
+  core_session_expect (&session, "failed(lost)");
+  g_assert_cmpstr (session.error.message, ==, "the controller went before it served us");
+  core_session_clear (&session);
+  core_listener_clear (&listener);
+}
+
+static void
+test_refused (CoreMode mode)
+{
+  CoreListener listener;
+  CoreSession session;
+
+  core_listener_init (&listener);
+  g_autofree char *missing = g_build_filename (listener.dir, "web2.sock", NULL);
+  core_session_init (&session, mode);
+  assert_refused (&session, missing, LXCMON_MONITOR_ERROR_NOT_FOUND);
+  assert_refused (&session, listener.dir, LXCMON_MONITOR_ERROR_UNTRUSTED);
+  close (listener.fd);
+  listener.fd = -1;
+  assert_refused (&session, listener.path, LXCMON_MONITOR_ERROR_REFUSED);
+  core_session_clear (&session);
+  core_listener_clear (&listener);
+}
+
+static int
+listen_as_nobody (gconstpointer path)
+{
+  int fd = core_bind (path, SOCK_STREAM);
+
+  return setuid (65534) == 0 && listen (fd, 5) == 0 ? 0 : 1;
+}
+
+/* A peer that is not to be trusted: not one byte is read, and none is sent. */
+static void
+test_untrusted_peer (CoreMode mode)
+{
+  char *dir = core_make_dir ();
+  g_autofree char *path = g_build_filename (dir, "web1.sock", NULL);
+  CoreSession session;
+  CoreChild child;
+
+  if (core_is_root ())
+    {
+      core_child_start (&child, listen_as_nobody, path);
+      core_session_init (&session, mode);
+      assert_refused (&session, path, LXCMON_MONITOR_ERROR_UNTRUSTED);
+      core_session_clear (&session);
+      core_child_stop (&child);
+    }
+  else
+    g_test_skip ("only root may become somebody else");
+  core_remove_dir (dir);
+}
+
+/* A socket that others may connect to: somebody should know. */
+static void
+test_warns_of_open_mode (CoreMode mode)
+{
+  CoreListener listener;
+  CoreSession session;
+
+  core_listener_init (&listener);
+  g_assert_no_errno (chmod (listener.path, 0777));
+  core_session_init (&session, mode);
+  attach (&session, &listener, NULL);
+  g_assert_true (
+      g_str_has_prefix (session.log->str, "warning: others than its owner may connect to "));
+  core_session_clear (&session);
+  core_listener_clear (&listener);
+}
+
+/* Left again before anything came: the controller sees one PING and the end. */
+static void
+test_detach_while_waiting (CoreMode mode)
+{
+  CoreListener listener;
+  CoreSession session;
+
+  core_listener_init (&listener);
+  core_session_init (&session, mode);
+  attach (&session, &listener, NULL);
+  lxcmon_connection_detach (session.connection);
+  core_session_expect (&session, "");
+  session.peer = core_listener_accept (&listener);
+  g_autofree char *sent = core_receive (session.peer);
+  g_assert_cmpstr (sent, ==, "ping end");
+  core_session_clear (&session);
+  core_listener_clear (&listener);
+}
+
+/* As after a reboot: the same path, another socket. */
+static void
+test_attach_again_in_closed (CoreMode mode)
+{
+  CoreListener listener;
+  CoreSession session;
+
+  core_listener_init (&listener);
+  core_session_init (&session, mode);
+  for (int i = 0; i < 50; i++)
+    {
+      g_string_truncate (session.trace, 0);
+      attach (&session, &listener, NULL);
+      session.peer = core_listener_accept (&listener);
+      core_send_story (session.peer);
+      close (listener.fd);
+      g_assert_no_errno (unlink (listener.path));
+      listener.fd = core_bind (listener.path, SOCK_STREAM);
+      g_assert_no_errno (listen (listener.fd, 30));
+      core_session_hang_up (&session);
+      core_session_expect (&session, "served init(3869) exit(reboot) closed(null)");
+    }
+  core_session_clear (&session);
+  core_listener_clear (&listener);
+}
+
+int
+main (int argc, char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+
+  core_test_add_modes ("/attach/served", test_served);
+  core_test_add_modes ("/attach/stays/nobody-is-served", test_stays_while_nobody_is_served);
+  core_test_add_modes ("/attach/stays/accepted", test_stays_when_accepted);
+  core_test_add_modes ("/attach/stays/accepted-with-a-queue",
+                       test_stays_when_accepted_with_a_queue);
+  core_test_add_modes ("/attach/listener-goes", test_listener_goes);
+  core_test_add_modes ("/attach/refused", test_refused);
+  core_test_add_modes ("/attach/untrusted-peer", test_untrusted_peer);
+  core_test_add_modes ("/attach/warns-of-open-mode", test_warns_of_open_mode);
+  core_test_add_modes ("/attach/detach-while-waiting", test_detach_while_waiting);
+  core_test_add_modes ("/attach/again-in-closed", test_attach_again_in_closed);
+
+  return g_test_run ();
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * A forked child shares its parent's sockets, epoll and timer. What it does with its copies must not
+ * reach the parent's connection; what the parent does with its own must not wait for the child. A
+ * program that is run instead inherits nothing.
+ */
+
+#include "common/core-child.h"
+#include "common/core-peer.h"
+#include "common/core-session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int
+free_copies (gconstpointer data)
+{
+  CoreSession *session = (CoreSession *) data;
+
+  if (session->hub != NULL && !lxcmon_hub_is_foreign (session->hub))
+    return 1;
+  lxcmon_connection_free (session->connection);
+  lxcmon_hub_unref (session->hub);
+  return session->n_freed == 1 ? 0 : 2;
+}
+
+static int
+use_copies (gconstpointer data)
+{
+  CoreSession *session = (CoreSession *) data;
+
+  for (int i = 0; i < 5; i++)
+    core_session_dispatch (session);
+  lxcmon_connection_dispatch (session->connection);
+  lxcmon_connection_detach (session->connection);
+  if (lxcmon_connection_get_state (session->connection) != LXCMON_STATE_DETACHED)
+    return 1;
+  return session->trace->len == 0 ? 0 : 2;
+}
+
+/* A connection that a child makes for itself works; behind the parent's hub it is refused. */
+static int
+attach_anew (gconstpointer data)
+{
+  CoreSession *session = (CoreSession *) data;
+  LxcmonError error;
+  int pair[2];
+
+  lxcmon_connection_detach (session->connection);
+  if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+    return 1;
+  if (session->hub != NULL)
+    {
+      if (lxcmon_connection_attach_fd (session->connection, dup (pair[0]), NULL, &error)
+          || error.system_errno != EINVAL)
+        return 2;
+      if (!lxcmon_connection_set_hub (session->connection, NULL, NULL))
+        return 3;
+    }
+  if (!lxcmon_connection_attach_fd (session->connection, pair[0], NULL, NULL))
+    return 4;
+  core_send_story (pair[1]);
+  close (pair[1]);
+  for (int i = 0; i < 5; i++)
+    lxcmon_connection_dispatch (session->connection);
+  return strcmp (session->trace->str, "served init(3869) exit(reboot) closed(null)") == 0 ? 0 : 5;
+}
+
+/* Whatever the child does, the parent's story goes on to its end. */
+static void
+with_child (CoreMode mode, CoreChildFunc func)
+{
+  LxcmonAttachOptions options = LXCMON_ATTACH_OPTIONS_INIT;
+  CoreSession session;
+
+  options.attach_timeout = 100;
+  core_session_init (&session, mode);
+  core_session_attach_pair (&session, &options);
+  core_send_init (session.peer, 1); /* which is the parent's to read */
+  g_assert_cmpint (core_child_run (func, &session), ==, 0);
+  core_session_assert_state (&session, "waiting");
+  core_session_expect (&session, "served init(1)");
+  g_assert_cmpint (core_child_run (func == use_copies ? free_copies : func, &session), ==,
+                   func == attach_anew ? 5 : 0);
+
+  core_send_ping (session.peer);
+  core_session_settle (&session);
+  g_autofree char *sent = core_receive (session.peer);
+  g_assert_cmpstr (sent, ==, "ping pong");
+  core_send_exit (session.peer, 2);
+  core_session_hang_up (&session);
+  core_session_expect (&session, "served init(1) exit(reboot) closed(null)");
+  core_session_clear (&session);
+}
+
+static void
+test_child_frees (CoreMode mode)
+{
+  with_child (mode, free_copies);
+}
+
+static void
+test_child_uses (CoreMode mode)
+{
+  with_child (mode, use_copies);
+}
+
+static void
+test_child_attaches_anew (CoreMode mode)
+{
+  with_child (mode, attach_anew);
+}
+
+/* The child lives on with its copies: the controller sees that the parent has left all the same, and
+ * the parent's hub hears nothing of the socket any more. */
+static void
+test_parent_leaves (CoreMode mode)
+{
+  CoreSession session;
+  char byte = 0;
+  int hold[2];
+
+  core_session_init_pair (&session, mode);
+  core_send_init (session.peer, 1);
+  core_session_expect (&session, "served init(1)");
+  g_assert_no_errno (pipe2 (hold, O_CLOEXEC));
+  pid_t pid = fork ();
+  if (pid == 0)
+    {
+      close (hold[1]);
+      close (session.peer);
+      _exit (read (hold[0], &byte, 1) == 0 ? 0 : 1);
+    }
+  close (hold[0]);
+
+  lxcmon_connection_detach (session.connection);
+  g_autofree char *sent = core_receive (session.peer);
+  g_assert_cmpstr (sent, ==, "ping end");
+  core_session_hang_up (&session);
+  g_assert_false (core_session_is_ready (&session, 30));
+  close (hold[1]);
+  int status;
+  g_assert_cmpint (waitpid (pid, &status, 0), ==, pid);
+  g_assert_cmpint (status, ==, 0);
+  core_session_clear (&session);
+}
+
+/* Forked inside a callback, with more of the story in hand: the child says nothing of it twice. */
+static void
+fork_here (CoreSession *self, const char *event)
+{
+  self->hook = NULL;
+  int *status = self->hook_data;
+  pid_t pid = fork ();
+
+  if (pid == 0)
+    {
+      gsize length = self->trace->len;
+
+      lxcmon_connection_free (self->connection);
+      lxcmon_hub_unref (self->hub);
+      _exit (self->trace->len == length && self->n_freed == 1 ? 0 : 1);
+    }
+  g_assert_cmpint (waitpid (pid, status, 0), ==, pid);
+}
+
+static void
+test_fork_in_callback (CoreMode mode)
+{
+  int status = -1;
+  CoreSession session;
+
+  core_session_init_pair (&session, mode);
+  core_send_story (session.peer);
+  core_session_hang_up (&session);
+  session.hook = fork_here;
+  session.hook_data = &status;
+  core_session_expect (&session, "served init(3869) exit(reboot) closed(null)");
+  g_assert_cmpint (status, ==, 0);
+  core_session_clear (&session);
+}
+
+/* Lists the descriptors of a program that was run from here: no socket, epoll or timer is there. */
+static void
+test_exec (CoreMode mode)
+{
+  CoreListener listener;
+  CoreSession session;
+  g_autofree char *output = NULL;
+  GError *error = NULL;
+  const char *const command[] = { "/bin/ls", "-l", "/proc/self/fd", NULL };
+
+  core_listener_init (&listener);
+  core_session_init (&session, mode);
+  g_assert_true (lxcmon_connection_attach (session.connection, listener.path, NULL, NULL));
+  g_spawn_sync (NULL, (char **) command, NULL, G_SPAWN_LEAVE_DESCRIPTORS_OPEN, NULL, NULL, &output,
+                NULL, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_nonnull (strstr (output, "/fd"));
+  g_assert_null (strstr (output, "socket:"));
+  g_assert_null (strstr (output, "eventpoll"));
+  g_assert_null (strstr (output, "timerfd"));
+  core_session_clear (&session);
+  core_listener_clear (&listener);
+}
+
+int
+main (int argc, char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+
+  core_test_add_modes ("/fork/child-frees", test_child_frees);
+  core_test_add_modes ("/fork/child-uses", test_child_uses);
+  core_test_add_modes ("/fork/child-attaches-anew", test_child_attaches_anew);
+  core_test_add_modes ("/fork/parent-leaves", test_parent_leaves);
+  core_test_add_modes ("/fork/in-callback", test_fork_in_callback);
+  core_test_add_modes ("/fork/exec", test_exec);
+
+  return g_test_run ();
+}

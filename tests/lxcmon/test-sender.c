@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What goes to a controller, byte by byte: one PING at attach, a PONG for each PING, little where
+ * nothing can be sent, and never a message inside another.
+ */
+
+#include "common/core-peer.h"
+#include "common/core-session.h"
+#include "common/core-wrap.h"
+
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <lxcmon/lxcmon-connection-private.h>
+
+/* Reads what was sent and compares it. */
+#define assert_sent(session, expected)                      \
+  G_STMT_START                                              \
+  {                                                         \
+    g_autofree char *sent = core_receive ((session)->peer); \
+    g_assert_cmpstr (sent, ==, expected);                   \
+  }                                                         \
+  G_STMT_END
+
+static void
+test_attach_pings_once (CoreMode mode)
+{
+  CoreSession session;
+
+  core_session_init_pair (&session, mode);
+  core_session_settle (&session);
+  assert_sent (&session, "ping");
+  core_send_pong (session.peer);
+  core_session_expect (&session, "served");
+  assert_sent (&session, "");
+  core_session_clear (&session);
+}
+
+/* A session that is served and has nothing more to say. */
+static void
+init_served (CoreSession *session, CoreMode mode)
+{
+  core_session_init_pair (session, mode);
+  core_send_init (session->peer, 1);
+  core_send_pong (session->peer);
+  core_session_expect (session, "served init(1)");
+  core_drain (session->peer);
+  g_string_truncate (session->trace, 0);
+}
+
+static void
+test_pong (CoreMode mode)
+{
+  CoreSession session;
+
+  init_served (&session, mode);
+  core_send_ping (session.peer);
+  core_session_expect (&session, "");
+  assert_sent (&session, "pong");
+  core_session_clear (&session);
+}
+
+/* The answer is always the same, whatever the PING carries. */
+static void
+test_pong_carries_nothing (CoreMode mode)
+{
+  g_autoptr (GByteArray) bytes = g_byte_array_new ();
+  CoreMessage serial = core_keepalive_message (1);
+  CoreMessage status = core_keepalive_message (1);
+  CoreMessage payload = core_keepalive_message (1);
+  CoreSession session;
+
+  serial.serial = 9;
+  status.status = 1;
+  payload.payload_size = 7;
+  core_put_message (bytes, &serial);
+  core_put_message (bytes, &status);
+  core_put_message (bytes, &payload);
+  init_served (&session, mode);
+  core_send_array (session.peer, bytes);
+  core_session_expect (&session, "");
+  assert_sent (&session, "pong pong pong");
+  core_session_clear (&session);
+}
+
+/* A PING is answered although the message behind it has not come as a whole. */
+static void
+test_pong_during_partial_message (CoreMode mode)
+{
+  CoreSession session;
+
+  init_served (&session, mode);
+  core_send_ping (session.peer);
+  core_send (session.peer, core_shutdown_bytes, 10);
+  core_session_settle (&session);
+  assert_sent (&session, "pong");
+  core_send (session.peer, core_shutdown_bytes + 10, CORE_EXIT_SIZE - 10);
+  core_session_expect (&session, "exit(shutdown)");
+  core_session_clear (&session);
+}
+
+static void
+test_burst (CoreMode mode)
+{
+  enum
+  {
+    N_PINGS = 1000
+  };
+  g_autoptr (GByteArray) pings = g_byte_array_new ();
+  g_autoptr (GByteArray) pongs = g_byte_array_new ();
+  guint8 received[(N_PINGS + 1) * CORE_KEEPALIVE_SIZE];
+  CoreSession session;
+
+  for (int i = 0; i < N_PINGS; i++)
+    {
+      g_byte_array_append (pings, core_ping_bytes, CORE_KEEPALIVE_SIZE);
+      g_byte_array_append (pongs, core_pong_bytes, CORE_KEEPALIVE_SIZE);
+    }
+  init_served (&session, mode);
+  core_send_array (session.peer, pings);
+  core_session_expect (&session, "");
+
+  gsize size = 0;
+  gssize n;
+  while ((n = recv (session.peer, received + size, sizeof received - size, MSG_DONTWAIT)) > 0)
+    size += (gsize) n;
+  core_assert_bytes (received, size, pongs->data, pongs->len);
+  core_session_clear (&session);
+}
+
+/* Nothing can be sent: PINGs are answered by one PONG together, reading goes on, nothing spins. */
+static void
+test_full (CoreMode mode)
+{
+  g_autoptr (GByteArray) burst = g_byte_array_new ();
+  CoreSession session;
+
+  for (int i = 0; i < 1000; i++)
+    g_byte_array_append (burst, core_ping_bytes, CORE_KEEPALIVE_SIZE);
+  init_served (&session, mode);
+  gsize n_filled = core_fill (lxcmon_connection_get_fd (session.connection));
+
+  core_send_array (session.peer, burst);
+  g_assert_cmpuint (core_session_settle (&session), <, 20);
+  for (int i = 0; i < 5; i++)
+    {
+      core_send_ping (session.peer);
+      g_assert_cmpuint (core_session_settle (&session), <, 3);
+    }
+  g_assert_cmpint (lxcmon_connection_get_events (session.connection), ==, POLLIN | POLLOUT);
+  g_assert_false (core_session_is_ready (&session, 20));
+  core_send_init (session.peer, 5);
+  core_session_expect (&session, "init(5)");
+
+  g_assert_cmpuint (core_drain (session.peer), ==, n_filled);
+  core_session_settle (&session);
+  assert_sent (&session, "pong");
+  g_assert_cmpint (lxcmon_connection_get_events (session.connection), ==, POLLIN);
+
+  /* As good as new. */
+  core_send_ping (session.peer);
+  core_send_ping (session.peer);
+  core_session_settle (&session);
+  assert_sent (&session, "pong pong");
+  core_session_clear (&session);
+}
+
+/* What was filled in is drained by halves: the first byte that goes must be a message's first. */
+static void
+test_full_then_exit (CoreMode mode)
+{
+  CoreSession session;
+
+  init_served (&session, mode);
+  core_fill (lxcmon_connection_get_fd (session.connection));
+  core_send_ping (session.peer);
+  core_send_exit (session.peer, 1);
+  core_session_hang_up (&session);
+  core_session_expect (&session, "exit(shutdown) closed(null)");
+  core_session_clear (&session);
+}
+
+/* Sending is cut at any place: what arrives are whole messages all the same. */
+static void
+test_partial_sends (CoreMode mode)
+{
+  for (gssize budget = 0; budget <= 4 * CORE_KEEPALIVE_SIZE; budget++)
+    {
+      CoreSession session;
+      /* What was not sent at once is answered by one PONG together. */
+      gsize n_expected = (gsize) MIN (3, budget / CORE_KEEPALIVE_SIZE + 1);
+
+      init_served (&session, mode);
+      core_send_ping (session.peer);
+      core_send_ping (session.peer);
+      core_send_ping (session.peer);
+      core_wrap_set_send_budget (budget);
+      core_session_dispatch (&session);
+      core_wrap_set_send_budget (-1);
+      core_session_settle (&session);
+
+      g_autofree char *sent = core_receive (session.peer);
+      g_assert_cmpuint (strlen (sent), ==, strlen ("pong ") * n_expected - 1);
+      g_assert_null (strstr (sent, "garbage"));
+      core_session_clear (&session);
+    }
+}
+
+/* A PING that becomes due while a PONG is half sent goes behind it. */
+static void
+test_ping_behind_half_a_pong (CoreMode mode)
+{
+  for (gssize budget = 1; budget < CORE_KEEPALIVE_SIZE; budget++)
+    {
+      CoreSession session;
+
+      init_served (&session, mode);
+      core_send_ping (session.peer);
+      core_wrap_set_send_budget (budget);
+      core_session_dispatch (&session);
+      _lxcmon_sender_add_ping (session.connection);
+      _lxcmon_sender_flush (session.connection);
+      core_wrap_set_send_budget (-1);
+      core_session_settle (&session);
+      assert_sent (&session, "pong ping");
+      core_session_clear (&session);
+    }
+}
+
+/* And the other way round: a PONG behind half a PING. */
+static void
+test_pong_behind_half_a_ping (CoreMode mode)
+{
+  for (gssize budget = 0; budget < CORE_KEEPALIVE_SIZE; budget++)
+    {
+      CoreSession session;
+
+      init_served (&session, mode);
+      core_send_ping (session.peer);
+      core_wrap_set_send_budget (budget);
+      _lxcmon_sender_add_ping (session.connection);
+      _lxcmon_sender_flush (session.connection);
+      core_session_dispatch (&session);
+      core_wrap_set_send_budget (-1);
+      core_session_settle (&session);
+      assert_sent (&session, "ping pong");
+      core_session_clear (&session);
+    }
+}
+
+static void
+test_one_ping_unanswered (CoreMode mode)
+{
+  CoreSession session;
+
+  init_served (&session, mode);
+  for (int i = 0; i < 3; i++)
+    {
+      _lxcmon_sender_add_ping (session.connection);
+      _lxcmon_sender_flush (session.connection);
+    }
+  assert_sent (&session, "ping");
+  core_send_pong (session.peer);
+  core_session_settle (&session);
+  _lxcmon_sender_add_ping (session.connection);
+  _lxcmon_sender_flush (session.connection);
+  assert_sent (&session, "ping");
+  core_session_clear (&session);
+}
+
+/* The peer asks and goes: no SIGPIPE, and what it said before is delivered. */
+static void
+test_peer_has_gone (CoreMode mode)
+{
+  CoreSession session;
+
+  init_served (&session, mode);
+  core_send_ping (session.peer);
+  core_send_exit (session.peer, 2);
+  core_send_ping (session.peer);
+  core_session_hang_up (&session);
+  core_session_expect (&session, "exit(reboot) closed(null)");
+  core_session_clear (&session);
+}
+
+int
+main (int argc, char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+
+  core_test_add_modes ("/sender/attach-pings-once", test_attach_pings_once);
+  core_test_add_modes ("/sender/pong", test_pong);
+  core_test_add_modes ("/sender/pong-carries-nothing", test_pong_carries_nothing);
+  core_test_add_modes ("/sender/pong-during-partial-message", test_pong_during_partial_message);
+  core_test_add_modes ("/sender/burst", test_burst);
+  core_test_add_modes ("/sender/full", test_full);
+  core_test_add_modes ("/sender/full-then-exit", test_full_then_exit);
+  core_test_add_modes ("/sender/partial-sends", test_partial_sends);
+  core_test_add_modes ("/sender/ping-behind-half-a-pong", test_ping_behind_half_a_pong);
+  core_test_add_modes ("/sender/pong-behind-half-a-ping", test_pong_behind_half_a_ping);
+  core_test_add_modes ("/sender/one-ping-unanswered", test_one_ping_unanswered);
+  core_test_add_modes ("/sender/peer-has-gone", test_peer_has_gone);
+
+  return g_test_run ();
+}

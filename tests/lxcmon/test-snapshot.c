@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Looks at /proc/net/unix: who listens, waits and is served at a path, with odd paths too; what looks
+ * share and when they do not.
+ */
+
+#include "common/core-peer.h"
+#include "common/core-test.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <lxcmon/lxcmon-snapshot-private.h>
+
+static LxcmonPlace
+look (LxcmonLook kind, const char *path)
+{
+  const char *const paths[2] = { path, path };
+  LxcmonPlace place;
+  LxcmonError error;
+
+  if (!_lxcmon_snapshot_look (kind, paths, &place, &error))
+    g_error ("cannot look: %s", error.message);
+  return place;
+}
+
+static void
+assert_place (const char *path, guint n_listeners, guint n_served, guint n_waiting)
+{
+  LxcmonPlace place = look (LXCMON_LOOK_FRESH, path);
+
+  g_assert_cmpuint (place.n_listeners, ==, n_listeners);
+  g_assert_cmpuint (place.n_served, ==, n_served);
+  g_assert_cmpuint (place.n_waiting, ==, n_waiting);
+}
+
+/* Nobody, a listener, one that waits, one that is served, and nobody again. */
+static void
+follow_a_life (const char *name)
+{
+  CoreListener listener;
+
+  core_listener_init_full (&listener, name, SOCK_STREAM, 30);
+  assert_place (listener.path, 1, 0, 0);
+  int client = core_listener_connect (&listener);
+  int second = core_listener_connect (&listener);
+  assert_place (listener.path, 1, 0, 2);
+  int served = core_listener_accept (&listener);
+  assert_place (listener.path, 1, 1, 1);
+  close (second);
+  assert_place (listener.path, 1, 1, 1); /* a dead entry waits on */
+  close (client);
+  close (served);
+  assert_place (listener.path, 1, 0, 1);
+  close (listener.fd);
+  listener.fd = -1;
+  assert_place (listener.path, 0, 0, 0);
+  core_listener_clear (&listener);
+}
+
+static void
+test_life (void)
+{
+  follow_a_life ("web1");
+}
+
+/* The kernel prints paths raw. */
+static void
+test_odd_names (void)
+{
+  follow_a_life ("a b");
+  follow_a_life (" ");
+  follow_a_life ("two\nlines");
+  follow_a_life ("\n");
+  follow_a_life ("ends with a newline\n");
+  follow_a_life ("three\n\nlines\n00000000: no row");
+  follow_a_life ("%s%n");
+  follow_a_life ("\xff\xfe");
+}
+
+static void
+test_nobody (void)
+{
+  assert_place ("/nonexistent/web1.sock", 0, 0, 0);
+  assert_place ("", 0, 0, 0);
+  assert_place ("web1.sock", 0, 0, 0);
+}
+
+/* A path that begins like another one is another one. */
+static void
+test_similar_names (void)
+{
+  CoreListener listener;
+  g_autofree char *longer = NULL;
+  g_autofree char *shorter = NULL;
+
+  core_listener_init (&listener);
+  longer = g_strconcat (listener.path, "x", NULL);
+  shorter = g_strndup (listener.path, strlen (listener.path) - 1);
+  assert_place (longer, 0, 0, 0);
+  assert_place (shorter, 0, 0, 0);
+  core_listener_clear (&listener);
+}
+
+/* What is bound by one name and what by another of the same file are added up. */
+static void
+test_two_paths (void)
+{
+  CoreListener first, second;
+  LxcmonPlace place;
+
+  core_listener_init (&first);
+  core_listener_init (&second);
+  const char *const paths[2] = { first.path, second.path };
+  g_assert_true (_lxcmon_snapshot_look (LXCMON_LOOK_FRESH, paths, &place, NULL));
+  g_assert_cmpuint (place.n_listeners, ==, 2);
+  core_listener_clear (&first);
+  core_listener_clear (&second);
+}
+
+/* Who has begun to listen since is not overlooked. */
+static void
+test_newer_listener (void)
+{
+  CoreListener old, newer;
+
+  core_listener_init (&old);
+  (void) look (LXCMON_LOOK_FRESH, old.path);
+  core_listener_init (&newer);
+  g_assert_cmpuint (look (LXCMON_LOOK_SHARED, newer.path).n_listeners, ==, 1);
+  core_listener_clear (&newer);
+  core_listener_clear (&old);
+}
+
+/* A shared look may be 100 ms old; a spoilt path is always looked at afresh. */
+static void
+test_shared (void)
+{
+  CoreListener listener;
+
+  core_listener_init (&listener);
+  const char *const paths[2] = { listener.path, listener.path };
+  LxcmonPlace before = look (LXCMON_LOOK_FRESH, listener.path);
+  int client = core_listener_connect (&listener);
+  LxcmonPlace shared = look (LXCMON_LOOK_SHARED, listener.path);
+  _lxcmon_snapshot_spoil (paths);
+  LxcmonPlace fresh = look (LXCMON_LOOK_SHARED, listener.path);
+
+  g_assert_cmpuint (before.n_waiting, ==, 0);
+  g_assert_cmpuint (fresh.n_waiting, ==, 1);
+  g_assert_cmpuint (shared.n_waiting, <=, 1); /* 0, unless the machine was slow */
+  close (client);
+  core_listener_clear (&listener);
+}
+
+static void
+test_shared_ages (void)
+{
+  CoreListener listener;
+  gint64 deadline = core_deadline ();
+
+  core_listener_init (&listener);
+  (void) look (LXCMON_LOOK_FRESH, listener.path);
+  int client = core_listener_connect (&listener);
+  while (look (LXCMON_LOOK_SHARED, listener.path).n_waiting == 0)
+    core_check_deadline (deadline, "a look of its own");
+  close (client);
+  core_listener_clear (&listener);
+}
+
+/* Many sockets: the table grows, and nothing is lost or found twice. */
+static void
+test_many (void)
+{
+  enum
+  {
+    N_SOCKETS = 300
+  };
+  char *dir = core_make_dir ();
+  int fds[N_SOCKETS];
+
+  for (int i = 0; i < N_SOCKETS; i++)
+    {
+      g_autofree char *path = g_strdup_printf ("%s/%d.sock", dir, i);
+
+      fds[i] = core_bind (path, SOCK_STREAM);
+      g_assert_no_errno (listen (fds[i], 1));
+    }
+  for (int i = 0; i < N_SOCKETS; i++)
+    {
+      g_autofree char *path = g_strdup_printf ("%s/%d.sock", dir, i);
+      LxcmonPlace place = look (i == 0 ? LXCMON_LOOK_FRESH : LXCMON_LOOK_SHARED, path);
+
+      g_assert_cmpuint (place.n_listeners, ==, 1);
+    }
+  /* Each marks a path that may not be in the table, which must not run full. */
+  for (int i = 0; i < 5000; i++)
+    {
+      g_autofree char *path = g_strdup_printf ("%s/none-%d.sock", dir, i);
+      const char *const paths[2] = { path, path };
+
+      _lxcmon_snapshot_spoil (paths);
+    }
+  for (int i = 0; i < N_SOCKETS; i++)
+    close (fds[i]);
+  core_remove_dir (dir);
+}
+
+int
+main (int argc, char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+
+  core_test_add ("/snapshot/life", test_life);
+  core_test_add ("/snapshot/odd-names", test_odd_names);
+  core_test_add ("/snapshot/nobody", test_nobody);
+  core_test_add ("/snapshot/similar-names", test_similar_names);
+  core_test_add ("/snapshot/two-paths", test_two_paths);
+  core_test_add ("/snapshot/newer-listener", test_newer_listener);
+  core_test_add ("/snapshot/shared", test_shared);
+  core_test_add ("/snapshot/shared-ages", test_shared_ages);
+  core_test_add ("/snapshot/many", test_many);
+
+  return g_test_run ();
+}
