@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The limit: one thread, epoll_wait, recv of 64 KiB, and the wire by hand. No library, no signal, no
+ * check that can be left out.
+ */
+
+#include "cell.h"
+#include "peers.h"
+#include "wire.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum
+{
+  EVENTS_PER_WAIT = 256,
+};
+
+typedef struct
+{
+  int fd;
+  BenchPartial partial;
+} Connection;
+
+static inline void
+take_init (gpointer user_data, int pid)
+{
+  bench_on_init (pid);
+}
+
+static inline void
+take_exit (gpointer user_data, int status)
+{
+  bench_on_exit (status);
+}
+
+static const BenchWireSink sink = { take_init, take_exit };
+
+static int epoll_fd = -1;
+static guint8 buffer[65536];
+
+static void
+start (guint n_handlers)
+{
+  epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
+  if (epoll_fd < 0)
+    bench_die ("cannot make an epoll descriptor: %s", g_strerror (errno));
+}
+
+static void
+open_connection (const char *path)
+{
+  Connection *self = g_new0 (Connection, 1);
+  struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP, .data.ptr = self };
+
+  self->fd = bench_connect (path);
+  (void) fcntl (self->fd, F_SETFL, O_NONBLOCK);
+  if (epoll_ctl (epoll_fd, EPOLL_CTL_ADD, self->fd, &event) < 0)
+    bench_die ("cannot watch a connection: %s", g_strerror (errno));
+}
+
+/* Reads once, and on to the end where the other side has hung up. */
+static void
+read_connection (Connection *self, uint32_t events)
+{
+  gssize n;
+
+  do
+    {
+      n = recv (self->fd, buffer, sizeof buffer, 0);
+      if (n > 0)
+        bench_wire_feed (&self->partial, buffer, (gsize) n, &sink, NULL);
+    }
+  while (n > 0 && (events & EPOLLRDHUP) != 0);
+
+  if (n <= 0)
+    {
+      close (self->fd);
+      g_free (self);
+      bench_on_closed ();
+    }
+}
+
+static gboolean
+turn (gboolean block)
+{
+  struct epoll_event events[EVENTS_PER_WAIT];
+  int n = epoll_wait (epoll_fd, events, EVENTS_PER_WAIT, block ? -1 : 0);
+
+  for (int i = 0; i < n; i++)
+    read_connection (events[i].data.ptr, events[i].events);
+  return n > 0;
+}
+
+static void
+decode (const guint8 *bytes, gsize n_bytes)
+{
+  (void) bench_wire_take_all (bytes, n_bytes, &sink, NULL);
+}
+
+const BenchPeer bench_peer_limit = {
+  .id = BENCH_LIMIT,
+  .name = "limit",
+  .what = "epoll_wait, recv and the wire by hand: nobody can be faster",
+  .fds_per_connection = 1,
+  .n_bulk = 16000000,
+  .n_single = 200000,
+  .start = start,
+  .open = open_connection,
+  .turn = turn,
+  .decode = decode,
+};
