@@ -23,6 +23,7 @@ enum
   AT_LENGTH = 0,
   AT_VERSION = 8,
   AT_TYPE = 16,
+  AT_SERIAL = 20,
   AT_PAYLOAD = 28,
 };
 
@@ -354,9 +355,85 @@ _lxcmon_decoder_peek_kind (const LxcmonDecoder *self, LxcmonMessageKind *kind)
   return true;
 }
 
-LxcmonDecodeResult
-_lxcmon_decoder_step (LxcmonDecoder *self, const uint8_t **cursor, const uint8_t *end,
-                      LxcmonMessage *message, LxcmonError *error)
+/* How the two events begin whenever a controller sends them: all but their serial, their status and
+ * what they carry. */
+#define BYTES_OF(word)                                                      \
+  (uint8_t) ((uint32_t) (word) >> 24), (uint8_t) ((uint32_t) (word) >> 16), \
+      (uint8_t) ((uint32_t) (word) >> 8), (uint8_t) (word)
+#define START_OF_EVENT(length, procedure)                                 \
+  {                                                                       \
+    BYTES_OF (length), BYTES_OF (LXCMON_PROTOCOL_MONITOR_PROGRAM),        \
+        BYTES_OF (LXCMON_PROTOCOL_MONITOR_VERSION), BYTES_OF (procedure), \
+        BYTES_OF (LXCMON_PROTOCOL_TYPE_MESSAGE)                           \
+  }
+
+static const uint8_t init_start[AT_SERIAL]
+    = START_OF_EVENT (INIT_LENGTH, LXCMON_PROTOCOL_MONITOR_INIT);
+static const uint8_t exit_start[AT_SERIAL]
+    = START_OF_EVENT (EXIT_LENGTH, LXCMON_PROTOCOL_MONITOR_EXIT);
+
+/* Fills @message with what is constant in an event, and takes its bytes. */
+static inline void
+take_event (LxcmonDecoder *self, const uint8_t **cursor, LxcmonMessage *message,
+            LxcmonMessageKind kind, uint32_t length, int32_t procedure, uint32_t serial)
+{
+  message->kind = kind;
+  message->length = length;
+  message->offset = self->offset;
+  message->program = LXCMON_PROTOCOL_MONITOR_PROGRAM;
+  message->version = LXCMON_PROTOCOL_MONITOR_VERSION;
+  message->procedure = procedure;
+  message->type = LXCMON_PROTOCOL_TYPE_MESSAGE;
+  message->serial = serial;
+  message->status = LXCMON_PROTOCOL_STATUS_OK;
+  message->pid = 0;
+  message->exit_raw = 0;
+  self->offset += length;
+  *cursor += length;
+}
+
+/* The short way for what nearly all messages are: an event that lies in the buffer as a whole and has
+ * nothing unusual about it. Returns whether it was one; the long way judges all else. */
+static inline bool
+step_event (LxcmonDecoder *self, const uint8_t **cursor, size_t available, LxcmonMessage *message)
+{
+  int32_t words[4]; /* from the serial on: serial, status, payload */
+  int32_t *next = words;
+  bool is_init = available >= INIT_LENGTH && memcmp (*cursor, init_start, sizeof init_start) == 0;
+
+  if (!is_init && (available < EXIT_LENGTH || memcmp (*cursor, exit_start, sizeof exit_start) != 0))
+    return false;
+
+  memcpy (words, *cursor + AT_SERIAL, EXIT_LENGTH - AT_SERIAL);
+  words[3] = 0;
+  if (is_init)
+    memcpy (words + 3, *cursor + EXIT_LENGTH, INIT_LENGTH - EXIT_LENGTH);
+  uint32_t serial = IXDR_GET_U_INT32 (next);
+  int32_t status = IXDR_GET_INT32 (next);
+  int32_t first = IXDR_GET_INT32 (next);
+  int32_t pid = IXDR_GET_INT32 (next);
+
+  if (status != LXCMON_PROTOCOL_STATUS_OK || (is_init && (first != 0 || pid <= 0)))
+    return false;
+  if (is_init)
+    {
+      take_event (self, cursor, message, LXCMON_MESSAGE_INIT, INIT_LENGTH,
+                  LXCMON_PROTOCOL_MONITOR_INIT, serial);
+      message->pid = pid;
+    }
+  else
+    {
+      take_event (self, cursor, message, LXCMON_MESSAGE_EXIT, EXIT_LENGTH,
+                  LXCMON_PROTOCOL_MONITOR_EXIT, serial);
+      message->exit_raw = first;
+    }
+  return true;
+}
+
+/* The long way of a message, whole or in pieces. */
+static LxcmonDecodeResult
+step_message (LxcmonDecoder *self, const uint8_t **cursor, const uint8_t *end,
+              LxcmonMessage *message, LxcmonError *error)
 {
   if (self->n_kept == 0 && end - *cursor >= LXCMON_MESSAGE_LENGTH_MIN)
     {
@@ -375,6 +452,16 @@ _lxcmon_decoder_step (LxcmonDecoder *self, const uint8_t **cursor, const uint8_t
     }
 
   return step_kept (self, cursor, end, message, error);
+}
+
+LxcmonDecodeResult
+_lxcmon_decoder_step (LxcmonDecoder *self, const uint8_t **cursor, const uint8_t *end,
+                      LxcmonMessage *message, LxcmonError *error)
+{
+  if (self->n_kept == 0 && step_event (self, cursor, (size_t) (end - *cursor), message))
+    return LXCMON_DECODE_MESSAGE;
+
+  return step_message (self, cursor, end, message, error);
 }
 
 /**
