@@ -78,19 +78,36 @@ _lxcmon_client_begin_attach (LxcmonClient *self, GError **error)
   g_autoptr (GError) why = NULL;
 
   self->init_pid = 0;
-  g_clear_error (&self->error);
+  _lxcmon_client_set_error (self, NULL);
   const char *path = _lxcmon_client_build_path (self, &why);
   if (path != NULL)
     start_connection (self, path, &why);
   if (why == NULL)
     return TRUE;
 
-  self->error = g_error_copy (why);
+  _lxcmon_client_set_error (self, why);
   g_propagate_error (error, g_steal_pointer (&why));
   return FALSE;
 }
 
-/* Begins an attach that the user asked for. */
+/* Makes the client one of a context, in place of the one that it belonged to. */
+static gboolean
+enter (LxcmonClient *self, GMainContext *context, GError **error)
+{
+  g_autoptr (GError) why = NULL;
+  LxcmonHubSource *source = _lxcmon_hub_source_acquire (context, &why);
+
+  _lxcmon_client_release (self);
+  self->source = source;
+  if (source != NULL)
+    return TRUE;
+
+  _lxcmon_client_set_error (self, why);
+  g_propagate_error (error, g_steal_pointer (&why));
+  return FALSE;
+}
+
+/* Begins an attach that the user asked for. What it changes is the caller's to notify. */
 static gboolean
 begin (LxcmonClient *self, GError **error)
 {
@@ -105,50 +122,63 @@ begin (LxcmonClient *self, GError **error)
     }
 
   self->epoch++;
-  self->source = _lxcmon_hub_source_acquire (context, error);
-  if (self->source == NULL)
+  g_clear_pointer (&self->follow, _lxcmon_follow_free);
+  if (!enter (self, context, error))
     return FALSE;
   if (self->follow_reboot > 0)
     self->follow = _lxcmon_follow_new (self);
-  gboolean begun = _lxcmon_client_begin_attach (self, error);
-  if (!begun)
-    {
-      g_clear_pointer (&self->follow, _lxcmon_follow_free);
-      g_clear_pointer (&self->source, _lxcmon_hub_source_release);
-    }
-  _lxcmon_client_notify_all (self);
+  if (_lxcmon_client_begin_attach (self, error))
+    return TRUE;
 
-  return begun;
+  g_clear_pointer (&self->follow, _lxcmon_follow_free);
+  _lxcmon_client_release (self);
+  return FALSE;
 }
 
 /*< private >
- * _lxcmon_client_return_attach:
- * @error: (nullable): why the attach failed, or %NULL where it did not
+ * _lxcmon_client_steal_attach:
  *
- * Completes the pending attach, where there is one. Its callback may run at once.
+ * Takes the pending attach away from the client: whoever notifies before returning it may meet a
+ * handler that attaches again.
+ *
+ * Returns: (transfer full) (nullable): the task, where there is one
  */
-void
-_lxcmon_client_return_attach (LxcmonClient *self, const GError *error)
+GTask *
+_lxcmon_client_steal_attach (LxcmonClient *self)
 {
-  g_autoptr (GTask) task = g_steal_pointer (&self->attach_task);
-
   if (self->attach_cancel != NULL)
     {
       g_source_destroy (self->attach_cancel);
       g_clear_pointer (&self->attach_cancel, g_source_unref);
     }
+
+  return g_steal_pointer (&self->attach_task);
+}
+
+/*< private >
+ * _lxcmon_client_return_attach:
+ * @task: (transfer full) (nullable): an attach, where there is one
+ * @error: (nullable): why it failed, or %NULL where it did not
+ *
+ * Completes an attach. Its callback may run at once.
+ */
+void
+_lxcmon_client_return_attach (GTask *task, const GError *error)
+{
   if (task == NULL)
     return;
+
   if (error != NULL)
     g_task_return_error (task, g_error_copy (error));
   else
     g_task_return_boolean (task, TRUE);
+  g_object_unref (task);
 }
 
 /*< private >
  * _lxcmon_client_leave:
  *
- * Leaves the controller and the context, and tells nobody.
+ * Leaves the controller, and tells nobody.
  */
 void
 _lxcmon_client_leave (LxcmonClient *self)
@@ -157,7 +187,20 @@ _lxcmon_client_leave (LxcmonClient *self)
   g_clear_pointer (&self->follow, _lxcmon_follow_free);
   if (self->connection != NULL)
     lxcmon_connection_detach (self->connection);
-  g_clear_pointer (&self->source, _lxcmon_hub_source_release);
+}
+
+/*< private >
+ * _lxcmon_client_release:
+ *
+ * Leaves the context, where the client belongs to one. The hub as well: it is for the context's thread
+ * alone, and the client may be in another one next.
+ */
+void
+_lxcmon_client_release (LxcmonClient *self)
+{
+  if (self->connection != NULL)
+    (void) lxcmon_connection_set_hub (self->connection, NULL, NULL);
+  _lxcmon_hub_source_release (&self->source);
 }
 
 /**
@@ -181,11 +224,13 @@ lxcmon_client_detach (LxcmonClient *self)
   g_autoptr (LxcmonClient) alive = g_object_ref (self);
   g_autoptr (GError) cancelled
       = g_error_new (G_IO_ERROR, G_IO_ERROR_CANCELLED, "the client of %s was detached", self->name);
+  GTask *attach = _lxcmon_client_steal_attach (self);
   GList *waits = g_steal_pointer (&self->wait_tasks);
 
   _lxcmon_client_leave (self);
-  _lxcmon_monitor_notify (LXCMON_MONITOR (self), LXCMON_MONITOR_PROP_STATE);
-  _lxcmon_client_return_attach (self, cancelled);
+  _lxcmon_client_release (self);
+  _lxcmon_client_notify_changes (self);
+  _lxcmon_client_return_attach (attach, cancelled);
   _lxcmon_client_return_waits (waits, LXCMON_EXIT_STATUS_UNKNOWN, cancelled);
 }
 
@@ -237,6 +282,7 @@ lxcmon_client_attach_async (LxcmonClient *self, GCancellable *cancellable,
   if (!_lxcmon_client_check_thread (self, G_STRFUNC))
     return;
 
+  g_autoptr (LxcmonClient) alive = g_object_ref (self);
   g_autoptr (GTask) task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (task, lxcmon_client_attach_async);
   /* An attach that has succeeded has done so, also where it was cancelled a moment later. */
@@ -245,12 +291,14 @@ lxcmon_client_attach_async (LxcmonClient *self, GCancellable *cancellable,
     return;
   if (!begin (self, &error))
     {
+      _lxcmon_client_notify_changes (self);
       g_task_return_error (task, error);
       return;
     }
 
   self->attach_task = g_steal_pointer (&task);
   watch_cancellable (self, cancellable);
+  _lxcmon_client_notify_changes (self);
 }
 
 /**
@@ -319,12 +367,24 @@ lxcmon_client_attach (LxcmonClient *self, GCancellable *cancellable, GError **er
 {
   g_return_val_if_fail (LXCMON_IS_CLIENT (self), FALSE);
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), FALSE);
-  g_return_val_if_fail (_lxcmon_client_check_thread (self, G_STRFUNC), FALSE);
+  if (!_lxcmon_client_check_thread (self, G_STRFUNC))
+    return FALSE;
 
   g_autoptr (LxcmonClient) alive = g_object_ref (self);
 
   if (g_cancellable_set_error_if_cancelled (cancellable, error))
     return FALSE;
 
-  return begin (self, error) && wait_served (self, cancellable, error);
+  gboolean begun = begin (self, error);
+  guint16 epoch = self->epoch;
+  _lxcmon_client_notify_changes (self);
+  if (!begun)
+    return FALSE;
+  if (self->epoch != epoch)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "a handler detached the client of %s",
+                   self->name);
+      return FALSE;
+    }
+  return wait_served (self, cancellable, error);
 }

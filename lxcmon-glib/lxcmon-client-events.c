@@ -13,45 +13,19 @@
 
 #include "lxcmon-status-xml-private.h"
 
-static void
-notify (LxcmonClient *self, LxcmonMonitorProp prop)
+/* Whether a handler has left what was going on at @epoch: then nothing more is said of it. */
+static gboolean
+has_left (LxcmonClient *self, guint16 epoch)
 {
-  _lxcmon_monitor_notify (LXCMON_MONITOR (self), prop);
-}
-
-/*< private >
- * _lxcmon_client_notify_all:
- *
- * Notifies what an attach can change: all that was known of the last one is forgotten.
- */
-void
-_lxcmon_client_notify_all (LxcmonClient *self)
-{
-  g_object_freeze_notify (G_OBJECT (self));
-  for (guint prop = LXCMON_MONITOR_PROP_STATE; prop < LXCMON_MONITOR_N_PROPS; prop++)
-    notify (self, (LxcmonMonitorProp) prop);
-  g_object_thaw_notify (G_OBJECT (self));
-}
-
-static void
-notify_end (LxcmonClient *self)
-{
-  g_object_freeze_notify (G_OBJECT (self));
-  notify (self, LXCMON_MONITOR_PROP_STATE);
-  notify (self, LXCMON_MONITOR_PROP_ERROR);
-  notify (self, LXCMON_MONITOR_PROP_SKIPPED);
-  g_object_thaw_notify (G_OBJECT (self));
+  return self->epoch != epoch || _lxcmon_client_is_dropped (self);
 }
 
 static void
 on_waiting (LxcmonConnection *connection, void *user_data)
 {
-  LxcmonClient *self = user_data;
+  g_autoptr (LxcmonClient) alive = g_object_ref (user_data);
 
-  g_object_freeze_notify (G_OBJECT (self));
-  notify (self, LXCMON_MONITOR_PROP_STATE);
-  notify (self, LXCMON_MONITOR_PROP_CONTROLLER_PID);
-  g_object_thaw_notify (G_OBJECT (self));
+  _lxcmon_client_notify_changes (alive);
 }
 
 /*< private >
@@ -74,13 +48,9 @@ _lxcmon_client_take_served (LxcmonClient *self)
   if (self->follow != NULL)
     _lxcmon_follow_succeed (self->follow);
 
-  g_object_freeze_notify (G_OBJECT (self));
-  notify (self, LXCMON_MONITOR_PROP_STATE);
-  notify (self, LXCMON_MONITOR_PROP_CONTROLLER_PID);
-  notify (self, LXCMON_MONITOR_PROP_INIT_PID);
-  g_object_thaw_notify (G_OBJECT (self));
+  _lxcmon_client_notify_changes (self);
   if (self->epoch == epoch)
-    _lxcmon_client_return_attach (self, NULL);
+    _lxcmon_client_return_attach (_lxcmon_client_steal_attach (self), NULL);
 }
 
 static void
@@ -92,13 +62,12 @@ on_served (LxcmonConnection *connection, void *user_data)
 static void
 on_init (LxcmonConnection *connection, int pid, void *user_data)
 {
-  LxcmonClient *self = user_data;
+  LxcmonClient *self = g_object_ref (user_data);
   guint16 epoch = self->epoch;
 
   self->init_pid = pid;
-  g_object_ref (self);
-  notify (self, LXCMON_MONITOR_PROP_INIT_PID);
-  if (self->epoch == epoch)
+  _lxcmon_client_notify_changes (self);
+  if (!has_left (self, epoch))
     _lxcmon_monitor_emit_init (LXCMON_MONITOR (self), pid);
   g_object_unref (self);
 }
@@ -110,14 +79,8 @@ on_exit_message (LxcmonConnection *connection, LxcmonExitStatus status, int raw,
   guint16 epoch = self->epoch;
   GList *waits = NULL;
 
-  g_object_freeze_notify (G_OBJECT (self));
-  notify (self, LXCMON_MONITOR_PROP_STATE);
-  notify (self, LXCMON_MONITOR_PROP_EXITED);
-  notify (self, LXCMON_MONITOR_PROP_EXIT_STATUS);
-  notify (self, LXCMON_MONITOR_PROP_EXIT_RAW);
-  g_object_thaw_notify (G_OBJECT (self));
-
-  if (self->epoch == epoch)
+  _lxcmon_client_notify_changes (self);
+  if (!has_left (self, epoch))
     {
       /* They wait for the EXIT that has come: detaching now does not take it from them. */
       waits = g_steal_pointer (&self->wait_tasks);
@@ -127,8 +90,8 @@ on_exit_message (LxcmonConnection *connection, LxcmonExitStatus status, int raw,
   g_object_unref (self);
 }
 
-/* The controller has gone. What belongs to the context is kept while the handlers run: a reboot may
- * have to be followed in it. */
+/* The controller has gone. The client stays in its context while the handlers run: it keeps other
+ * threads out, and a reboot may have to be followed there. */
 static void
 on_closed (LxcmonConnection *connection, const LxcmonError *error, void *user_data)
 {
@@ -137,25 +100,21 @@ on_closed (LxcmonConnection *connection, const LxcmonError *error, void *user_da
   gboolean reboot = lxcmon_connection_get_exit_status (connection) == LXCMON_EXIT_STATUS_REBOOT;
   g_autoptr (GError) why = error != NULL ? _lxcmon_monitor_error_new (error) : NULL;
   guint16 epoch = self->epoch;
-  LxcmonHubSource *source = g_steal_pointer (&self->source);
-  LxcmonFollow *follow = g_steal_pointer (&self->follow);
 
-  if (why != NULL)
-    self->error = g_error_copy (why);
-  notify_end (self);
-  if (self->epoch == epoch)
+  _lxcmon_client_set_error (self, why);
+  _lxcmon_client_notify_changes (self);
+  if (!has_left (self, epoch))
     _lxcmon_monitor_emit_closed (LXCMON_MONITOR (self), why);
+  if (!has_left (self, epoch) && reboot && self->follow != NULL)
+    _lxcmon_follow_start (self->follow);
 
-  if (self->epoch == epoch && reboot && follow != NULL && !self->disposed)
-    {
-      self->source = g_steal_pointer (&source);
-      self->follow = g_steal_pointer (&follow);
-      _lxcmon_follow_start (self->follow);
-    }
-  g_clear_pointer (&follow, _lxcmon_follow_free);
-  g_clear_pointer (&source, _lxcmon_hub_source_release);
   /* Whoever waits for an EXIT that has not come hears why it will not. */
   _lxcmon_client_return_waits (waits, LXCMON_EXIT_STATUS_UNKNOWN, why);
+  if (self->epoch == epoch && !_lxcmon_client_is_active (self))
+    {
+      g_clear_pointer (&self->follow, _lxcmon_follow_free);
+      _lxcmon_client_release (self);
+    }
   g_object_unref (self);
 }
 
@@ -170,23 +129,23 @@ _lxcmon_client_take_failed (LxcmonClient *self, GError *error)
 {
   g_autoptr (LxcmonClient) alive = g_object_ref (self);
   g_autoptr (GError) why = error;
-  GList *waits;
 
   if (self->follow != NULL && _lxcmon_follow_resume (self->follow, why))
     {
-      notify (self, LXCMON_MONITOR_PROP_STATE);
+      _lxcmon_client_notify_changes (self);
       return;
     }
 
-  waits = g_steal_pointer (&self->wait_tasks);
+  GTask *attach = _lxcmon_client_steal_attach (self);
+  GList *waits = g_steal_pointer (&self->wait_tasks);
   _lxcmon_client_leave (self);
-  g_clear_error (&self->error);
-  self->error = g_error_copy (why);
   guint16 epoch = self->epoch;
-  notify_end (self);
-  if (self->epoch == epoch)
-    _lxcmon_client_return_attach (self, why);
+  _lxcmon_client_set_error (self, why);
+  _lxcmon_client_notify_changes (self);
+  _lxcmon_client_return_attach (attach, why);
   _lxcmon_client_return_waits (waits, LXCMON_EXIT_STATUS_UNKNOWN, why);
+  if (self->epoch == epoch)
+    _lxcmon_client_release (self);
 }
 
 static void

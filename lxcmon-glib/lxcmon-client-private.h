@@ -16,12 +16,26 @@
 
 typedef struct _LxcmonFollow LxcmonFollow;
 
+/* The properties that events change, as they were notified last. */
+typedef struct
+{
+  guint64 skipped;
+  gint init_pid;
+  gint controller_pid;
+  gint exit_raw;
+  gint8 exit_status;
+  guint8 state;
+  guint8 exited;
+  guint8 error_changed;
+} LxcmonClientTold;
+
 struct _LxcmonClient
 {
   GObject parent_instance;
 
   LxcmonConnection *connection; /* made at the first attach, kept for what it knows */
-  LxcmonHubSource *source;      /* while attached or following: the context all this belongs to */
+  LxcmonHubSource *source;      /* while attached or following: the context all this belongs to;
+                                 * the last thing to go, as it keeps other threads out */
   LxcmonFollow *follow;         /* while attached, where reboots are followed, and after one */
   GTask *attach_task;
   GSource *attach_cancel;
@@ -36,35 +50,43 @@ struct _LxcmonClient
   guint keepalive_interval;
   guint follow_reboot;
   gint init_pid; /* as the connection knows it, or from the status XML */
+  LxcmonClientTold told;
+  gint dropped;  /* atomic: in another thread, while ours ran the context */
   guint16 epoch; /* counts attaches and detaches: whether a handler has done one */
   guint take_place : 1;
   guint wait_for_place : 1;
-  guint disposed : 1;
 };
 
 /* lxcmon-client.c */
 const char *_lxcmon_client_build_path (LxcmonClient *self, GError **error);
 gboolean _lxcmon_client_is_active (LxcmonClient *self);
 gboolean _lxcmon_client_check_thread (LxcmonClient *self, const char *function);
+void _lxcmon_client_set_error (LxcmonClient *self, const GError *error);
+gboolean _lxcmon_client_is_dropped (LxcmonClient *self);
+void _lxcmon_client_notify_changes (LxcmonClient *self);
 
 /* lxcmon-client-attach.c */
 gboolean _lxcmon_client_begin_attach (LxcmonClient *self, GError **error);
 void _lxcmon_client_leave (LxcmonClient *self);
-void _lxcmon_client_return_attach (LxcmonClient *self, const GError *error);
+void _lxcmon_client_release (LxcmonClient *self);
+GTask *_lxcmon_client_steal_attach (LxcmonClient *self);
+void _lxcmon_client_return_attach (GTask *task, const GError *error);
 
 /* lxcmon-client-events.c */
 extern const LxcmonCallbacks _lxcmon_client_callbacks;
 void _lxcmon_client_take_served (LxcmonClient *self);
 void _lxcmon_client_take_failed (LxcmonClient *self, GError *error);
-void _lxcmon_client_notify_all (LxcmonClient *self);
 
 /* lxcmon-client-wait.c */
 void _lxcmon_client_return_waits (GList *tasks, LxcmonExitStatus status, const GError *error);
 
 /* lxcmon-follow.c */
+#define LXCMON_FOLLOW_INTERVAL_MS 50
 LxcmonFollow *_lxcmon_follow_new (LxcmonClient *client);
 void _lxcmon_follow_free (LxcmonFollow *self);
 void _lxcmon_follow_start (LxcmonFollow *self);
 gboolean _lxcmon_follow_is_running (const LxcmonFollow *self);
+gboolean _lxcmon_follow_is_looking (const LxcmonFollow *self);
+void _lxcmon_follow_look (LxcmonFollow *self);
 gboolean _lxcmon_follow_resume (LxcmonFollow *self, const GError *error);
 void _lxcmon_follow_succeed (LxcmonFollow *self);

@@ -166,10 +166,13 @@ lxcmon_client_wait_exit_finish (LxcmonClient *self, GAsyncResult *result, GError
   return (LxcmonExitStatus) status;
 }
 
-/* Polls the connection's own descriptor once. */
+/* Polls the connection's own descriptor once, or waits for the next look for a new controller. */
 static void
 poll_once (LxcmonClient *self, GPollFD *cancel)
 {
+  gint timeout = _lxcmon_follow_is_looking (self->follow)
+                     ? LXCMON_FOLLOW_INTERVAL_MS
+                     : lxcmon_connection_get_timeout (self->connection);
   GPollFD fds[2] = { *cancel };
   guint n_fds = cancel->fd >= 0 ? 1 : 0;
 
@@ -178,7 +181,7 @@ poll_once (LxcmonClient *self, GPollFD *cancel)
       .fd = lxcmon_connection_get_fd (self->connection),
       .events = (gushort) lxcmon_connection_get_events (self->connection),
     };
-  g_poll (fds, n_fds, lxcmon_connection_get_timeout (self->connection));
+  g_poll (fds, n_fds, timeout);
 }
 
 static LxcmonExitStatus
@@ -193,7 +196,10 @@ wait_loop (LxcmonClient *self, GCancellable *cancellable, GError **error)
          && !g_cancellable_is_cancelled (cancellable))
     {
       poll_once (self, &cancel);
-      lxcmon_connection_dispatch (self->connection);
+      if (_lxcmon_follow_is_looking (self->follow))
+        _lxcmon_follow_look (self->follow);
+      else
+        lxcmon_connection_dispatch (self->connection);
     }
   if (cancel.fd >= 0)
     g_cancellable_release_fd (cancellable);
@@ -225,7 +231,8 @@ lxcmon_client_wait_exit (LxcmonClient *self, GCancellable *cancellable, GError *
   g_return_val_if_fail (LXCMON_IS_CLIENT (self), LXCMON_EXIT_STATUS_UNKNOWN);
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable),
                         LXCMON_EXIT_STATUS_UNKNOWN);
-  g_return_val_if_fail (_lxcmon_client_check_thread (self, G_STRFUNC), LXCMON_EXIT_STATUS_UNKNOWN);
+  if (!_lxcmon_client_check_thread (self, G_STRFUNC))
+    return LXCMON_EXIT_STATUS_UNKNOWN;
 
   g_autoptr (LxcmonClient) alive = g_object_ref (self);
   LxcmonMonitor *monitor = LXCMON_MONITOR (self);

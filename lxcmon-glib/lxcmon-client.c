@@ -77,10 +77,8 @@ get_source (LxcmonMonitor *monitor)
 }
 
 static LxcmonState
-get_state (LxcmonMonitor *monitor)
+find_state (const LxcmonClient *self)
 {
-  LxcmonClient *self = LXCMON_CLIENT (monitor);
-
   if (self->connection == NULL)
     return LXCMON_STATE_DETACHED;
   LxcmonState state = lxcmon_connection_get_state (self->connection);
@@ -89,6 +87,12 @@ get_state (LxcmonMonitor *monitor)
     return LXCMON_STATE_CONNECTING;
 
   return state;
+}
+
+static LxcmonState
+get_state (LxcmonMonitor *monitor)
+{
+  return find_state (LXCMON_CLIENT (monitor));
 }
 
 static gint
@@ -167,7 +171,7 @@ monitor_iface_init (LxcmonMonitorInterface *iface)
 gboolean
 _lxcmon_client_is_active (LxcmonClient *self)
 {
-  LxcmonState state = get_state (LXCMON_MONITOR (self));
+  LxcmonState state = find_state (self);
 
   return state != LXCMON_STATE_DETACHED && state != LXCMON_STATE_CLOSED;
 }
@@ -180,13 +184,89 @@ _lxcmon_client_is_active (LxcmonClient *self)
 gboolean
 _lxcmon_client_check_thread (LxcmonClient *self, const char *function)
 {
-  if (self->source == NULL || _lxcmon_hub_source_is_here (self->source))
+  g_autoptr (GMainContext) context = _lxcmon_hub_source_dup_context (&self->source);
+
+  if (context == NULL)
     return TRUE;
+  if (g_main_context_acquire (context))
+    {
+      g_main_context_release (context);
+      return TRUE;
+    }
 
   g_critical ("%s: called from another thread than the one that runs the client's main context; "
               "use g_main_context_invoke() to get there",
               function);
   return FALSE;
+}
+
+/*< private >
+ * _lxcmon_client_set_error:
+ * @error: (nullable): why the client is not attached, or %NULL
+ */
+void
+_lxcmon_client_set_error (LxcmonClient *self, const GError *error)
+{
+  if (self->error == NULL && error == NULL)
+    return;
+
+  g_clear_error (&self->error);
+  self->error = error != NULL ? g_error_copy (error) : NULL;
+  self->told.error_changed = TRUE;
+}
+
+/*< private >
+ * _lxcmon_client_is_dropped:
+ *
+ * Whether the last reference was dropped, but the one that the caller took: by a handler, or in
+ * another thread. That detaches as well, and what a handler was given may be gone.
+ */
+gboolean
+_lxcmon_client_is_dropped (LxcmonClient *self)
+{
+  return g_atomic_int_get (&self->dropped)
+         || g_atomic_int_get (&((GObject *) self)->ref_count) == 1;
+}
+
+#define NOTIFY_CHANGE(field, value, PROP)                                             \
+  G_STMT_START                                                                        \
+  {                                                                                   \
+    if (self->told.field != (value))                                                  \
+      {                                                                               \
+        self->told.field = (value);                                                   \
+        if (!_lxcmon_client_is_dropped (self))                                        \
+          _lxcmon_monitor_notify (LXCMON_MONITOR (self), LXCMON_MONITOR_PROP_##PROP); \
+      }                                                                               \
+  }                                                                                   \
+  G_STMT_END
+
+/*< private >
+ * _lxcmon_client_notify_changes:
+ * @self: a client that the caller has taken a reference to
+ *
+ * Notifies each property that has changed since it was notified last. A handler may change more of
+ * them, which are notified inside it then, and once.
+ */
+void
+_lxcmon_client_notify_changes (LxcmonClient *self)
+{
+  const LxcmonConnection *connection = self->connection;
+
+  /* Before the first connection is made, only an error can have come. */
+  if (connection != NULL)
+    {
+      NOTIFY_CHANGE (state, (guint8) find_state (self), STATE);
+      NOTIFY_CHANGE (controller_pid, lxcmon_connection_get_controller_pid (connection),
+                     CONTROLLER_PID);
+      NOTIFY_CHANGE (init_pid, self->init_pid, INIT_PID);
+      NOTIFY_CHANGE (exited, (guint8) lxcmon_connection_get_exited (connection), EXITED);
+      NOTIFY_CHANGE (exit_status, (gint8) lxcmon_connection_get_exit_status (connection),
+                     EXIT_STATUS);
+      NOTIFY_CHANGE (exit_raw, lxcmon_connection_get_exit_raw (connection), EXIT_RAW);
+    }
+  NOTIFY_CHANGE (error_changed, FALSE, ERROR);
+  if (connection != NULL)
+    NOTIFY_CHANGE (skipped, lxcmon_connection_get_skipped (connection), SKIPPED);
 }
 
 /*< private >
@@ -236,6 +316,7 @@ lxcmon_client_constructed (GObject *object)
     self->name = name_from_path (self->socket_path);
 }
 
+/* Runs in the context as a source of it, so nobody else can be running it. */
 static gboolean
 dispose_in_context (gpointer user_data)
 {
@@ -244,29 +325,28 @@ dispose_in_context (gpointer user_data)
 }
 
 /* Garbage collectors drop references from any thread, while the client's own may be in the middle of
- * an event. The client then lives on until it can be taken apart where it belongs. */
-static gboolean
-move_dispose (LxcmonClient *self)
-{
-  if (self->source == NULL || _lxcmon_hub_source_is_here (self->source))
-    return FALSE;
-
-  g_main_context_invoke_full (_lxcmon_hub_source_get_context (self->source), G_PRIORITY_DEFAULT,
-                              dispose_in_context, g_object_ref (self), g_object_unref);
-  return TRUE;
-}
-
+ * an event. The client then lives on, and is silent, until it can be taken apart where it belongs.
+ * Where nobody runs the context now, it is kept from others until all is done. */
 static void
 lxcmon_client_dispose (GObject *object)
 {
   LxcmonClient *self = LXCMON_CLIENT (object);
+  g_autoptr (GMainContext) context = _lxcmon_hub_source_dup_context (&self->source);
 
-  if (move_dispose (self))
-    return;
+  if (context != NULL && !g_main_context_acquire (context))
+    {
+      g_atomic_int_set (&self->dropped, TRUE);
+      g_main_context_invoke_full (context, G_PRIORITY_DEFAULT, dispose_in_context,
+                                  g_object_ref (self), g_object_unref);
+      return;
+    }
 
-  self->disposed = TRUE;
   _lxcmon_client_leave (self);
+  _lxcmon_client_release (self);
+  g_atomic_int_set (&self->dropped, FALSE);
   G_OBJECT_CLASS (lxcmon_client_parent_class)->dispose (object);
+  if (context != NULL)
+    g_main_context_release (context);
 }
 
 static void
@@ -423,9 +503,9 @@ define_settings (void)
   /**
    * LxcmonClient:keepalive-interval:
    *
-   * After how long a silence to ask the controller whether it still lives, in milliseconds, or 0 for
-   * never. A controller that has not answered after as much again is given up, with
-   * %LXCMON_MONITOR_ERROR_TIMED_OUT. What is set counts from the next attach on.
+   * After how long a silence, or twice that at the most, to ask the controller whether it still lives,
+   * in milliseconds, or 0 for never. A controller that has not answered after as much again is given
+   * up, with %LXCMON_MONITOR_ERROR_TIMED_OUT. What is set counts from the next attach on.
    *
    * Since: 0.1
    */
@@ -469,6 +549,8 @@ static void
 lxcmon_client_init (LxcmonClient *self)
 {
   self->attach_timeout = ATTACH_TIMEOUT_DEFAULT;
+  self->told.exit_status = LXCMON_EXIT_STATUS_UNKNOWN;
+  self->told.exit_raw = -1;
 }
 
 /**

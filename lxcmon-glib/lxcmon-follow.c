@@ -13,8 +13,6 @@
 
 #include <glib/gstdio.h>
 
-#define LOOK_INTERVAL_MS 50
-
 /* Which file a socket is. Its inode alone is not enough: some file systems use one again at once. */
 typedef struct
 {
@@ -28,6 +26,7 @@ struct _LxcmonFollow
 {
   LxcmonClient *client; /* not owned: it owns us */
   Identity last;        /* the socket that we were attached to */
+  guint timeout;        /* in ms: how long to wait, as it was set when the client was attached */
   gint64 deadline;      /* monotonic, in µs; 0 while there is nothing to wait for */
   GFileMonitor *monitor;
   GSource *timer;
@@ -83,6 +82,7 @@ _lxcmon_follow_new (LxcmonClient *client)
   LxcmonFollow *self = g_new0 (LxcmonFollow, 1);
 
   self->client = client;
+  self->timeout = client->follow_reboot;
   self->last = identify (_lxcmon_client_build_path (client, NULL));
   return self;
 }
@@ -123,12 +123,35 @@ give_up (LxcmonFollow *self)
   _lxcmon_client_take_failed (self->client,
                               g_error_new (LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_TIMED_OUT,
                                            "%s rebooted, and no new controller came within %u ms",
-                                           self->client->name, self->client->follow_reboot));
+                                           self->client->name, self->timeout));
 }
 
-/* Looks for the new controller. The client may be gone afterwards. */
+/*< private >
+ * _lxcmon_follow_is_looking:
+ *
+ * Whether the new controller's socket is waited for at present, rather than its answer.
+ */
+gboolean
+_lxcmon_follow_is_looking (const LxcmonFollow *self)
+{
+  return self != NULL && self->timer != NULL;
+}
+
 static void
-look (LxcmonFollow *self)
+notify_changes (LxcmonClient *client)
+{
+  g_autoptr (LxcmonClient) alive = g_object_ref (client);
+
+  _lxcmon_client_notify_changes (alive);
+}
+
+/*< private >
+ * _lxcmon_follow_look:
+ *
+ * Looks for the new controller. The client may be gone afterwards.
+ */
+void
+_lxcmon_follow_look (LxcmonFollow *self)
 {
   LxcmonClient *client = self->client;
   g_autoptr (GError) error = NULL;
@@ -145,7 +168,8 @@ look (LxcmonFollow *self)
     {
       if (is_passing (error) && !is_over (self))
         {
-          g_clear_error (&client->error);
+          _lxcmon_client_set_error (client, NULL);
+          notify_changes (client);
           return;
         }
       self->deadline = 0;
@@ -155,13 +179,13 @@ look (LxcmonFollow *self)
 
   self->last = now;
   stop_looking (self);
-  _lxcmon_client_notify_all (client);
+  notify_changes (client);
 }
 
 static gboolean
 on_timer (gpointer user_data)
 {
-  look (user_data);
+  _lxcmon_follow_look (user_data);
   return G_SOURCE_CONTINUE;
 }
 
@@ -171,7 +195,7 @@ on_changed (GFileMonitor *monitor, GFile *file, GFile *other, GFileMonitorEvent 
 {
   if (event == G_FILE_MONITOR_EVENT_CREATED || event == G_FILE_MONITOR_EVENT_MOVED_IN
       || event == G_FILE_MONITOR_EVENT_RENAMED)
-    look (user_data);
+    _lxcmon_follow_look (user_data);
 }
 
 /* A file monitor tells the context that is thread-default when it is made; without one, the timer
@@ -195,7 +219,7 @@ start_looking (LxcmonFollow *self)
   GMainContext *context = _lxcmon_hub_source_get_context (self->client->source);
 
   watch_directory (self, context);
-  self->timer = g_timeout_source_new (LOOK_INTERVAL_MS);
+  self->timer = g_timeout_source_new (LXCMON_FOLLOW_INTERVAL_MS);
   g_source_set_static_name (self->timer, "[lxcmon] look for the new controller");
   g_source_set_callback (self->timer, on_timer, self, NULL);
   g_source_attach (self->timer, context);
@@ -209,10 +233,9 @@ start_looking (LxcmonFollow *self)
 void
 _lxcmon_follow_start (LxcmonFollow *self)
 {
-  self->deadline
-      = g_get_monotonic_time () + (gint64) self->client->follow_reboot * G_TIME_SPAN_MILLISECOND;
+  self->deadline = g_get_monotonic_time () + (gint64) self->timeout * G_TIME_SPAN_MILLISECOND;
   start_looking (self);
-  _lxcmon_monitor_notify (LXCMON_MONITOR (self->client), LXCMON_MONITOR_PROP_STATE);
+  _lxcmon_client_notify_changes (self->client);
 }
 
 /*< private >

@@ -12,7 +12,7 @@
 typedef struct _LxcmonHubSource LxcmonHubSource;
 
 LxcmonHubSource *_lxcmon_hub_source_acquire (GMainContext *context, GError **error);
-void _lxcmon_hub_source_release (LxcmonHubSource *self);
+void _lxcmon_hub_source_release (LxcmonHubSource **place);
 LxcmonHub *_lxcmon_hub_source_get_hub (LxcmonHubSource *self);
 GMainContext *_lxcmon_hub_source_get_context (LxcmonHubSource *self);
-gboolean _lxcmon_hub_source_is_here (LxcmonHubSource *self);
+GMainContext *_lxcmon_hub_source_dup_context (LxcmonHubSource **place);

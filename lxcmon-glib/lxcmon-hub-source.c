@@ -28,6 +28,9 @@ dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
 {
   LxcmonHubSource *self = (LxcmonHubSource *) source;
 
+  /* A forked child's copy would find the parent's descriptor ready again and again. */
+  if (lxcmon_hub_is_foreign (self->hub))
+    return G_SOURCE_REMOVE;
   lxcmon_hub_dispatch (self->hub);
   return G_SOURCE_CONTINUE;
 }
@@ -103,15 +106,19 @@ _lxcmon_hub_source_acquire (GMainContext *context, GError **error)
 
 /*< private >
  * _lxcmon_hub_source_release:
+ * @place: where the source is kept; afterwards there is none
  *
- * Gives a source back. The last user takes it out of its context.
+ * Gives a source back, where there is one. The last user takes it out of its context.
  */
 void
-_lxcmon_hub_source_release (LxcmonHubSource *self)
+_lxcmon_hub_source_release (LxcmonHubSource **place)
 {
-  GMainContext *context = self->context;
+  if (*place == NULL)
+    return;
 
   g_mutex_lock (&sources_mutex);
+  LxcmonHubSource *self = g_steal_pointer (place);
+  GMainContext *context = self->context;
   gboolean last = --self->n_users == 0;
   if (last && g_hash_table_lookup (sources, context) == self)
     {
@@ -142,17 +149,18 @@ _lxcmon_hub_source_get_context (LxcmonHubSource *self)
 }
 
 /*< private >
- * _lxcmon_hub_source_is_here:
+ * _lxcmon_hub_source_dup_context:
+ * @place: where the source is kept, or %NULL is
  *
- * Whether the calling thread may touch what belongs to the context: it runs the context, or nobody
- * does at present.
+ * Which context a source belongs to. May be called from any thread, also while the context's own
+ * releases the source.
+ *
+ * Returns: (transfer full) (nullable): the context, or %NULL where there is no source
  */
-gboolean
-_lxcmon_hub_source_is_here (LxcmonHubSource *self)
+GMainContext *
+_lxcmon_hub_source_dup_context (LxcmonHubSource **place)
 {
-  if (!g_main_context_acquire (self->context))
-    return FALSE;
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&sources_mutex);
 
-  g_main_context_release (self->context);
-  return TRUE;
+  return *place != NULL ? g_main_context_ref ((*place)->context) : NULL;
 }

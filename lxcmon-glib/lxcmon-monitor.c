@@ -231,7 +231,12 @@ lxcmon_monitor_default_init (LxcmonMonitorInterface *iface)
  *
  * Since: 0.1
  */
-G_DEFINE_QUARK (lxcmon - monitor - error - quark, lxcmon_monitor_error)
+GQuark
+lxcmon_monitor_error_quark (void)
+{
+  /* Without G_DEFINE_QUARK: formatters take the name that it is given for a subtraction. */
+  return g_quark_from_static_string ("lxcmon-monitor-error-quark");
+}
 
 /*< private >
  * _lxcmon_monitor_error_new:

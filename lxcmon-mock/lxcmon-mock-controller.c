@@ -36,17 +36,22 @@ struct _LxcmonMockController
 
   char *socket_path;
   GMainContext *home; /* where properties are notified */
+
+  GMutex
+      thread_mutex; /* for the thread itself: one call at a time, and none while it comes or goes */
   GMainContext *context;
   GMainLoop *loop;
   GThread *thread;
   LxcmonMockServer *server; /* touched by the thread alone, once it runs */
+  gboolean left_socket;     /* whether a file of ours is left to remove */
 
   GMutex mutex; /* for what follows */
-  gint init_pid;
+  guint init_pid;
   guint accept_delay;
   guint n_clients;
   guint n_pings;
-  gboolean reading;
+  guint reading;
+  gboolean disposed;
 };
 
 G_DEFINE_FINAL_TYPE (LxcmonMockController, lxcmon_mock_controller, G_TYPE_OBJECT)
@@ -91,11 +96,11 @@ run_call (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Runs a function in the controller's thread and waits for it. */
+/* Runs a function in the controller's thread and waits for it; the thread's mutex is held. */
 static gboolean
-call_thread (LxcmonMockController *self,
-             gboolean (*func) (LxcmonMockController *, gconstpointer, GError **),
-             gconstpointer data, GError **error)
+call_thread_locked (LxcmonMockController *self,
+                    gboolean (*func) (LxcmonMockController *, gconstpointer, GError **),
+                    gconstpointer data, GError **error)
 {
   Call call = { .self = self, .func = func, .data = data, .error = error };
 
@@ -120,6 +125,18 @@ call_thread (LxcmonMockController *self,
 }
 
 static gboolean
+call_thread (LxcmonMockController *self,
+             gboolean (*func) (LxcmonMockController *, gconstpointer, GError **),
+             gconstpointer data, GError **error)
+{
+  g_mutex_lock (&self->thread_mutex);
+  gboolean result = call_thread_locked (self, func, data, error);
+  g_mutex_unlock (&self->thread_mutex);
+
+  return result;
+}
+
+static gboolean
 notify_n_clients (gpointer user_data)
 {
   g_object_notify_by_pspec (G_OBJECT (user_data), properties[PROP_N_CLIENTS]);
@@ -133,7 +150,10 @@ on_client_changed (gboolean has_client, gpointer user_data)
 
   g_mutex_lock (&self->mutex);
   self->n_clients = has_client ? 1 : 0;
+  gboolean disposed = self->disposed;
   g_mutex_unlock (&self->mutex);
+  if (disposed)
+    return;
 
   GSource *source = g_idle_source_new ();
   g_source_set_static_name (source, "[lxcmon-mock] notify n-clients");
@@ -172,22 +192,48 @@ run_thread (gpointer user_data)
 static gboolean
 quit_thread (LxcmonMockController *self, gconstpointer data, GError **error)
 {
+  self->left_socket |= _lxcmon_mock_server_has_left_socket (self->server);
   g_clear_pointer (&self->server, _lxcmon_mock_server_free);
   g_main_loop_quit (self->loop);
   return TRUE;
 }
 
-/* Ends the thread; it must not be called from it. */
+/* Ends the thread, with its mutex held; it must not be called from it. */
 static void
 join_thread (LxcmonMockController *self)
 {
   if (self->thread == NULL)
     return;
 
-  call_thread (self, quit_thread, NULL, NULL);
+  call_thread_locked (self, quit_thread, NULL, NULL);
   g_thread_join (g_steal_pointer (&self->thread));
   g_clear_pointer (&self->loop, g_main_loop_unref);
   g_clear_pointer (&self->context, g_main_context_unref);
+}
+
+/* Removes what a controller that died has left behind: its own file, and nobody else's. */
+static void
+remove_left_socket (LxcmonMockController *self)
+{
+  if (self->left_socket)
+    (void) g_unlink (self->socket_path);
+  self->left_socket = FALSE;
+}
+
+/* The thread ends while there is still a reference to take: its client goes, and is told of. */
+static void
+lxcmon_mock_controller_dispose (GObject *object)
+{
+  LxcmonMockController *self = LXCMON_MOCK_CONTROLLER (object);
+
+  g_mutex_lock (&self->mutex);
+  self->disposed = TRUE;
+  g_mutex_unlock (&self->mutex);
+  g_mutex_lock (&self->thread_mutex);
+  join_thread (self);
+  g_mutex_unlock (&self->thread_mutex);
+
+  G_OBJECT_CLASS (lxcmon_mock_controller_parent_class)->dispose (object);
 }
 
 static void
@@ -198,6 +244,7 @@ lxcmon_mock_controller_finalize (GObject *object)
   join_thread (self);
   g_main_context_unref (self->home);
   g_mutex_clear (&self->mutex);
+  g_mutex_clear (&self->thread_mutex);
   g_free (self->socket_path);
 
   G_OBJECT_CLASS (lxcmon_mock_controller_parent_class)->finalize (object);
@@ -269,6 +316,7 @@ lxcmon_mock_controller_class_init (LxcmonMockControllerClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
 
+  object_class->dispose = lxcmon_mock_controller_dispose;
   object_class->finalize = lxcmon_mock_controller_finalize;
   object_class->get_property = lxcmon_mock_controller_get_property;
   object_class->set_property = lxcmon_mock_controller_set_property;
@@ -338,6 +386,7 @@ static void
 lxcmon_mock_controller_init (LxcmonMockController *self)
 {
   g_mutex_init (&self->mutex);
+  g_mutex_init (&self->thread_mutex);
   self->home = g_main_context_ref_thread_default ();
   self->reading = TRUE;
 }
@@ -361,14 +410,48 @@ lxcmon_mock_controller_new (const char *socket_path)
   return g_object_new (LXCMON_MOCK_TYPE_CONTROLLER, "socket-path", socket_path, NULL);
 }
 
+/* Hands the settings on to the server. */
+static gboolean
+update_in_thread (LxcmonMockController *self, gconstpointer data, GError **error)
+{
+  g_mutex_lock (&self->mutex);
+  gint init_pid = (gint) self->init_pid;
+  guint accept_delay = self->accept_delay;
+  gboolean reading = self->reading != 0;
+  g_mutex_unlock (&self->mutex);
+
+  _lxcmon_mock_server_set_init_pid (self->server, init_pid);
+  _lxcmon_mock_server_set_accept_delay (self->server, accept_delay);
+  _lxcmon_mock_server_set_reading (self->server, reading);
+  return TRUE;
+}
+
 static gboolean
 listen_in_thread (LxcmonMockController *self, gconstpointer data, GError **error)
 {
-  _lxcmon_mock_server_set_init_pid (self->server, self->init_pid);
-  _lxcmon_mock_server_set_accept_delay (self->server, self->accept_delay);
-  _lxcmon_mock_server_set_reading (self->server, self->reading);
+  update_in_thread (self, data, error);
   _lxcmon_mock_server_listen (self->server);
   return TRUE;
+}
+
+static gboolean
+start_locked (LxcmonMockController *self, GError **error)
+{
+  join_thread (self);
+  remove_left_socket (self);
+
+  self->context = g_main_context_new ();
+  self->server
+      = _lxcmon_mock_server_new (self->socket_path, self->context, &server_events, self, error);
+  if (self->server == NULL)
+    {
+      g_clear_pointer (&self->context, g_main_context_unref);
+      return FALSE;
+    }
+
+  self->loop = g_main_loop_new (self->context, FALSE);
+  self->thread = g_thread_new ("lxcmon-mock", run_thread, self);
+  return call_thread_locked (self, listen_in_thread, NULL, error);
 }
 
 /**
@@ -389,31 +472,19 @@ lxcmon_mock_controller_start (LxcmonMockController *self, GError **error)
 {
   g_return_val_if_fail (LXCMON_MOCK_IS_CONTROLLER (self), FALSE);
 
-  gboolean again = self->thread != NULL;
-  join_thread (self);
-  if (again)
-    (void) g_unlink (self->socket_path);
+  g_mutex_lock (&self->thread_mutex);
+  gboolean started = start_locked (self, error);
+  g_mutex_unlock (&self->thread_mutex);
 
-  self->context = g_main_context_new ();
-  self->server
-      = _lxcmon_mock_server_new (self->socket_path, self->context, &server_events, self, error);
-  if (self->server == NULL)
-    {
-      g_clear_pointer (&self->context, g_main_context_unref);
-      return FALSE;
-    }
-
-  self->loop = g_main_loop_new (self->context, FALSE);
-  self->thread = g_thread_new ("lxcmon-mock", run_thread, self);
-  return call_thread (self, listen_in_thread, NULL, error);
+  return started;
 }
 
 /**
  * lxcmon_mock_controller_stop:
  * @self: a controller
  *
- * Ends the controller without EXIT and removes its socket. One that has not been started stays as it
- * is.
+ * Ends the controller without EXIT and removes its socket, also the one that it left behind when it
+ * died. One that has not been started stays as it is.
  *
  * Since: 0.1
  */
@@ -422,10 +493,10 @@ lxcmon_mock_controller_stop (LxcmonMockController *self)
 {
   g_return_if_fail (LXCMON_MOCK_IS_CONTROLLER (self));
 
-  gboolean started = self->thread != NULL;
+  g_mutex_lock (&self->thread_mutex);
   join_thread (self);
-  if (started)
-    (void) g_unlink (self->socket_path);
+  remove_left_socket (self);
+  g_mutex_unlock (&self->thread_mutex);
 }
 
 static gboolean
@@ -598,6 +669,22 @@ get_locked (LxcmonMockController *self, const guint *value)
   return result;
 }
 
+/* Changes a setting, hands it on to a server that runs already, and notifies it. */
+static void
+set_locked (LxcmonMockController *self, guint *value, guint new_value, guint prop_id)
+{
+  g_mutex_lock (&self->mutex);
+  gboolean changes = *value != new_value;
+  *value = new_value;
+  g_mutex_unlock (&self->mutex);
+  if (!changes)
+    return;
+
+  /* One that has not been started takes its settings when it is. */
+  call_thread (self, update_in_thread, NULL, NULL);
+  g_object_notify_by_pspec (G_OBJECT (self), properties[prop_id]);
+}
+
 /**
  * lxcmon_mock_controller_get_init_pid:
  * @self: a controller
@@ -613,25 +700,7 @@ lxcmon_mock_controller_get_init_pid (LxcmonMockController *self)
 {
   g_return_val_if_fail (LXCMON_MOCK_IS_CONTROLLER (self), 0);
 
-  return self->init_pid;
-}
-
-/* Hands the settings on to a server that runs already. */
-static gboolean
-update_in_thread (LxcmonMockController *self, gconstpointer data, GError **error)
-{
-  _lxcmon_mock_server_set_init_pid (self->server, self->init_pid);
-  _lxcmon_mock_server_set_accept_delay (self->server, self->accept_delay);
-  _lxcmon_mock_server_set_reading (self->server, self->reading);
-  return TRUE;
-}
-
-static void
-apply_settings (LxcmonMockController *self, guint prop_id)
-{
-  if (self->thread != NULL)
-    call_thread (self, update_in_thread, NULL, NULL);
-  g_object_notify_by_pspec (G_OBJECT (self), properties[prop_id]);
+  return (gint) get_locked (self, &self->init_pid);
 }
 
 /**
@@ -649,8 +718,7 @@ lxcmon_mock_controller_set_init_pid (LxcmonMockController *self, gint init_pid)
   g_return_if_fail (LXCMON_MOCK_IS_CONTROLLER (self));
   g_return_if_fail (init_pid >= 0);
 
-  self->init_pid = init_pid;
-  apply_settings (self, PROP_INIT_PID);
+  set_locked (self, &self->init_pid, (guint) init_pid, PROP_INIT_PID);
 }
 
 /**
@@ -668,7 +736,7 @@ lxcmon_mock_controller_get_reading (LxcmonMockController *self)
 {
   g_return_val_if_fail (LXCMON_MOCK_IS_CONTROLLER (self), FALSE);
 
-  return self->reading;
+  return get_locked (self, &self->reading) != 0;
 }
 
 /**
@@ -685,8 +753,7 @@ lxcmon_mock_controller_set_reading (LxcmonMockController *self, gboolean reading
 {
   g_return_if_fail (LXCMON_MOCK_IS_CONTROLLER (self));
 
-  self->reading = !!reading;
-  apply_settings (self, PROP_READING);
+  set_locked (self, &self->reading, !!reading, PROP_READING);
 }
 
 /**
@@ -704,7 +771,7 @@ lxcmon_mock_controller_get_accept_delay (LxcmonMockController *self)
 {
   g_return_val_if_fail (LXCMON_MOCK_IS_CONTROLLER (self), 0);
 
-  return self->accept_delay;
+  return get_locked (self, &self->accept_delay);
 }
 
 /**
@@ -722,8 +789,7 @@ lxcmon_mock_controller_set_accept_delay (LxcmonMockController *self, guint accep
   g_return_if_fail (LXCMON_MOCK_IS_CONTROLLER (self));
   g_return_if_fail (accept_delay <= G_MAXINT);
 
-  self->accept_delay = accept_delay;
-  apply_settings (self, PROP_ACCEPT_DELAY);
+  set_locked (self, &self->accept_delay, accept_delay, PROP_ACCEPT_DELAY);
 }
 
 /**

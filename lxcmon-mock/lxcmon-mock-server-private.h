@@ -29,3 +29,4 @@ void _lxcmon_mock_server_listen (LxcmonMockServer *self);
 gboolean _lxcmon_mock_server_send (LxcmonMockServer *self, const void *bytes, gsize size,
                                    GError **error);
 void _lxcmon_mock_server_end (LxcmonMockServer *self, gboolean leave_socket);
+gboolean _lxcmon_mock_server_has_left_socket (LxcmonMockServer *self);

@@ -46,6 +46,7 @@ struct _LxcmonMockServer
   gboolean had_client;
   gboolean ending; /* end of file as soon as all is sent */
   gboolean leave_socket;
+  gboolean left_socket;
 };
 
 static void accept_next (LxcmonMockServer *self);
@@ -99,7 +100,9 @@ close_all (LxcmonMockServer *self)
 {
   clear_source (&self->accept_source);
   clear_source (&self->delay_source);
-  if (self->listen_fd >= 0 && !self->leave_socket)
+  if (self->listen_fd >= 0 && self->leave_socket)
+    self->left_socket = TRUE;
+  else if (self->listen_fd >= 0)
     (void) g_unlink (self->socket_path);
   drop_client (self);
   close_fd (&self->listen_fd);
@@ -186,7 +189,11 @@ on_readable (int fd, GIOCondition condition, gpointer user_data)
 
   if (self->client_fd == fd)
     drop_client (self);
-  accept_next (self);
+  /* Nobody is left to wait for: a controller that is about to exit takes no other client. */
+  if (self->ending)
+    close_all (self);
+  else
+    accept_next (self);
   return G_SOURCE_CONTINUE;
 }
 
@@ -417,4 +424,15 @@ _lxcmon_mock_server_end (LxcmonMockServer *self, gboolean leave_socket)
     flush (self);
   else
     close_all (self);
+}
+
+/*< private >
+ * _lxcmon_mock_server_has_left_socket:
+ *
+ * Whether the server has ended and its socket's file stayed behind.
+ */
+gboolean
+_lxcmon_mock_server_has_left_socket (LxcmonMockServer *self)
+{
+  return self->left_socket;
 }

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * After many lives nothing is left: descriptors, sources and memory are what they were. And after a
+ * fork, each process has its own: the child frees its copy and attaches a client of its own, which the
+ * parent's does not notice.
+ */
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/glib-session.h"
+#include "common/glib-test.h"
+
+/* One attach, with one of the ends that it can have. */
+static void
+live_once (const char *dir, guint i)
+{
+  GlibSession *session = glib_session_new_at (dir, "web1");
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+
+  if (i % 5 == 4)
+    lxcmon_mock_controller_set_reading (session->mock, FALSE);
+  else
+    lxcmon_mock_controller_set_init_pid (session->mock, 42);
+  lxcmon_client_set_keepalive_interval (session->client, 1000);
+  lxcmon_client_set_follow_reboot (session->client, 1000);
+  glib_session_begin_attach (session, cancellable);
+  if (i % 5 != 4)
+    {
+      g_assert_cmpstr (glib_session_finish_attach (session), ==, NULL);
+      glib_test_wait_until (session->signals->len > 0);
+    }
+  switch (i % 5)
+    {
+    case 0:
+      glib_session_finish (session, LXCMON_EXIT_STATUS_SHUTDOWN);
+      glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_CLOSED);
+      break;
+    case 1:
+      glib_session_die (session);
+      glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_CLOSED);
+      break;
+    case 2:
+      glib_session_finish (session, LXCMON_EXIT_STATUS_REBOOT);
+      glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_CONNECTING);
+      break;
+    case 3:
+      break;
+    case 4:
+    default:
+      g_cancellable_cancel (cancellable);
+      g_assert_cmpstr (glib_session_finish_attach (session), ==, "cancelled");
+      break;
+    }
+  glib_session_free (session);
+  glib_test_drain ();
+}
+
+static void
+test_rounds (void)
+{
+  char *dir = glib_test_make_dir ();
+  guint n_rounds = glib_test_is_slow () ? 250 : 1000;
+  /* Caches fill first, GLib's own among them. */
+  for (guint i = 0; i < n_rounds / 2; i++)
+    live_once (dir, i);
+
+  guint n_descriptors = glib_test_count_descriptors ();
+  gsize heap = glib_test_heap_in_use ();
+  for (guint i = 0; i < n_rounds; i++)
+    live_once (dir, i);
+  g_assert_cmpuint (glib_test_count_descriptors (), ==, n_descriptors);
+  g_assert_cmpuint (glib_test_count_sources (NULL, "[lxcmon]"), ==, 0);
+  gsize heap_then = glib_test_heap_in_use ();
+  g_test_message ("heap: %" G_GSIZE_FORMAT " bytes before, %" G_GSIZE_FORMAT " after", heap,
+                  heap_then);
+  /* Less than the smallest thing that one life could leave behind, times all lives. */
+  g_assert_cmpuint (heap_then, <=, heap + 16 * n_rounds);
+  glib_test_remove_dir (dir);
+}
+
+/* Many at once on one context: one source for all of them. */
+static void
+test_at_once (void)
+{
+  char *dir = glib_test_make_dir ();
+  guint n = glib_test_is_slow () ? 50 : 200;
+  g_autofree GlibSession **sessions = g_new (GlibSession *, n);
+
+  for (guint i = 0; i < n; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("web%u", i);
+      sessions[i] = glib_session_new_at (dir, name);
+      lxcmon_mock_controller_set_init_pid (sessions[i]->mock, 42);
+      glib_session_begin_attach (sessions[i], NULL);
+    }
+  g_assert_cmpuint (glib_test_count_sources (NULL, "[lxcmon] hub"), ==, 1);
+  for (guint i = 0; i < n; i++)
+    {
+      g_assert_cmpstr (glib_session_finish_attach (sessions[i]), ==, NULL);
+      glib_session_finish (sessions[i], LXCMON_EXIT_STATUS_SHUTDOWN);
+    }
+  for (guint i = 0; i < n; i++)
+    {
+      glib_test_wait_until (glib_session_get_state (sessions[i]) == LXCMON_STATE_CLOSED);
+      g_assert_cmpstr (sessions[i]->signals->str, ==, "init 42, exit shutdown, closed");
+    }
+  g_assert_cmpuint (glib_test_count_sources (NULL, "[lxcmon]"), ==, 0);
+  for (guint i = 0; i < n; i++)
+    glib_session_free (sessions[i]);
+  glib_test_remove_dir (dir);
+}
+
+static void
+take_pid (LxcmonClient *client, gint pid, gpointer user_data)
+{
+  *(gint *) user_data = pid;
+}
+
+/* In the child. Returns 0, or the number of what went wrong. */
+static int
+live_in_child (GlibSession *copy, const char *path)
+{
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  LxcmonClient *client = copy->client;
+  gint pid = 0;
+
+  g_object_add_weak_pointer (G_OBJECT (client), (gpointer *) &client);
+  g_object_unref (copy->client);
+  if (client != NULL)
+    return 1;
+
+  g_main_context_push_thread_default (context);
+  client = lxcmon_client_new_for_path (path);
+  g_signal_connect (client, "init", G_CALLBACK (take_pid), &pid);
+  if (!lxcmon_client_attach (client, NULL, NULL))
+    return 2;
+  glib_test_wait_until (pid != 0);
+  if (pid != 4711)
+    return 3;
+  glib_test_wait_until (lxcmon_monitor_get_state (LXCMON_MONITOR (client)) == LXCMON_STATE_CLOSED);
+  if (lxcmon_monitor_get_exit_status (LXCMON_MONITOR (client)) != LXCMON_EXIT_STATUS_REBOOT)
+    return 4;
+  g_object_unref (client);
+  return 0;
+}
+
+static void
+test_fork (void)
+{
+  char *dir = glib_test_make_dir ();
+  GlibSession *session = glib_session_new_at (dir, "parents");
+  GlibSession *childs = glib_session_new_at (dir, "childs");
+  int status;
+
+  lxcmon_mock_controller_set_init_pid (childs->mock, 4711);
+  glib_session_attach (session);
+  pid_t child = fork ();
+  if (child == 0)
+    _exit (live_in_child (session, childs->path));
+
+  glib_session_wait_accepted (childs);
+  /* The child has freed its copy by now: the parent's is as it was. */
+  glib_session_send (session, "init 42");
+  glib_test_wait_until (session->signals->len > 0);
+  glib_session_finish (childs, LXCMON_EXIT_STATUS_REBOOT);
+  g_assert_cmpint (waitpid (child, &status, 0), ==, child);
+  g_assert_cmpint (status, ==, 0);
+
+  glib_session_finish (session, LXCMON_EXIT_STATUS_SHUTDOWN);
+  glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_CLOSED);
+  g_assert_cmpstr (session->signals->str, ==, "init 42, exit shutdown, closed");
+  glib_session_free (childs);
+  glib_session_free (session);
+  glib_test_remove_dir (dir);
+}
+
+/* The other way round: the parent goes first, and the controller sees it go, whatever the child has. */
+static void
+test_fork_parent_leaves (void)
+{
+  g_autoptr (GlibSession) session = glib_session_new ();
+  int end[2];
+  char byte;
+
+  glib_session_attach (session);
+  g_assert_cmpint (pipe (end), ==, 0);
+  pid_t child = fork ();
+  if (child == 0)
+    {
+      close (end[1]);
+      _exit (read (end[0], &byte, 1) != 0);
+    }
+  close (end[0]);
+  lxcmon_client_detach (session->client);
+  glib_test_wait_until (lxcmon_mock_controller_get_n_clients (session->mock) == 0);
+  close (end[1]);
+  g_assert_cmpint (waitpid (child, NULL, 0), ==, child);
+}
+
+int
+main (int argc, char **argv)
+{
+  glib_test_init (&argc, &argv);
+  glib_test_add ("/client-leaks/rounds", test_rounds);
+  glib_test_add ("/client-leaks/at-once", test_at_once);
+  glib_test_add ("/client-leaks/fork", test_fork);
+  glib_test_add ("/client-leaks/fork-parent-leaves", test_fork_parent_leaves);
+  return g_test_run ();
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The manners on the way to a controller's one place: busy where somebody has it, the attach timeout,
+ * waiting for the place, taking it, and what a controller that answers nothing is worth.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/glib-session.h"
+#include "common/glib-test.h"
+
+/* A session whose controller serves somebody else than its client: that one is returned. */
+static GlibSession *
+new_taken (LxcmonClient **other)
+{
+  GlibSession *session = glib_session_new ();
+  g_autoptr (GError) error = NULL;
+
+  *other = lxcmon_client_new_for_path (session->path);
+  lxcmon_client_attach (*other, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (lxcmon_mock_controller_get_n_pings (session->mock), ==, 1);
+  return session;
+}
+
+/* How many connections wait at a socket, and how many are served. */
+static void
+count_clients (const char *path, guint *n_waiting, guint *n_served)
+{
+  g_autofree char *text = NULL;
+  g_autofree char *end = g_strconcat (" ", path, NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_file_get_contents ("/proc/net/unix", &text, NULL, &error);
+  g_assert_no_error (error);
+  g_auto (GStrv) rows = g_strsplit (text, "\n", -1);
+  *n_waiting = *n_served = 0;
+  for (guint i = 0; rows[i] != NULL; i++)
+    if (g_str_has_suffix (rows[i], end))
+      {
+        *n_waiting += strstr (rows[i], " 0001 02 ") != NULL;
+        *n_served += strstr (rows[i], " 0001 03 ") != NULL;
+      }
+}
+
+/* Nothing is connected, so the controller never learns of us. */
+static void
+test_busy (void)
+{
+  g_autoptr (LxcmonClient) other = NULL;
+  g_autoptr (GlibSession) session = new_taken (&other);
+  guint n_waiting, n_served;
+
+  glib_session_begin_attach (session, NULL);
+  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_DETACHED);
+  g_assert_cmpstr (glib_session_finish_attach (session), ==, "busy");
+  count_clients (session->path, &n_waiting, &n_served);
+  g_assert_cmpuint (n_waiting, ==, 0);
+  g_assert_cmpuint (n_served, ==, 1);
+
+  g_autofree char *who = g_strdup_printf ("(pid %d)", getpid ());
+  g_assert_nonnull (strstr (session->attach_error->message, who));
+  g_assert_cmpstr (session->signals->str, ==, "");
+  g_assert_cmpint (lxcmon_monitor_get_state (LXCMON_MONITOR (other)), ==, LXCMON_STATE_SERVED);
+}
+
+/* A thousand of them leave no trace, and the one who is served hears all. */
+static void
+test_busy_often (void)
+{
+  g_autoptr (LxcmonClient) other = NULL;
+  g_autoptr (GlibSession) session = new_taken (&other);
+  guint n_rounds = glib_test_is_slow () ? 100 : 1000;
+
+  for (guint i = 0; i < n_rounds; i++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_assert_false (lxcmon_client_attach (session->client, NULL, &error));
+      g_assert_cmpstr (glib_error_nick (error), ==, "busy");
+    }
+  g_assert_cmpuint (lxcmon_mock_controller_get_n_pings (session->mock), ==, 1);
+  lxcmon_client_detach (other);
+  glib_test_wait_until (lxcmon_mock_controller_get_n_clients (session->mock) == 0);
+  glib_session_attach (session);
+}
+
+/* A living libvirtd holds a lock on driver.pid beside the socket. */
+static void
+test_driver_lives (void)
+{
+  g_autoptr (GlibSession) session = glib_session_new ();
+  g_autofree char *path = g_build_filename (session->dir, "driver.pid", NULL);
+  int ready[2], end[2];
+  char byte;
+
+  g_assert_cmpint (pipe (ready), ==, 0);
+  g_assert_cmpint (pipe (end), ==, 0);
+  pid_t child = fork ();
+  if (child == 0)
+    {
+      struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+      int fd = open (path, O_RDWR | O_CREAT, 0600);
+      close (end[1]);
+      _exit (fcntl (fd, F_SETLK, &lock) < 0 || write (ready[1], "r", 1) < 0
+             || read (end[0], &byte, 1) < 0);
+    }
+  g_assert_cmpint (read (ready[0], &byte, 1), ==, 1);
+
+  glib_session_begin_attach (session, NULL);
+  g_assert_cmpstr (glib_session_finish_attach (session), ==, "busy");
+  g_autofree char *who = g_strdup_printf ("(pid %d)", child);
+  g_assert_nonnull (strstr (session->attach_error->message, who));
+  g_assert_cmpuint (lxcmon_mock_controller_get_n_pings (session->mock), ==, 0);
+
+  /* Who is the driver does not ask. */
+  lxcmon_client_set_take_place (session->client, TRUE);
+  glib_session_attach (session);
+  lxcmon_client_detach (session->client);
+  lxcmon_client_set_take_place (session->client, FALSE);
+  glib_test_wait_until (lxcmon_mock_controller_get_n_clients (session->mock) == 0);
+
+  for (guint i = 0; i < 2; i++)
+    {
+      close (ready[i]);
+      close (end[i]);
+    }
+  g_assert_cmpint (waitpid (child, NULL, 0), ==, child);
+  glib_session_attach (session);
+}
+
+/* Connected without a look, and somebody else is served: that is found out after the timeout. */
+static void
+test_timeout (void)
+{
+  g_autoptr (LxcmonClient) other = NULL;
+  g_autoptr (GlibSession) session = new_taken (&other);
+  const guint timeout = 150;
+
+  lxcmon_client_set_take_place (session->client, TRUE);
+  lxcmon_client_set_attach_timeout (session->client, timeout);
+  gint64 start = g_get_monotonic_time ();
+  glib_session_begin_attach (session, NULL);
+  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_WAITING);
+  g_assert_cmpstr (glib_session_finish_attach (session), ==, "busy");
+  gint64 took = (g_get_monotonic_time () - start) / G_TIME_SPAN_MILLISECOND;
+  g_assert_cmpint (took, >=, timeout);
+  g_assert_cmpint (took, <=, timeout + (glib_test_is_slow () ? 1500 : 500));
+  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_DETACHED);
+
+  /* Its dead entry is accepted when the other leaves, and held one PING. */
+  lxcmon_client_detach (other);
+  glib_test_wait_until (lxcmon_mock_controller_get_n_pings (session->mock) == 2);
+  glib_test_wait_until (lxcmon_mock_controller_get_n_clients (session->mock) == 0);
+  g_assert_cmpuint (lxcmon_mock_controller_get_n_pings (session->mock), ==, 2);
+}
+
+/* The same while blocking. */
+static void
+test_timeout_blocking (void)
+{
+  g_autoptr (LxcmonClient) other = NULL;
+  g_autoptr (GlibSession) session = new_taken (&other);
+  g_autoptr (GError) error = NULL;
+
+  lxcmon_client_set_take_place (session->client, TRUE);
+  lxcmon_client_set_attach_timeout (session->client, 50);
+  g_assert_false (lxcmon_client_attach (session->client, NULL, &error));
+  g_assert_cmpstr (glib_error_nick (error), ==, "busy");
+  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_DETACHED);
+}
+
+/* Nobody else is served: leaving would cost the next client its INIT, so the timeout says nothing. */
+static void
+test_timeout_alone (void)
+{
+  g_autoptr (GlibSession) session = glib_session_new ();
+
+  lxcmon_client_set_attach_timeout (session->client, 1);
+  lxcmon_mock_controller_set_init_pid (session->mock, 42);
+  lxcmon_mock_controller_set_accept_delay (session->mock, 100);
+  glib_session_attach (session);
+  glib_test_wait_until (session->signals->len > 0);
+  g_assert_cmpstr (session->signals->str, ==, "init 42");
+  g_assert_cmpuint (lxcmon_mock_controller_get_n_pings (session->mock), ==, 1);
+}
+
+static void
+test_wait_for_place (void)
+{
+  g_autoptr (LxcmonClient) other = NULL;
+  g_autoptr (GlibSession) session = new_taken (&other);
+  guint n_waiting, n_served;
+
+  lxcmon_client_set_wait_for_place (session->client, TRUE);
+  glib_session_begin_attach (session, NULL);
+  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_CONNECTING);
+  /* It waits without connecting. */
+  count_clients (session->path, &n_waiting, &n_served);
+  g_assert_cmpuint (n_waiting, ==, 0);
+  g_assert_cmpuint (n_served, ==, 1);
+
+  lxcmon_client_detach (other);
+  g_assert_cmpstr (glib_session_finish_attach (session), ==, NULL);
+  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_SERVED);
+  glib_session_finish (session, LXCMON_EXIT_STATUS_SHUTDOWN);
+  glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_CLOSED);
+  g_assert_cmpstr (session->signals->str, ==, "exit shutdown, closed");
+}
+
+static void
+test_wait_for_place_ends (void)
+{
+  g_autoptr (LxcmonClient) other = NULL;
+  g_autoptr (GlibSession) session = new_taken (&other);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+
+  lxcmon_client_set_wait_for_place (session->client, TRUE);
+  glib_session_begin_attach (session, cancellable);
+  g_cancellable_cancel (cancellable);
+  g_assert_cmpstr (glib_session_finish_attach (session), ==, "cancelled");
+
+  glib_session_begin_attach (session, NULL);
+  lxcmon_mock_controller_stop (session->mock);
+  g_assert_cmpstr (glib_session_finish_attach (session), ==, "not-found");
+  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_DETACHED);
+  g_assert_cmpstr (session->signals->str, ==, "");
+}
+
+/* The place is free, and the next in the queue gets it: who takes the place stands in it. */
+static void
+test_take_place (void)
+{
+  g_autoptr (LxcmonClient) other = NULL;
+  g_autoptr (GlibSession) session = new_taken (&other);
+  guint n_waiting, n_served;
+
+  lxcmon_client_set_take_place (session->client, TRUE);
+  lxcmon_client_set_wait_for_place (session->client, TRUE);
+  glib_session_begin_attach (session, NULL);
+  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_WAITING);
+  count_clients (session->path, &n_waiting, &n_served);
+  g_assert_cmpuint (n_waiting, ==, 1);
+  lxcmon_client_detach (other);
+  g_assert_cmpstr (glib_session_finish_attach (session), ==, NULL);
+}
+
+static void
+test_keepalive (void)
+{
+  g_autoptr (GlibSession) session = glib_session_new ();
+
+  lxcmon_client_set_keepalive_interval (session->client, 20);
+  glib_session_attach (session);
+  /* It answers, so it lives. */
+  glib_test_wait_until (lxcmon_mock_controller_get_n_pings (session->mock) >= 4);
+  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_SERVED);
+
+  lxcmon_mock_controller_set_reading (session->mock, FALSE);
+  glib_test_wait_until (session->signals->len > 0);
+  g_assert_cmpstr (session->signals->str, ==, "closed timed-out");
+  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_CLOSED);
+}
+
+int
+main (int argc, char **argv)
+{
+  glib_test_init (&argc, &argv);
+  glib_test_add ("/client-place/busy", test_busy);
+  glib_test_add ("/client-place/busy-often", test_busy_often);
+  glib_test_add ("/client-place/driver-lives", test_driver_lives);
+  glib_test_add ("/client-place/timeout", test_timeout);
+  glib_test_add ("/client-place/timeout-blocking", test_timeout_blocking);
+  glib_test_add ("/client-place/timeout-alone", test_timeout_alone);
+  glib_test_add ("/client-place/wait-for-place", test_wait_for_place);
+  glib_test_add ("/client-place/wait-for-place-ends", test_wait_for_place_ends);
+  glib_test_add ("/client-place/take-place", test_take_place);
+  glib_test_add ("/client-place/keepalive", test_keepalive);
+  return g_test_run ();
+}

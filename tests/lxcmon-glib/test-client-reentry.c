@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Attaching and detaching from handlers of notifications, while an attach is just beginning, failing
+ * or being given up: each call has its own outcome, once.
+ */
+
+#include <string.h>
+
+#include "common/glib-session.h"
+#include "common/glib-test.h"
+
+/* One call of attach_async. */
+typedef struct
+{
+  guint n_done;
+  char *nick; /* of its error, or NULL */
+} Call;
+
+typedef struct
+{
+  GlibSession *session;
+  const char *when; /* the state whose notification acts, or NULL for any notification */
+  gboolean detach;
+  gboolean attach;
+  gboolean drop;
+  gboolean acted;
+  Call inner;
+} Handler;
+
+static void
+on_done (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  Call *call = user_data;
+  g_autoptr (GError) error = NULL;
+
+  call->n_done++;
+  if (!lxcmon_client_attach_finish (LXCMON_CLIENT (object), result, &error))
+    call->nick = g_strdup (glib_error_nick (error));
+}
+
+static void
+on_notify (GObject *object, GParamSpec *property, gpointer user_data)
+{
+  Handler *handler = user_data;
+  g_autoptr (GEnumClass) class = g_type_class_ref (LXCMON_TYPE_STATE);
+  LxcmonState state = lxcmon_monitor_get_state (LXCMON_MONITOR (object));
+
+  if (handler->acted
+      || (handler->when != NULL
+          && strcmp (g_enum_get_value (class, state)->value_nick, handler->when) != 0))
+    return;
+
+  handler->acted = TRUE;
+  if (handler->detach)
+    lxcmon_client_detach (LXCMON_CLIENT (object));
+  if (handler->attach)
+    {
+      lxcmon_mock_controller_set_reading (handler->session->mock, TRUE);
+      glib_session_start (handler->session);
+      lxcmon_client_attach_async (LXCMON_CLIENT (object), NULL, on_done, &handler->inner);
+    }
+  if (handler->drop)
+    glib_session_drop_client (handler->session);
+}
+
+static void
+call_attach (GlibSession *session, GCancellable *cancellable, Call *call)
+{
+  lxcmon_client_attach_async (session->client, cancellable, on_done, call);
+}
+
+static void
+wait_for (Call *call, const char *nick)
+{
+  glib_test_wait_until (call->n_done > 0);
+  glib_test_drain ();
+  g_assert_cmpuint (call->n_done, ==, 1);
+  g_assert_cmpstr (call->nick, ==, nick);
+  g_clear_pointer (&call->nick, g_free);
+}
+
+/* The attach has just begun, and its first notification gives it up. */
+static void
+test_detach_beginning (void)
+{
+  for (guint i = 0; i < 4; i++)
+    {
+      g_autoptr (GlibSession) session = glib_session_new ();
+      g_autoptr (GCancellable) cancellable = i % 2 == 0 ? g_cancellable_new () : NULL;
+      Handler handler = { session, "waiting", .detach = TRUE, .attach = i >= 2 };
+      Call call = { 0 };
+
+      g_signal_connect (session->client, "notify::state", G_CALLBACK (on_notify), &handler);
+      call_attach (session, cancellable, &call);
+      wait_for (&call, "cancelled");
+      if (handler.attach)
+        {
+          wait_for (&handler.inner, NULL);
+          g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_SERVED);
+          /* The cancellable was the first attach's. */
+          if (cancellable != NULL)
+            g_cancellable_cancel (cancellable);
+          glib_test_drain ();
+          g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_SERVED);
+        }
+      else
+        g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_DETACHED);
+    }
+}
+
+/* The attach fails at once or later, and the notification of that attaches again. */
+static void
+test_attach_failing (void)
+{
+  static const char *const signals[] = { "notify::state", "notify::error" };
+
+  for (guint i = 0; i < 4; i++)
+    {
+      g_autoptr (GlibSession) session = glib_session_new ();
+      Handler handler = { session, "detached", .attach = TRUE };
+      Call call = { 0 };
+
+      g_signal_connect (session->client, signals[i / 2], G_CALLBACK (on_notify), &handler);
+      if (i % 2 == 0)
+        {
+          lxcmon_mock_controller_set_reading (session->mock, FALSE);
+          call_attach (session, NULL, &call);
+          glib_session_wait_accepted (session);
+          glib_session_die (session);
+          wait_for (&call, "lost");
+        }
+      else if (i / 2 == 1)
+        {
+          lxcmon_mock_controller_stop (session->mock);
+          call_attach (session, NULL, &call);
+          wait_for (&call, "not-found");
+        }
+      else
+        continue;
+      wait_for (&handler.inner, NULL);
+      g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_SERVED);
+      g_assert_null (lxcmon_monitor_get_error (LXCMON_MONITOR (session->client)));
+    }
+}
+
+/* The user gives an attach up, and the notification of that attaches again. */
+static void
+test_attach_detaching (void)
+{
+  g_autoptr (GlibSession) session = glib_session_new ();
+  Handler handler = { session, "detached", .attach = TRUE };
+  Call call = { 0 };
+
+  g_signal_connect (session->client, "notify::state", G_CALLBACK (on_notify), &handler);
+  call_attach (session, NULL, &call);
+  lxcmon_client_detach (session->client);
+  g_assert_true (handler.acted);
+  wait_for (&call, "cancelled");
+  wait_for (&handler.inner, NULL);
+  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_SERVED);
+}
+
+/* The same for one that was attached: nobody waits for an outcome but the second attach. */
+static void
+test_attach_leaving (void)
+{
+  g_autoptr (GlibSession) session = glib_session_new ();
+  Handler handler = { session, "detached", .attach = TRUE };
+
+  glib_session_attach (session);
+  g_signal_connect (session->client, "notify::state", G_CALLBACK (on_notify), &handler);
+  lxcmon_client_detach (session->client);
+  wait_for (&handler.inner, NULL);
+  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_SERVED);
+}
+
+/* Dropped while it fails: the outcome is still told. */
+static void
+test_drop_failing (void)
+{
+  g_autoptr (GlibSession) session = glib_session_new ();
+  Handler handler = { session, NULL, .drop = TRUE };
+  LxcmonClient *client = session->client;
+  Call call = { 0 };
+
+  glib_session_die (session);
+  g_object_add_weak_pointer (G_OBJECT (client), (gpointer *) &client);
+  g_signal_connect (client, "notify::error", G_CALLBACK (on_notify), &handler);
+  call_attach (session, NULL, &call);
+  wait_for (&call, "refused");
+  g_assert_null (client);
+}
+
+/* A detach in the handler of one notification: those that are still due come inside it, or never. */
+static void
+detach_and_watch (GObject *object, GParamSpec *property, gpointer user_data)
+{
+  gboolean *quiet = user_data;
+
+  if (lxcmon_monitor_get_state (LXCMON_MONITOR (object)) != LXCMON_STATE_EXITED)
+    return;
+  lxcmon_client_detach (LXCMON_CLIENT (object));
+  *quiet = TRUE;
+}
+
+/* A notification inside one of the same property restarts that: GObject has it so. */
+static void
+check_quiet (GObject *object, GParamSpec *property, gpointer user_data)
+{
+  if (*(gboolean *) user_data)
+    g_assert_cmpstr (property->name, ==, "state");
+}
+
+static void
+test_nothing_after_detach (void)
+{
+  g_autoptr (GlibSession) session = glib_session_new ();
+  gboolean quiet = FALSE;
+
+  glib_session_attach (session);
+  g_signal_connect (session->client, "notify", G_CALLBACK (check_quiet), &quiet);
+  g_signal_connect (session->client, "notify::state", G_CALLBACK (detach_and_watch), &quiet);
+  glib_session_send (session, "exit 1");
+  glib_test_wait_until (quiet);
+  glib_test_drain ();
+  g_assert_cmpstr (session->signals->str, ==, "");
+  g_assert_true (lxcmon_monitor_get_exited (LXCMON_MONITOR (session->client)));
+}
+
+int
+main (int argc, char **argv)
+{
+  glib_test_init (&argc, &argv);
+  glib_test_add ("/client-reentry/detach-beginning", test_detach_beginning);
+  glib_test_add ("/client-reentry/attach-failing", test_attach_failing);
+  glib_test_add ("/client-reentry/attach-detaching", test_attach_detaching);
+  glib_test_add ("/client-reentry/attach-leaving", test_attach_leaving);
+  glib_test_add ("/client-reentry/drop-failing", test_drop_failing);
+  glib_test_add ("/client-reentry/nothing-after-detach", test_nothing_after_detach);
+  return g_test_run ();
+}

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Contexts and threads: clients emit in the context that they were attached in and nowhere else, calls
+ * from other threads are refused, and the last reference may be dropped anywhere.
+ */
+
+#include <string.h>
+
+#include "common/glib-session.h"
+#include "common/glib-test.h"
+
+/* A thread that runs a context, by a loop or turn by turn. */
+typedef struct
+{
+  GMainContext *context;
+  GThread *thread;
+  gboolean by_turns;
+  gint end;
+} Runner;
+
+static gpointer
+run_context (gpointer data)
+{
+  Runner *self = data;
+
+  g_main_context_push_thread_default (self->context);
+  while (!g_atomic_int_get (&self->end))
+    g_main_context_iteration (self->context, !self->by_turns);
+  g_main_context_pop_thread_default (self->context);
+  return NULL;
+}
+
+/* Unlike turn by turn, the thread then keeps the context to itself while it waits, too. */
+static gpointer
+run_loop (gpointer data)
+{
+  Runner *self = data;
+
+  g_main_context_push_thread_default (self->context);
+  g_assert_true (g_main_context_acquire (self->context));
+  while (!g_atomic_int_get (&self->end))
+    g_main_context_iteration (self->context, TRUE);
+  g_main_context_release (self->context);
+  g_main_context_pop_thread_default (self->context);
+  return NULL;
+}
+
+static void
+runner_start (Runner *self, gboolean by_turns)
+{
+  *self = (Runner){ .context = g_main_context_new (), .by_turns = by_turns };
+  self->thread = g_thread_new ("runner", by_turns ? run_context : run_loop, self);
+}
+
+static void
+runner_end (Runner *self)
+{
+  g_atomic_int_set (&self->end, TRUE);
+  g_main_context_wakeup (self->context);
+  g_thread_join (self->thread);
+  /* What the end has overtaken. */
+  while (g_main_context_iteration (self->context, FALSE))
+    ;
+  g_assert_cmpuint (glib_test_count_sources (self->context, "[lxcmon]"), ==, 0);
+  g_main_context_unref (self->context);
+}
+
+typedef struct
+{
+  void (*func) (gpointer data);
+  gpointer data;
+  gint done;
+} Errand;
+
+static gboolean
+run_errand (gpointer data)
+{
+  Errand *errand = data;
+
+  errand->func (errand->data);
+  g_atomic_int_set (&errand->done, TRUE);
+  return G_SOURCE_REMOVE;
+}
+
+/* Runs a function in the runner's thread and waits for it. */
+static void
+runner_call (Runner *self, void (*func) (gpointer data), gpointer data)
+{
+  Errand errand = { func, data, FALSE };
+  g_autoptr (GSource) source = g_idle_source_new ();
+  gint64 deadline = glib_test_get_deadline ();
+
+  g_source_set_priority (source, G_PRIORITY_HIGH);
+  g_source_set_callback (source, run_errand, &errand, NULL);
+  g_source_attach (source, self->context);
+  while (!g_atomic_int_get (&errand.done))
+    {
+      g_assert_cmpint (g_get_monotonic_time (), <, deadline);
+      g_thread_yield ();
+    }
+}
+
+static void
+check_thread (LxcmonClient *client, GParamSpec *property, gpointer user_data)
+{
+  g_assert_true (g_thread_self () == user_data);
+}
+
+/* Attaches to a container's many lives, in a context of this thread's own. */
+static gpointer
+live_many_times (gpointer data)
+{
+  const char *const *arguments = data;
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  guint n_rounds = glib_test_is_slow () ? 10 : 50;
+
+  g_main_context_push_thread_default (context);
+  GlibSession *session = glib_session_new_at (arguments[0], arguments[1]);
+  g_signal_connect (session->client, "notify", G_CALLBACK (check_thread), g_thread_self ());
+  lxcmon_mock_controller_set_init_pid (session->mock, 42);
+  for (guint i = 0; i < n_rounds; i++)
+    {
+      g_string_truncate (session->signals, 0);
+      glib_session_attach (session);
+      glib_session_finish (session, LXCMON_EXIT_STATUS_SHUTDOWN);
+      glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_CLOSED);
+      g_assert_cmpstr (session->signals->str, ==, "init 42, exit shutdown, closed");
+      g_assert_cmpuint (glib_test_count_sources (context, "[lxcmon]"), ==, 0);
+      glib_session_start (session);
+    }
+  glib_session_free (session);
+  glib_test_drain ();
+  g_main_context_pop_thread_default (context);
+  return NULL;
+}
+
+static void
+test_many (void)
+{
+  guint n_threads = glib_test_is_slow () ? 16 : 64;
+  g_autofree GThread **threads = g_new (GThread *, n_threads);
+  g_autofree const char **arguments = g_new (const char *, 2 * n_threads);
+  char *dir = glib_test_make_dir ();
+
+  for (guint i = 0; i < n_threads; i++)
+    {
+      arguments[2 * i] = dir;
+      arguments[2 * i + 1] = g_strdup_printf ("web%u", i);
+      threads[i] = g_thread_new ("live", live_many_times, &arguments[2 * i]);
+    }
+  for (guint i = 0; i < n_threads; i++)
+    {
+      g_thread_join (threads[i]);
+      g_free ((char *) arguments[2 * i + 1]);
+    }
+  glib_test_remove_dir (dir);
+}
+
+/* A client of a runner's context, which says in which thread its signals come. */
+typedef struct
+{
+  GlibSession *session;
+  LxcmonClient *client;
+  GThread *thread;
+  gint n_init;
+  gint n_closed;
+} Guest;
+
+static void
+on_init (LxcmonClient *client, gint pid, gpointer user_data)
+{
+  Guest *guest = user_data;
+
+  g_assert_true (g_thread_self () == guest->thread);
+  g_atomic_int_inc (&guest->n_init);
+}
+
+static void
+on_closed (LxcmonClient *client, const GError *error, gpointer user_data)
+{
+  Guest *guest = user_data;
+
+  g_assert_true (g_thread_self () == guest->thread);
+  g_atomic_int_inc (&guest->n_closed);
+}
+
+static void
+attach_guest (gpointer data)
+{
+  Guest *guest = data;
+
+  guest->thread = g_thread_self ();
+  guest->client = lxcmon_client_new_for_path (guest->session->path);
+  g_signal_connect (guest->client, "init", G_CALLBACK (on_init), guest);
+  g_signal_connect (guest->client, "closed", G_CALLBACK (on_closed), guest);
+  g_assert_true (lxcmon_client_attach (guest->client, NULL, NULL));
+}
+
+static void
+drop_guest (gpointer data)
+{
+  g_object_unref (((Guest *) data)->client);
+}
+
+static void
+do_nothing (gpointer data)
+{
+}
+
+static void
+test_foreign_call (void)
+{
+  g_autoptr (GlibSession) session = glib_session_new ();
+  Guest guest = { .session = session };
+  g_autoptr (GError) error = NULL;
+  Runner runner;
+
+  runner_start (&runner, FALSE);
+  runner_call (&runner, attach_guest, &guest);
+  for (guint i = 0; i < 5; i++)
+    glib_test_expect_critical ("*called from another thread*g_main_context_invoke*");
+  lxcmon_client_detach (guest.client);
+  lxcmon_client_attach_async (guest.client, NULL, NULL, NULL);
+  g_assert_false (lxcmon_client_attach (guest.client, NULL, &error));
+  lxcmon_client_wait_exit_async (guest.client, NULL, NULL, NULL);
+  g_assert_cmpint (lxcmon_client_wait_exit (guest.client, NULL, &error), ==,
+                   LXCMON_EXIT_STATUS_UNKNOWN);
+  g_test_assert_expected_messages ();
+  g_assert_no_error (error);
+
+  glib_session_send (session, "init 7");
+  glib_test_wait_until (g_atomic_int_get (&guest.n_init) == 1);
+  runner_call (&runner, drop_guest, &guest);
+  runner_end (&runner);
+}
+
+/* Two contexts in one thread: each client speaks when its own is run. */
+static void
+test_two_contexts (void)
+{
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  char *dir = glib_test_make_dir ();
+  GlibSession *here = glib_session_new_at (dir, "here");
+  GlibSession *there = glib_session_new_at (dir, "there");
+
+  glib_session_attach (here);
+  g_main_context_push_thread_default (context);
+  glib_session_attach (there);
+  g_main_context_pop_thread_default (context);
+  g_assert_cmpuint (glib_test_count_sources (context, "[lxcmon] hub"), ==, 1);
+  g_assert_cmpuint (glib_test_count_sources (NULL, "[lxcmon] hub"), ==, 1);
+
+  glib_session_send (there, "init 2");
+  glib_session_send (here, "init 1");
+  glib_test_wait_until (here->signals->len > 0);
+  glib_test_drain ();
+  g_assert_cmpstr (there->signals->str, ==, "");
+  g_main_context_push_thread_default (context);
+  glib_test_wait_until (there->signals->len > 0);
+  glib_session_free (there);
+  glib_test_drain ();
+  g_main_context_pop_thread_default (context);
+  g_assert_cmpuint (glib_test_count_sources (context, "[lxcmon] hub"), ==, 0);
+  glib_session_free (here);
+  glib_test_remove_dir (dir);
+}
+
+/* Detached, a client has forgotten its context, which may go; it can be attached in another one. */
+static void
+test_moves (void)
+{
+  g_autoptr (GlibSession) session = glib_session_new ();
+  guint n_descriptors = glib_test_count_descriptors ();
+
+  for (guint i = 0; i < 10; i++)
+    {
+      GMainContext *context = g_main_context_new ();
+      g_main_context_push_thread_default (context);
+      glib_session_attach (session);
+      lxcmon_client_detach (session->client);
+      glib_test_wait_until (lxcmon_mock_controller_get_n_clients (session->mock) == 0);
+      g_main_context_pop_thread_default (context);
+      g_main_context_unref (context);
+      glib_test_drain ();
+      g_assert_cmpuint (glib_test_count_descriptors (), ==, n_descriptors);
+    }
+  glib_session_attach (session);
+}
+
+/* The last reference goes in one thread while events come in another. */
+static void
+drop_elsewhere (gboolean by_turns)
+{
+  g_autoptr (GlibSession) session = glib_session_new ();
+  guint n_rounds = glib_test_is_slow () || by_turns ? 200 : 1000;
+  Runner runner;
+
+  runner_start (&runner, by_turns);
+  for (guint i = 0; i < n_rounds; i++)
+    {
+      /* Of its own, and gone at the end: whoever speaks to it later is found out. */
+      Guest *guest = g_new0 (Guest, 1);
+      guest->session = session;
+      runner_call (&runner, attach_guest, guest);
+      glib_session_send (session, "init 1 init 2 init 3 init 4 init 5");
+      if (i % 3 == 0)
+        glib_session_finish (session, LXCMON_EXIT_STATUS_SHUTDOWN);
+      else if (i % 3 == 1)
+        glib_session_die (session);
+      for (guint n = i % 50; n > 0; n--)
+        g_thread_yield ();
+      g_object_unref (guest->client);
+      /* A handler that was being called may go on; once the thread has done anything else, none is. */
+      runner_call (&runner, do_nothing, NULL);
+      g_free (guest);
+      if (i % 3 != 2)
+        glib_session_start (session);
+      else
+        glib_test_wait_until (lxcmon_mock_controller_get_n_clients (session->mock) == 0);
+    }
+  runner_end (&runner);
+}
+
+static void
+test_drop_elsewhere_loop (void)
+{
+  drop_elsewhere (FALSE);
+}
+
+static void
+test_drop_elsewhere_turns (void)
+{
+  drop_elsewhere (TRUE);
+}
+
+int
+main (int argc, char **argv)
+{
+  glib_test_init (&argc, &argv);
+  glib_test_add ("/client-threads/many", test_many);
+  glib_test_add ("/client-threads/foreign-call", test_foreign_call);
+  glib_test_add ("/client-threads/two-contexts", test_two_contexts);
+  glib_test_add ("/client-threads/moves", test_moves);
+  glib_test_add ("/client-threads/drop-elsewhere/loop", test_drop_elsewhere_loop);
+  glib_test_add ("/client-threads/drop-elsewhere/turns", test_drop_elsewhere_turns);
+  return g_test_run ();
+}

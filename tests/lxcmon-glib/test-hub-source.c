@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * One source per main context: made by the first who asks, taken away by the last, never shared
+ * between contexts, and not taken over from a parent process.
+ */
+
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/glib-test.h"
+#include "lxcmon-glib/lxcmon-hub-source-private.h"
+
+static LxcmonHubSource *
+acquire (GMainContext *context)
+{
+  g_autoptr (GError) error = NULL;
+  LxcmonHubSource *source = _lxcmon_hub_source_acquire (context, &error);
+
+  g_assert_no_error (error);
+  g_assert_nonnull (source);
+  return source;
+}
+
+static void
+test_one_per_context (void)
+{
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  LxcmonHubSource *first = acquire (context);
+  LxcmonHubSource *second = acquire (context);
+  LxcmonHubSource *other = acquire (g_main_context_default ());
+
+  g_assert_true (first == second);
+  g_assert_true (first != other);
+  g_assert_true (_lxcmon_hub_source_get_hub (first) == _lxcmon_hub_source_get_hub (second));
+  g_assert_true (_lxcmon_hub_source_get_hub (first) != _lxcmon_hub_source_get_hub (other));
+  g_assert_true (_lxcmon_hub_source_get_context (first) == context);
+  g_assert_cmpuint (glib_test_count_sources (context, "[lxcmon] hub"), ==, 1);
+  g_assert_cmpuint (glib_test_count_sources (NULL, "[lxcmon] hub"), ==, 1);
+
+  _lxcmon_hub_source_release (&first);
+  g_assert_null (first);
+  g_assert_cmpuint (glib_test_count_sources (context, "[lxcmon] hub"), ==, 1);
+  _lxcmon_hub_source_release (&second);
+  g_assert_cmpuint (glib_test_count_sources (context, "[lxcmon] hub"), ==, 0);
+  g_assert_cmpuint (glib_test_count_sources (NULL, "[lxcmon] hub"), ==, 1);
+  _lxcmon_hub_source_release (&other);
+  _lxcmon_hub_source_release (&other);
+}
+
+/* A source keeps its context; the context goes with the last one. */
+static void
+test_keeps_context (void)
+{
+  guint n_descriptors = glib_test_count_descriptors ();
+  GMainContext *context = g_main_context_new ();
+  LxcmonHubSource *source = acquire (context);
+
+  g_main_context_unref (context);
+  g_assert_false (g_main_context_iteration (context, FALSE));
+  g_autoptr (GMainContext) copy = _lxcmon_hub_source_dup_context (&source);
+  g_assert_true (copy == context);
+  g_clear_pointer (&copy, g_main_context_unref);
+  _lxcmon_hub_source_release (&source);
+  g_assert_cmpuint (glib_test_count_descriptors (), ==, n_descriptors);
+  g_assert_null (_lxcmon_hub_source_dup_context (&source));
+}
+
+static void
+test_often (void)
+{
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  guint n_descriptors = glib_test_count_descriptors ();
+
+  for (guint i = 0; i < 1000; i++)
+    {
+      LxcmonHubSource *source = acquire (context);
+      g_assert_cmpuint (glib_test_count_descriptors (), >, n_descriptors);
+      _lxcmon_hub_source_release (&source);
+      g_assert_cmpuint (glib_test_count_descriptors (), ==, n_descriptors);
+    }
+}
+
+/* An idle source wakes nobody. */
+static void
+test_idle (void)
+{
+  LxcmonHubSource *source = acquire (g_main_context_default ());
+
+  for (guint i = 0; i < 100; i++)
+    g_assert_false (g_main_context_iteration (NULL, FALSE));
+  _lxcmon_hub_source_release (&source);
+}
+
+static gboolean
+forked_is_right (GMainContext *context, LxcmonHubSource *old)
+{
+  LxcmonHubSource *source = _lxcmon_hub_source_acquire (context, NULL);
+
+  if (source == NULL || source == old)
+    return FALSE;
+  if (lxcmon_hub_is_foreign (_lxcmon_hub_source_get_hub (source))
+      || !lxcmon_hub_is_foreign (_lxcmon_hub_source_get_hub (old)))
+    return FALSE;
+
+  /* Giving the parent's back leaves ours. */
+  _lxcmon_hub_source_release (&old);
+  LxcmonHubSource *again = _lxcmon_hub_source_acquire (context, NULL);
+  gboolean right = again == source;
+  _lxcmon_hub_source_release (&again);
+  _lxcmon_hub_source_release (&source);
+  return right && glib_test_count_sources (context, "[lxcmon] hub") == 0;
+}
+
+static void
+test_forked (void)
+{
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  LxcmonHubSource *source = acquire (context);
+  int status;
+
+  pid_t child = fork ();
+  if (child == 0)
+    _exit (forked_is_right (context, source) ? 0 : 1);
+  g_assert_cmpint (waitpid (child, &status, 0), ==, child);
+  g_assert_cmpint (status, ==, 0);
+  g_assert_cmpuint (glib_test_count_sources (context, "[lxcmon] hub"), ==, 1);
+  _lxcmon_hub_source_release (&source);
+}
+
+/* In the child: the parent's descriptor is ready, and stays so, which wakes the child once at most. */
+static gboolean
+forked_is_calm (GMainContext *context)
+{
+  guint n = 0;
+
+  while (n < 10 && g_main_context_iteration (context, FALSE))
+    n++;
+  return n < 10;
+}
+
+static void
+test_forked_idle (void)
+{
+  static const LxcmonCallbacks callbacks = { LXCMON_CALLBACKS_INIT };
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  LxcmonHubSource *source = acquire (context);
+  LxcmonConnection *connection = lxcmon_connection_new (&callbacks, NULL);
+  int fds[2], status;
+
+  g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
+  g_assert_true (lxcmon_connection_set_hub (connection, _lxcmon_hub_source_get_hub (source), NULL));
+  g_assert_true (lxcmon_connection_attach_fd (connection, fds[0], NULL, NULL));
+  g_assert_cmpint (write (fds[1], "x", 1), ==, 1);
+
+  pid_t child = fork ();
+  if (child == 0)
+    _exit (forked_is_calm (context) ? 0 : 1);
+  g_assert_cmpint (waitpid (child, &status, 0), ==, child);
+  g_assert_cmpint (status, ==, 0);
+  g_assert_true (g_main_context_iteration (context, FALSE));
+
+  lxcmon_connection_free (connection);
+  close (fds[1]);
+  _lxcmon_hub_source_release (&source);
+}
+
+int
+main (int argc, char **argv)
+{
+  glib_test_init (&argc, &argv);
+  glib_test_add ("/hub-source/one-per-context", test_one_per_context);
+  glib_test_add ("/hub-source/keeps-context", test_keeps_context);
+  glib_test_add ("/hub-source/often", test_often);
+  glib_test_add ("/hub-source/idle", test_idle);
+  glib_test_add ("/hub-source/forked", test_forked);
+  glib_test_add ("/hub-source/forked-idle", test_forked_idle);
+  return g_test_run ();
+}
