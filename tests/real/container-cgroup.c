@@ -8,6 +8,7 @@
 
 #include "container-cgroup.h"
 
+#include <errno.h>
 #include <ftw.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -16,12 +17,12 @@
 
 #include "process.h"
 
-#define CGROUP_ROOT "/sys/fs/cgroup"
-#define GROUP_PREFIX "lxc-"
-#define GROUP_SUFFIX ".libvirt-lxc"
-#define MAX_OPEN_DIRS 16
+#define CGROUP_ROOT      "/sys/fs/cgroup"
+#define GROUP_PREFIX     "lxc-"
+#define GROUP_SUFFIX     ".libvirt-lxc"
+#define MAX_OPEN_DIRS    16
 #define EMPTY_TIMEOUT_MS 5000
-#define EMPTY_RETRY_MS 2
+#define EMPTY_RETRY_MS   2
 
 /* "lxc-ID-NAME.libvirt-lxc". Compared and not globbed: "lxc-*-web" would also
  * be the group of a container "old-web", whose processes we would kill. */
@@ -91,8 +92,18 @@ remove_group (const char *path)
     }
 }
 
+/* The group is called after its controller's pid: what is left in it when that is dead belongs to
+ * nobody. */
+static gboolean
+is_orphaned (const char *entry)
+{
+  pid_t controller = (pid_t) strtol (entry + strlen (GROUP_PREFIX), NULL, 10);
+
+  return kill (controller, 0) != 0 && errno == ESRCH;
+}
+
 static void
-sweep_hierarchy (const char *hierarchy, const char *name)
+sweep_hierarchy (const char *hierarchy, const char *name, gboolean orphans_only)
 {
   g_autofree char *machine = g_build_filename (hierarchy, "machine", NULL);
   g_autoptr (GDir) groups = g_dir_open (machine, 0, NULL);
@@ -102,22 +113,34 @@ sweep_hierarchy (const char *hierarchy, const char *name)
     {
       g_autofree char *path = g_build_filename (machine, entry, NULL);
 
-      if (is_group_of (entry, name))
+      if (is_group_of (entry, name) && (!orphans_only || is_orphaned (entry)))
         remove_group (path);
+    }
+}
+
+static void
+sweep (const char *name, gboolean orphans_only)
+{
+  g_autoptr (GDir) hierarchies = g_dir_open (CGROUP_ROOT, 0, NULL);
+  const char *entry;
+
+  sweep_hierarchy (CGROUP_ROOT, name, orphans_only); /* v2 */
+  while (hierarchies != NULL && (entry = g_dir_read_name (hierarchies)) != NULL)
+    {
+      g_autofree char *hierarchy = g_build_filename (CGROUP_ROOT, entry, NULL);
+
+      sweep_hierarchy (hierarchy, name, orphans_only); /* v1 */
     }
 }
 
 void
 container_cgroup_sweep (const char *name)
 {
-  g_autoptr (GDir) hierarchies = g_dir_open (CGROUP_ROOT, 0, NULL);
-  const char *entry;
+  sweep (name, FALSE);
+}
 
-  sweep_hierarchy (CGROUP_ROOT, name);        /* v2 */
-  while (hierarchies != NULL && (entry = g_dir_read_name (hierarchies)) != NULL)
-    {
-      g_autofree char *hierarchy = g_build_filename (CGROUP_ROOT, entry, NULL);
-
-      sweep_hierarchy (hierarchy, name);      /* v1 */
-    }
+void
+container_cgroup_sweep_orphans (const char *name)
+{
+  sweep (name, TRUE);
 }

@@ -14,3 +14,7 @@
 /* Kills what still runs in the groups of the container @name, also in those that
  * an aborted test left, and removes them. Only for a container that is ours. */
 void container_cgroup_sweep (const char *name);
+
+/* The same, where the container's controller is dead: an init that was never let go outlives it, and
+ * holds the socket. */
+void container_cgroup_sweep_orphans (const char *name);

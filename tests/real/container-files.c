@@ -23,25 +23,24 @@
 #include "process.h"
 
 #define LIBVIRT_LOG_DIR "/var/log/libvirt/lxc"
-#define MAX_OPEN_DIRS 16
+#define MAX_OPEN_DIRS   16
 
 /* The test holds the FIFO's writing end all the time, so end of file comes only
  * when the test has died: then the container ends too, which it would not do
  * by itself, since init outlives its controller. "read" is a builtin, so that
  * reboot is called by the process that is init. The trap makes TERM reach it:
  * the kernel drops signals to an init that handles none. */
-static const char init_script[] =
-  "#!/bin/busybox sh\n"
-  "trap 'exit 0' TERM\n"
-  "exec 3</command\n"
-  "while read -r verb argument <&3\n"
-  "do\n"
-  "  case $verb in\n"
-  "    shutdown) exit 0 ;;\n"
-  "    exit) exit \"$argument\" ;;\n"
-  "    reboot) exec /bin/busybox reboot -f ;;\n"
-  "  esac\n"
-  "done\n";
+static const char init_script[] = "#!/bin/busybox sh\n"
+                                  "trap 'exit 0' TERM\n"
+                                  "exec 3</command\n"
+                                  "while read -r verb argument <&3\n"
+                                  "do\n"
+                                  "  case $verb in\n"
+                                  "    shutdown) exit 0 ;;\n"
+                                  "    exit) exit \"$argument\" ;;\n"
+                                  "    reboot) exec /bin/busybox reboot -f ;;\n"
+                                  "  esac\n"
+                                  "done\n";
 
 /* libvirtd leaves .sock too when it destroys a domain; .pid and .xml when it
  * was killed itself; .xml.new when that happened at the wrong moment. A list
@@ -54,7 +53,8 @@ const char *
 container_files_emulator (void)
 {
   static const char *const paths[] = {
-    "/usr/lib/libvirt/libvirt_lxc", "/usr/libexec/libvirt_lxc",
+    "/usr/lib/libvirt/libvirt_lxc",
+    "/usr/libexec/libvirt_lxc",
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (paths); i++)
@@ -76,8 +76,7 @@ is_static_program (const char *path)
   if (length < sizeof header)
     return FALSE;
   memcpy (&header, data, sizeof header);
-  if (memcmp (header.e_ident, ELFMAG, SELFMAG) != 0
-      || header.e_phentsize != sizeof (ElfW (Phdr))
+  if (memcmp (header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_phentsize != sizeof (ElfW (Phdr))
       || header.e_phoff > length
       || header.e_phnum > (length - header.e_phoff) / sizeof (ElfW (Phdr)))
     return FALSE;
@@ -97,7 +96,10 @@ char *
 container_files_busybox (void)
 {
   static const char *const paths[] = {
-    "/bin/busybox", "/sbin/busybox", "/bin/busybox.static", "/bin/busybox-static",
+    "/bin/busybox",
+    "/sbin/busybox",
+    "/bin/busybox.static",
+    "/bin/busybox-static",
   };
   g_autofree char *found = g_find_program_in_path ("busybox");
 
@@ -153,8 +155,8 @@ container_files_make_root (const char *root, GError **error)
 
   if (!make_directories (root, error) || !copy_busybox (root, error))
     return FALSE;
-  if (!g_file_set_contents_full (init, init_script, -1,
-                                 G_FILE_SET_CONTENTS_ONLY_EXISTING, 0755, error))
+  if (!g_file_set_contents_full (init, init_script, -1, G_FILE_SET_CONTENTS_ONLY_EXISTING, 0755,
+                                 error))
     return FALSE;
   if (mkfifo (fifo, 0600) != 0 && errno != EEXIST)
     return process_set_errno (error, "Cannot make the FIFO", fifo);
@@ -162,8 +164,7 @@ container_files_make_root (const char *root, GError **error)
 }
 
 char *
-container_files_domain_xml (const char *name, const char *uuid,
-                            const char *root, pid_t id)
+container_files_domain_xml (const char *name, const char *uuid, const char *root, pid_t id)
 {
   /* Apart from the rest, whose quotes would else be escaped. */
   g_autofree char *id_attribute = id > 0 ? g_strdup_printf (" id='%d'", (int) id) : g_strdup ("");
@@ -173,39 +174,39 @@ container_files_domain_xml (const char *name, const char *uuid,
   uname (&machine);
   /* No security label: on a host with AppArmor libvirtd would else confine
    * the container to a profile that does not know our root. */
-  body = g_markup_printf_escaped (
-    "  <name>%s</name>\n"
-    "  <uuid>%s</uuid>\n"
-    "  <memory unit='KiB'>65536</memory>\n"
-    "  <vcpu>1</vcpu>\n"
-    "  <resource><partition>/machine</partition></resource>\n"
-    "  <os><type arch='%s'>exe</type><init>/bin/init</init></os>\n"
-    "  <on_poweroff>destroy</on_poweroff>\n"
-    "  <on_reboot>restart</on_reboot>\n"
-    "  <on_crash>destroy</on_crash>\n"
-    "  <devices>\n"
-    "    <emulator>%s</emulator>\n"
-    "    <filesystem type='mount' accessmode='passthrough'>\n"
-    "      <source dir='%s'/><target dir='/'/>\n"
-    "    </filesystem>\n"
-    "    <console type='pty'><target type='lxc' port='0'/></console>\n"
-    "  </devices>\n"
-    "  <seclabel type='none'/>\n"
-    "</domain>\n",
-    name, uuid, machine.machine, container_files_emulator (), root);
+  body
+      = g_markup_printf_escaped ("  <name>%s</name>\n"
+                                 "  <uuid>%s</uuid>\n"
+                                 "  <memory unit='KiB'>65536</memory>\n"
+                                 "  <vcpu>1</vcpu>\n"
+                                 "  <resource><partition>/machine</partition></resource>\n"
+                                 "  <os><type arch='%s'>exe</type><init>/bin/init</init></os>\n"
+                                 "  <on_poweroff>destroy</on_poweroff>\n"
+                                 "  <on_reboot>restart</on_reboot>\n"
+                                 "  <on_crash>destroy</on_crash>\n"
+                                 "  <devices>\n"
+                                 "    <emulator>%s</emulator>\n"
+                                 "    <filesystem type='mount' accessmode='passthrough'>\n"
+                                 "      <source dir='%s'/><target dir='/'/>\n"
+                                 "    </filesystem>\n"
+                                 "    <console type='pty'><target type='lxc' port='0'/></console>\n"
+                                 "  </devices>\n"
+                                 "  <seclabel type='none'/>\n"
+                                 "</domain>\n",
+                                 name, uuid, machine.machine, container_files_emulator (), root);
   return g_strdup_printf ("<domain type='lxc'%s>\n%s", id_attribute, body);
 }
 
 gboolean
-container_files_write_status (const char *name, const char *uuid,
-                              const char *root, pid_t controller, GError **error)
+container_files_write_status (const char *name, const char *uuid, const char *root,
+                              pid_t controller, GError **error)
 {
   g_autofree char *path = g_strdup_printf ("%s/%s.xml", CONTAINER_RUNTIME_DIR, name);
   g_autofree char *domain = container_files_domain_xml (name, uuid, root, controller);
   /* init is 0 until INIT has come: so libvirtd writes it too. */
   g_autofree char *text = g_strdup_printf (
-    "<domstatus state='running' reason='booted' pid='%d'>\n<init pid='0'/>\n%s</domstatus>\n",
-    (int) controller, domain);
+      "<domstatus state='running' reason='booted' pid='%d'>\n<init pid='0'/>\n%s</domstatus>\n",
+      (int) controller, domain);
 
   return g_file_set_contents_full (path, text, -1, G_FILE_SET_CONTENTS_ONLY_EXISTING, 0600, error);
 }
@@ -215,7 +216,8 @@ container_files_sweep (const char *name)
 {
   for (gsize i = 0; i < G_N_ELEMENTS (leftovers); i++)
     {
-      g_autofree char *path = g_strdup_printf ("%s/%s.%s", CONTAINER_RUNTIME_DIR, name, leftovers[i]);
+      g_autofree char *path
+          = g_strdup_printf ("%s/%s.%s", CONTAINER_RUNTIME_DIR, name, leftovers[i]);
 
       /* The directories are empty: what the controller mounted on them was
        * in its own mount namespace. */

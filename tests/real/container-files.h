@@ -13,33 +13,26 @@
 #include <sys/types.h>
 
 /* libvirt's controller, NULL where it is not installed. */
-const char *container_files_emulator      (void);
+const char *container_files_emulator (void);
 
 /* A busybox that needs no library, NULL where there is none. */
-char       *container_files_busybox       (void);
+char *container_files_busybox (void);
 
 /* Makes @root with busybox, an init to command, and its FIFO. */
-gboolean    container_files_make_root     (const char *root,
-                                           GError    **error);
+gboolean container_files_make_root (const char *root, GError **error);
 
 /* A <domain>; @id is 0 where libvirtd will choose it. */
-char       *container_files_domain_xml    (const char *name,
-                                           const char *uuid,
-                                           const char *root,
-                                           pid_t       id);
+char *container_files_domain_xml (const char *name, const char *uuid, const char *root, pid_t id);
 
 /* The status file that the controller reads, as libvirtd writes it. */
-gboolean    container_files_write_status  (const char *name,
-                                           const char *uuid,
-                                           const char *root,
-                                           pid_t       controller,
-                                           GError    **error);
+gboolean container_files_write_status (const char *name, const char *uuid, const char *root,
+                                       pid_t controller, GError **error);
 
 /* Removes what the controller of @name left in the runtime directory. */
-void        container_files_sweep         (const char *name);
+void container_files_sweep (const char *name);
 
 /* Removes libvirtd's log of @name. */
-void        container_files_remove_log    (const char *name);
+void container_files_remove_log (const char *name);
 
 /* rm -r, on one file system, following no link. */
-void        container_files_remove_tree   (const char *path);
+void container_files_remove_tree (const char *path);

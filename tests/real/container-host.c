@@ -2,19 +2,22 @@
 
 /* container-host.c: whether and how this machine can run real containers.
  *
- * Owns: the answer to "why not?", and the mount namespace that controllers
- * are started in.
+ * Owns: the answer to "why not?", the mount namespace that controllers are
+ * started in, and the rule that one program at a time runs them.
  * Refuses to: change a mount that anybody else can see. */
 
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
 
+#include <errno.h>
+#include <fcntl.h>
 #include <gio/gio.h>
 #include <mntent.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
@@ -23,6 +26,10 @@
 #include "process.h"
 
 #define CAP_SYS_ADMIN_BIT 21
+#define LOCK_PATH         "/run/lxcmon-real-tests.lock"
+#define LOCK_TIMEOUT_MS   300000
+#define LOCK_NOTICE_MS    1000
+#define LOCK_RETRY_MS     50
 
 /* "mnt:[4026531841]" of the namespace once it is entered. */
 static char *entered_namespace;
@@ -38,7 +45,8 @@ may_administer (void)
     return FALSE;
   line = strstr (status, "\nCapEff:");
   return line != NULL
-         && (g_ascii_strtoull (line + strlen ("\nCapEff:"), NULL, 16) >> CAP_SYS_ADMIN_BIT & 1) != 0;
+         && (g_ascii_strtoull (line + strlen ("\nCapEff:"), NULL, 16) >> CAP_SYS_ADMIN_BIT & 1)
+                != 0;
 }
 
 char *
@@ -51,7 +59,8 @@ container_why_unsupported (void)
   if (!may_administer ())
     return g_strdup ("real containers need CAP_SYS_ADMIN, which this root has not got");
   if (container_files_emulator () == NULL)
-    return g_strdup ("libvirt's controller libvirt_lxc is not installed (Debian: libvirt-daemon-driver-lxc)");
+    return g_strdup (
+        "libvirt's controller libvirt_lxc is not installed (Debian: libvirt-daemon-driver-lxc)");
   if (access ("/dev/fuse", R_OK | W_OK) != 0)
     return g_strdup ("libvirt's controller needs /dev/fuse, which is not here (modprobe fuse)");
 
@@ -109,11 +118,43 @@ clear_the_way (GError **error)
   return TRUE;
 }
 
+/* The names of containers, the runtime directory and libvirtd's lock are the
+ * machine's: two builds that are tested at the same time would end each other's.
+ * The descriptor stays open, and the lock goes with the process. */
+static gboolean
+wait_for_our_turn (GError **error)
+{
+  gint64 deadline = process_deadline (LOCK_TIMEOUT_MS);
+  gint64 notice = process_deadline (LOCK_NOTICE_MS);
+  int fd = open (LOCK_PATH, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+  if (fd < 0)
+    return process_set_errno (error, "Cannot open", LOCK_PATH);
+  while (flock (fd, LOCK_EX | LOCK_NB) != 0)
+    {
+      if (errno != EWOULDBLOCK || g_get_monotonic_time () > deadline)
+        {
+          process_set_errno (error, "Cannot wait any longer for who holds", LOCK_PATH);
+          close (fd);
+          return FALSE;
+        }
+      if (g_get_monotonic_time () > notice)
+        {
+          g_printerr ("# Waiting until another program has done with its real containers\n");
+          notice = deadline;
+        }
+      process_poll_until (NULL, 0, process_deadline (LOCK_RETRY_MS));
+    }
+  return TRUE;
+}
+
 gboolean
 container_enter_namespace (GError **error)
 {
   if (entered_namespace != NULL)
     return container_check_namespace (error);
+  if (!wait_for_our_turn (error))
+    return FALSE;
 
   if (unshare (CLONE_NEWNS) != 0)
     return process_set_errno (error, "Cannot make", "a mount namespace");
@@ -136,9 +177,9 @@ container_check_namespace (GError **error)
     return TRUE;
   g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_FAILED,
                        entered_namespace == NULL
-                       ? "Not in the harness's mount namespace:"
-                         " call container_enter_namespace () in main () first"
-                       : "This thread is older than the harness's mount namespace:"
-                         " call container_enter_namespace () before any thread exists");
+                           ? "Not in the harness's mount namespace:"
+                             " call container_enter_namespace () in main () first"
+                           : "This thread is older than the harness's mount namespace:"
+                             " call container_enter_namespace () before any thread exists");
   return FALSE;
 }

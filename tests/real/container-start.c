@@ -19,13 +19,14 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "container-cgroup.h"
 #include "container-files.h"
 #include "process.h"
 
 #define HANDSHAKE_TIMEOUT_MS 10000
-#define NAME_TIMEOUT_MS 1000
-#define NAME_RETRY_MS 5
-#define CONTINUE 'c'
+#define NAME_TIMEOUT_MS      1000
+#define NAME_RETRY_MS        5
+#define CONTINUE             'c'
 
 /* The child's side of the start; as numbers 3, 4 and 5 in the controller. */
 typedef struct
@@ -104,13 +105,17 @@ spawn (Container *self, const Ends *ends, GError **error)
 {
   static const char *const envp[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL };
   const char *argv[] = {
-    container_files_emulator (), "--name", self->name, "--console", "3",
-    "--security=none", "--handshakefds", "4:5", NULL,
+    container_files_emulator (), "--name",         self->name, "--console", "3",
+    "--security=none",           "--handshakefds", "4:5",      NULL,
   };
   const int fds[] = { ends->console, ends->continue_fd, ends->answer_fd };
   ProcessSetup setup = {
-    .envp = envp, .out_fd = ends->log_fd, .err_fd = ends->log_fd,
-    .fds = fds, .n_fds = G_N_ELEMENTS (fds), .death_signal = SIGKILL,
+    .envp = envp,
+    .out_fd = ends->log_fd,
+    .err_fd = ends->log_fd,
+    .fds = fds,
+    .n_fds = G_N_ELEMENTS (fds),
+    .death_signal = SIGKILL,
   };
 
   if (argv[0] == NULL)
@@ -145,8 +150,8 @@ set_handshake_error (Container *self, gboolean timed_out, const char *when, GErr
   g_autofree char *tail = container_log_tail (self);
 
   g_set_error (error, G_IO_ERROR, timed_out ? G_IO_ERROR_TIMED_OUT : G_IO_ERROR_FAILED,
-               "The controller of container %s %s %s; its log says: %s",
-               self->name, timed_out ? "was silent for 10 s" : "ended", when, tail);
+               "The controller of container %s %s %s; its log says: %s", self->name,
+               timed_out ? "was silent for 10 s" : "ended", when, tail);
 }
 
 static gboolean
@@ -180,25 +185,32 @@ static gboolean
 open_ends (Container *self, Ends *ends, GError **error)
 {
   ends->log_fd = process_open_log (self->log_path, error);
-  return ends->log_fd >= 0
-         && open_console (ends, error)
-         && open_handshake (self, ends, error);
+  return ends->log_fd >= 0 && open_console (ends, error) && open_handshake (self, ends, error);
 }
 
-/* The order is libvirtd's: the status file holds the controller's pid, and the
- * controller waits for the first "continue" before it reads that file. */
+static gboolean
+write_status (Container *self, pid_t controller, GError **error)
+{
+  return container_files_write_status (self->name, self->uuid, self->root, controller, error);
+}
+
+/* The controller reads the status file some 50 ms after it was spawned, and waits for nobody before it
+ * does. The file is to hold its pid, which we know only then: in case that we are too slow, there is a
+ * file before, with some other living pid.
+ *
+ * When its first "continue" comes, its socket listens, init has been cloned, and it waits for ours:
+ * nobody is served before. (It never waits for a second one of ours.) */
 static gboolean
 start_process (Container *self, GError **error)
 {
   g_auto (Ends) ends = { -1, -1, -1, -1 };
 
-  if (!open_ends (self, &ends, error) || !spawn (self, &ends, error))
+  if (!write_status (self, getpid (), error) || !open_ends (self, &ends, error)
+      || !spawn (self, &ends, error))
     return FALSE;
-  clear_ends (&ends);     /* or its death would not be seen on its answer */
+  clear_ends (&ends); /* or its death would not be seen on its answer */
 
-  return container_files_write_status (self->name, self->uuid, self->root,
-                                       self->controller, error)
-         && send_continue (self, error)
+  return write_status (self, self->controller, error)
          && wait_for_continue (self, "before its socket listened", error);
 }
 
@@ -227,11 +239,13 @@ make_ready (Container *self, GError **error)
 {
   if (self->controller != 0)
     {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_EXISTS,
-                   "Container %s has a controller (pid %d) already: container_wait_end () comes first",
-                   self->name, (int) self->controller);
+      g_set_error (
+          error, G_IO_ERROR, G_IO_ERROR_EXISTS,
+          "Container %s has a controller (pid %d) already: container_wait_end () comes first",
+          self->name, (int) self->controller);
       return FALSE;
     }
+  container_cgroup_sweep_orphans (self->name);
   if (!check_name_is_free (self, error) || !container_check_namespace (error)
       || !container_make_root (self, error))
     return FALSE;
@@ -261,9 +275,10 @@ container_continue (Container *self, GError **error)
 {
   if (self->continue_fds[1] < 0)
     {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_CONNECTED,
-                   "Container %s waits for no continue: container_start_controller () comes first, once",
-                   self->name);
+      g_set_error (
+          error, G_IO_ERROR, G_IO_ERROR_NOT_CONNECTED,
+          "Container %s waits for no continue: container_start_controller () comes first, once",
+          self->name);
       return FALSE;
     }
   /* Its second answer has to be waited for: a controller that cannot write it
@@ -279,6 +294,5 @@ container_continue (Container *self, GError **error)
 gboolean
 container_start (Container *self, GError **error)
 {
-  return container_start_controller (self, error)
-         && container_continue (self, error);
+  return container_start_controller (self, error) && container_continue (self, error);
 }

@@ -19,9 +19,9 @@
 #include "container-files.h"
 #include "process.h"
 
-#define END_TIMEOUT_MS 10000
+#define END_TIMEOUT_MS  10000
 #define INIT_TIMEOUT_MS 10000
-#define INIT_RETRY_MS 2
+#define INIT_RETRY_MS   2
 
 Container *
 container_new (const char *name)
@@ -95,8 +95,7 @@ container_make_root (Container *self, GError **error)
       self->root = g_build_filename (self->directory, "root", NULL);
       self->log_path = g_build_filename (self->directory, "controller.log", NULL);
     }
-  return container_files_make_root (self->root, error)
-         && open_fifo (self, error);
+  return container_files_make_root (self->root, error) && open_fifo (self, error);
 }
 
 gboolean
@@ -143,8 +142,8 @@ container_wait_end (Container *self, int timeout_ms, GError **error)
   if (!process_wait (self->controller_fd, timeout_ms))
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT,
-                   "The controller of container %s (pid %d) has not ended within %d ms",
-                   self->name, (int) self->controller, timeout_ms);
+                   "The controller of container %s (pid %d) has not ended within %d ms", self->name,
+                   (int) self->controller, timeout_ms);
       return FALSE;
     }
   if (!self->adopted)
@@ -164,8 +163,7 @@ container_sweep (Container *self)
     {
       process_send (self->init_fd, SIGKILL);
       if (!process_wait (self->init_fd, END_TIMEOUT_MS))
-        g_printerr ("# Init of container %s (pid %d) does not die\n",
-                    self->name, (int) self->init);
+        g_printerr ("# Init of container %s (pid %d) does not die\n", self->name, (int) self->init);
     }
   process_clear_fd (&self->init_fd);
   self->init = 0;
@@ -193,9 +191,10 @@ container_adopt (Container *self, pid_t controller, GError **error)
 
   if (self->controller != 0 && !self->adopted)
     {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_EXISTS,
-                   "Container %s runs under a controller of its own (pid %d): it cannot be libvirtd's too",
-                   self->name, (int) self->controller);
+      g_set_error (
+          error, G_IO_ERROR, G_IO_ERROR_EXISTS,
+          "Container %s runs under a controller of its own (pid %d): it cannot be libvirtd's too",
+          self->name, (int) self->controller);
       return FALSE;
     }
   fd = process_open (controller, error);
@@ -319,15 +318,16 @@ container_wait_init (Container *self, GError **error)
           g_autofree char *tail = container_log_tail (self);
 
           g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED,
-                       "The controller of container %s ended without an init: %s",
-                       self->name, tail);
+                       "The controller of container %s ended without an init: %s", self->name,
+                       tail);
           return FALSE;
         }
       if (g_get_monotonic_time () > deadline)
         {
-          g_set_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT,
-                       "Init of container %s has not run for %d ms: was container_continue () called?",
-                       self->name, INIT_TIMEOUT_MS);
+          g_set_error (
+              error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT,
+              "Init of container %s has not run for %d ms: was container_continue () called?",
+              self->name, INIT_TIMEOUT_MS);
           return FALSE;
         }
     }
@@ -341,16 +341,14 @@ container_wait_init (Container *self, GError **error)
 char *
 container_log_tail (Container *self)
 {
-  return self->log_path != NULL && !self->adopted
-         ? process_log_tail (self->log_path)
-         : g_strdup ("(its log is with libvirtd)");
+  return self->log_path != NULL && !self->adopted ? process_log_tail (self->log_path)
+                                                  : g_strdup ("(its log is with libvirtd)");
 }
 
 gboolean
 container_restart (Container *self, GError **error)
 {
-  return container_wait_end (self, END_TIMEOUT_MS, error)
-         && container_start (self, error);
+  return container_wait_end (self, END_TIMEOUT_MS, error) && container_start (self, error);
 }
 
 void

@@ -31,84 +31,73 @@ G_BEGIN_DECLS
 typedef struct _Container Container;
 
 /* NULL where real containers can run, else why not, for g_test_skip (). */
-char       *container_why_unsupported    (void);
+char *container_why_unsupported (void);
 
 /* Gives the calling thread (and all it starts) a mount namespace in which the
  * controller finds its control groups. Call it before any thread exists.
- * Calling it again does nothing. */
-gboolean    container_enter_namespace    (GError **error);
+ * Calling it again does nothing. It first waits, up to five minutes, until no
+ * other program of this harness runs on the machine. */
+gboolean container_enter_namespace (GError **error);
 
 /* Fails where the calling thread is not in that namespace. */
-gboolean    container_check_namespace    (GError **error);
+gboolean container_check_namespace (GError **error);
 
 /* Makes nothing yet, so it cannot fail. @name becomes a file name. The same name
  * in every run is best: a start removes what an aborted test of that name left. */
-Container  *container_new                (const char *name);
+Container *container_new (const char *name);
 
 /* Kills what still runs, and removes every file and control group. */
-void        container_free               (Container *self);
+void container_free (Container *self);
 
 /* Makes the root directory; starting does it too. Harmless when repeated. */
-gboolean    container_make_root          (Container *self,
-                                          GError   **error);
+gboolean container_make_root (Container *self, GError **error);
 
-/* Starts the controller up to the point where its socket listens. May be called
+/* Starts the controller up to the point where its socket listens, and where it
+ * waits for container_continue () before it serves anybody. May be called
  * again when the one before has ended (after a reboot, say): what that one
  * left in the runtime directory is removed first. Commands that nobody obeyed
  * are forgotten. */
-gboolean    container_start_controller   (Container *self,
-                                          GError   **error);
+gboolean container_start_controller (Container *self, GError **error);
 
 /* Lets a started controller start the container's init, and waits for its word
  * that it has. INIT may be on its way to a connected client before it returns. */
-gboolean    container_continue           (Container *self,
-                                          GError   **error);
+gboolean container_continue (Container *self, GError **error);
 
 /* Both, with nobody connected in between. */
-gboolean    container_start              (Container *self,
-                                          GError   **error);
+gboolean container_start (Container *self, GError **error);
 
 /* What a driver does after a reboot: waits for the old controller's end, then
  * starts a new one and its init. */
-gboolean    container_restart            (Container *self,
-                                          GError   **error);
+gboolean container_restart (Container *self, GError **error);
 
 /* Takes over a controller that somebody else (libvirtd) started. */
-gboolean    container_adopt              (Container *self,
-                                          pid_t      controller,
-                                          GError   **error);
+gboolean container_adopt (Container *self, pid_t controller, GError **error);
 
-const char *container_get_name           (Container *self);
-const char *container_get_uuid           (Container *self);
-const char *container_get_socket_path    (Container *self);
+const char *container_get_name (Container *self);
+const char *container_get_uuid (Container *self);
+const char *container_get_socket_path (Container *self);
 /* NULL before container_make_root (). */
-const char *container_get_root           (Container *self);
+const char *container_get_root (Container *self);
 /* 0 while there is none; it stays until container_wait_end () has reaped. */
-pid_t       container_get_controller_pid (Container *self);
+pid_t container_get_controller_pid (Container *self);
 /* Found in /proc alone. 0 while there is none. The process exists already when
  * the socket listens, but runs the container's program only later. */
-pid_t       container_get_init_pid       (Container *self);
+pid_t container_get_init_pid (Container *self);
 
 /* Returns when init runs the container's own program, or fails within 10 s. */
-gboolean    container_wait_init          (Container *self,
-                                          GError   **error);
+gboolean container_wait_init (Container *self, GError **error);
 
 /* Orders init: "shutdown", "exit N" or "reboot". Never blocks; an order that
  * is given before init runs is obeyed as soon as it does. TERM makes init
  * exit with 0 too. */
-gboolean    container_command            (Container  *self,
-                                          const char *line,
-                                          GError    **error);
+gboolean container_command (Container *self, const char *line, GError **error);
 
 /* Sends the controller a signal. Nothing happens where there is none. */
-void        container_signal             (Container *self,
-                                          int        signum);
+void container_signal (Container *self, int signum);
 
 /* Waits for the controller's end and reaps it. What it left in the runtime
  * directory stays to be looked at until the next start or the free. */
-gboolean    container_wait_end           (Container *self,
-                                          int        timeout_ms,
-                                          GError   **error);
+gboolean container_wait_end (Container *self, int timeout_ms, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Container, container_free)
 

@@ -11,9 +11,9 @@
 
 struct _Libvirtd
 {
-  char    *directory;       /* its configuration, log, pid file, drivers */
-  char    *log_path;
-  pid_t    pid;             /* 0 when it has been reaped */
-  int      pidfd;
+  char *directory; /* its configuration, log, pid file, drivers */
+  char *log_path;
+  pid_t pid; /* 0 when it has been reaped */
+  int pidfd;
   gboolean had_autostarted; /* a file that is not ours to remove */
 };

@@ -26,13 +26,13 @@
 #include "container-files.h"
 #include "process.h"
 
-#define VIRSH_TIMEOUT_MS 30000
+#define VIRSH_TIMEOUT_MS  30000
 #define REBOOT_TIMEOUT_MS 10000
-#define REBOOT_RETRY_MS 10
-#define END_TIMEOUT_MS 10000
+#define REBOOT_RETRY_MS   10
+#define END_TIMEOUT_MS    10000
 #define SERVED_TIMEOUT_MS 2000
-#define SERVED_RETRY_MS 2
-#define CREATE_TRIES 5
+#define SERVED_RETRY_MS   2
+#define CREATE_TRIES      5
 
 /* Both outputs go to memory files: with pipes a bounded wait would have to read
  * two streams while it waits. */
@@ -75,8 +75,8 @@ wait_for_virsh (pid_t pid, int pidfd, int *status, GError **error)
     process_send (pidfd, SIGKILL);
   waitpid (pid, status, 0);
   if (!ended)
-    g_set_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT,
-                 "virsh has not ended within %d ms", VIRSH_TIMEOUT_MS);
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT, "virsh has not ended within %d ms",
+                 VIRSH_TIMEOUT_MS);
   return ended;
 }
 
@@ -84,13 +84,17 @@ static char *
 run_virsh (Libvirtd *self, const char *const *argv, GError **error)
 {
   g_auto (Outputs) outputs = {
-    memfd_create ("virsh-out", MFD_CLOEXEC), memfd_create ("virsh-err", MFD_CLOEXEC),
+    memfd_create ("virsh-out", MFD_CLOEXEC),
+    memfd_create ("virsh-err", MFD_CLOEXEC),
   };
   /* A home of its own, or it would write a history into root's. */
   g_autofree char *home = g_strdup_printf ("HOME=%s", self->directory);
   const char *envp[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", home, NULL };
   ProcessSetup setup = {
-    .envp = envp, .out_fd = outputs.out, .err_fd = outputs.err, .death_signal = SIGKILL,
+    .envp = envp,
+    .out_fd = outputs.out,
+    .err_fd = outputs.err,
+    .death_signal = SIGKILL,
   };
   int pidfd = -1, status = 0;
   pid_t pid = process_spawn (argv, &setup, &pidfd, error);
@@ -105,8 +109,8 @@ run_virsh (Libvirtd *self, const char *const *argv, GError **error)
   {
     g_autofree char *complaint = read_memory_file (outputs.err);
 
-    g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, "virsh %s failed: %s",
-                 argv[3], g_strchomp (complaint));
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, "virsh %s failed: %s", argv[3],
+                 g_strchomp (complaint));
   }
   return NULL;
 }
@@ -144,10 +148,10 @@ find_controller (Libvirtd *self, Container *container)
 static gboolean
 has_got_init (Container *container)
 {
-  g_autofree char *path = g_strdup_printf ("%s/%s.xml", CONTAINER_RUNTIME_DIR,
-                                           container_get_name (container));
-  g_autofree char *init = g_strdup_printf ("<init pid='%d'/>",
-                                           (int) container_get_init_pid (container));
+  g_autofree char *path
+      = g_strdup_printf ("%s/%s.xml", CONTAINER_RUNTIME_DIR, container_get_name (container));
+  g_autofree char *init
+      = g_strdup_printf ("<init pid='%d'/>", (int) container_get_init_pid (container));
   g_autofree char *status = NULL;
 
   return g_file_get_contents (path, &status, NULL, NULL) && strstr (status, init) != NULL;
@@ -170,7 +174,8 @@ libvirtd_wait_served (Container *container)
 static char *
 write_domain (Libvirtd *self, Container *container, GError **error)
 {
-  g_autofree char *path = g_strdup_printf ("%s/%s.xml", self->directory, container_get_name (container));
+  g_autofree char *path
+      = g_strdup_printf ("%s/%s.xml", self->directory, container_get_name (container));
   g_autofree char *xml = NULL;
 
   if (!container_make_root (container, error))
@@ -268,8 +273,8 @@ libvirtd_wait_gone (Libvirtd *self, Container *container, GError **error)
 gboolean
 libvirtd_destroy_domain (Libvirtd *self, Container *container, GError **error)
 {
-  g_autofree char *output = libvirtd_virsh (self, error, "destroy",
-                                            container_get_name (container), NULL);
+  g_autofree char *output
+      = libvirtd_virsh (self, error, "destroy", container_get_name (container), NULL);
 
   return output != NULL && container_wait_end (container, END_TIMEOUT_MS, error);
 }

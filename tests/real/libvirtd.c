@@ -21,11 +21,11 @@
 #include "container-files.h"
 #include "process.h"
 
-#define DRIVER_LOCK CONTAINER_RUNTIME_DIR "/driver.pid"
-#define AUTOSTARTED CONTAINER_RUNTIME_DIR "/autostarted"
+#define DRIVER_LOCK      CONTAINER_RUNTIME_DIR "/driver.pid"
+#define AUTOSTARTED      CONTAINER_RUNTIME_DIR "/autostarted"
 #define START_TIMEOUT_MS 30000
-#define START_RETRY_MS 20
-#define END_TIMEOUT_MS 15000
+#define START_RETRY_MS   20
+#define END_TIMEOUT_MS   15000
 
 typedef struct
 {
@@ -41,9 +41,11 @@ static const Daemon daemons[] = {
 /* A daemon that is killed leaves these; nobody else owns them then. */
 static const char *const leftovers[] = {
   DRIVER_LOCK,
-  "/run/libvirt/libvirt-sock", "/run/libvirt/libvirt-sock-ro",
+  "/run/libvirt/libvirt-sock",
+  "/run/libvirt/libvirt-sock-ro",
   "/run/libvirt/libvirt-admin-sock",
-  "/run/libvirt/virtlxcd-sock", "/run/libvirt/virtlxcd-sock-ro",
+  "/run/libvirt/virtlxcd-sock",
+  "/run/libvirt/virtlxcd-sock-ro",
   "/run/libvirt/virtlxcd-admin-sock",
 };
 
@@ -54,6 +56,15 @@ find_daemon (void)
     if (access (daemons[i].program, X_OK) == 0)
       return &daemons[i];
   return NULL;
+}
+
+/* What to start; where there is none, spawning it says so. */
+static const char *
+get_program (void)
+{
+  const Daemon *daemon_found = find_daemon ();
+
+  return daemon_found != NULL ? daemon_found->program : daemons[0].program;
 }
 
 /* Its place depends on the distribution's idea of a library directory. */
@@ -77,9 +88,8 @@ find_driver (void)
   return driver;
 }
 
-/* Who holds the lock of the LXC driver; 0 when nobody does. */
-static pid_t
-find_lock_holder (void)
+pid_t
+libvirtd_find_living (void)
 {
   struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
   int fd = open (DRIVER_LOCK, O_RDONLY | O_CLOEXEC);
@@ -99,7 +109,7 @@ libvirtd_why_unsupported (void)
   g_autofree char *driver = find_driver ();
   g_autofree char *virsh = g_find_program_in_path ("virsh");
   const Daemon *daemon_found = find_daemon ();
-  pid_t holder = find_lock_holder ();
+  pid_t holder = libvirtd_find_living ();
 
   if (why != NULL)
     return g_steal_pointer (&why);
@@ -110,7 +120,8 @@ libvirtd_why_unsupported (void)
   if (virsh == NULL)
     return g_strdup ("virsh is not installed (Debian: libvirt-clients)");
   if (holder != 0)
-    return g_strdup_printf ("process %d drives LXC already and holds the lock on " DRIVER_LOCK, (int) holder);
+    return g_strdup_printf ("process %d drives LXC already and holds the lock on " DRIVER_LOCK,
+                            (int) holder);
   /* Also where systemd listens for a daemon that it would start. */
   if (process_is_listened_on (daemon_found->socket))
     return g_strdup_printf ("somebody listens on %s already", daemon_found->socket);
@@ -121,11 +132,11 @@ static gboolean
 write_configuration (Libvirtd *self, GError **error)
 {
   g_autofree char *path = g_build_filename (self->directory, "daemon.conf", NULL);
-  g_autofree char *text = g_strdup_printf (
-    "auth_unix_rw = \"none\"\n"
-    "auth_unix_ro = \"none\"\n"
-    "unix_sock_group = \"root\"\n"
-    "log_outputs = \"2:file:%s\"\n", self->log_path);
+  g_autofree char *text = g_strdup_printf ("auth_unix_rw = \"none\"\n"
+                                           "auth_unix_ro = \"none\"\n"
+                                           "unix_sock_group = \"root\"\n"
+                                           "log_outputs = \"2:file:%s\"\n",
+                                           self->log_path);
 
   return g_file_set_contents (path, text, -1, error);
 }
@@ -157,7 +168,7 @@ spawn (Libvirtd *self, GError **error)
   g_autofree char *configuration = g_build_filename (self->directory, "daemon.conf", NULL);
   g_autofree char *pid_file = g_build_filename (self->directory, "daemon.pid", NULL);
   g_autofree char *drivers = g_strdup_printf ("LIBVIRT_DRIVER_DIR=%s/drivers", self->directory);
-  const char *argv[] = { find_daemon ()->program, "-f", configuration, "-p", pid_file, NULL };
+  const char *argv[] = { get_program (), "-f", configuration, "-p", pid_file, NULL };
   const char *envp[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", drivers, NULL };
   ProcessSetup setup = { .envp = envp, .death_signal = SIGTERM };
   int log_fd = process_open_log (self->log_path, error);
@@ -176,7 +187,7 @@ answers (Libvirtd *self)
 {
   g_autofree char *version = NULL;
 
-  if (find_lock_holder () != self->pid)
+  if (libvirtd_find_living () != self->pid)
     return FALSE;
   version = libvirtd_virsh (self, NULL, "version", NULL);
   return version != NULL;
@@ -200,7 +211,7 @@ wait_for_answer (Libvirtd *self, GError **error)
     g_autofree char *tail = process_log_tail (self->log_path);
 
     g_set_error (error, G_IO_ERROR, ended ? G_IO_ERROR_FAILED : G_IO_ERROR_TIMED_OUT,
-                 "%s %s; its log says: %s", find_daemon ()->program,
+                 "%s %s; its log says: %s", get_program (),
                  ended ? "ended at its start" : "has not answered for 30 s", tail);
   }
   return FALSE;
@@ -229,8 +240,8 @@ libvirtd_start (GError **error)
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, "No libvirtd of our own: %s", why);
       return NULL;
     }
-  if (!container_check_namespace (error) || !make_directory (self, error)
-      || !spawn (self, error) || !wait_for_answer (self, error))
+  if (!container_check_namespace (error) || !make_directory (self, error) || !spawn (self, error)
+      || !wait_for_answer (self, error))
     return NULL;
   return g_steal_pointer (&self);
 }
@@ -249,8 +260,8 @@ libvirtd_wait_end (Libvirtd *self, int timeout_ms, GError **error)
   if (!process_wait (self->pidfd, timeout_ms))
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT,
-                   "libvirt's daemon (pid %d) has not ended within %d ms",
-                   (int) self->pid, timeout_ms);
+                   "libvirt's daemon (pid %d) has not ended within %d ms", (int) self->pid,
+                   timeout_ms);
       return FALSE;
     }
   waitpid (self->pid, NULL, 0);
@@ -281,7 +292,7 @@ end_daemon (Libvirtd *self)
 static void
 remove_leftovers (Libvirtd *self)
 {
-  if (find_lock_holder () != 0)
+  if (libvirtd_find_living () != 0)
     return;
   for (gsize i = 0; i < G_N_ELEMENTS (leftovers); i++)
     g_unlink (leftovers[i]);
@@ -296,7 +307,7 @@ libvirtd_free (Libvirtd *self)
     return;
   end_daemon (self);
   process_clear_fd (&self->pidfd);
-  if (self->directory != NULL)    /* else it was refused, and nothing is ours */
+  if (self->directory != NULL) /* else it was refused, and nothing is ours */
     {
       remove_leftovers (self);
       container_files_remove_tree (self->directory);

@@ -20,61 +20,52 @@ G_BEGIN_DECLS
 typedef struct _Libvirtd Libvirtd;
 
 /* NULL where libvirtd_start () can work, else why not, for g_test_skip (). */
-char     *libvirtd_why_unsupported (void);
+char *libvirtd_why_unsupported (void);
+
+/* Who holds the lock of the LXC driver, ours or the machine's own; 0 when nobody
+ * does. */
+pid_t libvirtd_find_living (void);
 
 /* Returns when it answers and holds the lock on driver.pid, within 30 s.
  * Needs container_enter_namespace () before. */
-Libvirtd *libvirtd_start           (GError **error);
+Libvirtd *libvirtd_start (GError **error);
 
 /* Ends it if it still runs. Its domains run on; container_free () ends them. */
-void      libvirtd_free            (Libvirtd *self);
+void libvirtd_free (Libvirtd *self);
 
 /* Starts @container as a transient domain that restarts on reboot, and returns
  * when libvirtd has got its INIT: it is the served client from then on. */
-gboolean  libvirtd_create          (Libvirtd  *self,
-                                    Container *container,
-                                    GError   **error);
+gboolean libvirtd_create (Libvirtd *self, Container *container, GError **error);
 
 /* Returns when the domain has a controller other than the one that @container
  * knows, and makes it known. Within 10 s. Ask libvirtd_wait_served () where the
  * test goes on to need libvirtd as the served client. */
-gboolean  libvirtd_wait_reboot     (Libvirtd  *self,
-                                    Container *container,
-                                    GError   **error);
+gboolean libvirtd_wait_reboot (Libvirtd *self, Container *container, GError **error);
 
 /* Whether libvirtd gets INIT of the container as it runs now, within 2 s. Not a
  * matter of course: 9.0.0 sometimes hangs up on a container that it has just
  * started (libvirtd_create () tries again then) or restarted. */
-gboolean  libvirtd_wait_served     (Container *container);
+gboolean libvirtd_wait_served (Container *container);
 
 /* Waits for the end of the controller and for libvirtd to have noticed: only
  * then can a domain of the same name be created again. */
-gboolean  libvirtd_wait_gone       (Libvirtd  *self,
-                                    Container *container,
-                                    GError   **error);
+gboolean libvirtd_wait_gone (Libvirtd *self, Container *container, GError **error);
 
 /* virsh destroy, and the wait for the controller's end. */
-gboolean  libvirtd_destroy_domain  (Libvirtd  *self,
-                                    Container *container,
-                                    GError   **error);
+gboolean libvirtd_destroy_domain (Libvirtd *self, Container *container, GError **error);
 
 /* The standard output of virsh with the arguments that follow up to NULL; fails
  * with its standard error, or when it takes more than 30 s. */
-char     *libvirtd_virsh           (Libvirtd *self,
-                                    GError  **error,
-                                    ...) G_GNUC_NULL_TERMINATED;
+char *libvirtd_virsh (Libvirtd *self, GError **error, ...) G_GNUC_NULL_TERMINATED;
 
-void      libvirtd_kill            (Libvirtd *self,
-                                    int       signum);
+void libvirtd_kill (Libvirtd *self, int signum);
 
 /* Waits for its end and reaps it. What it left stays to be looked at until
  * libvirtd_free (). */
-gboolean  libvirtd_wait_end        (Libvirtd *self,
-                                    int       timeout_ms,
-                                    GError  **error);
+gboolean libvirtd_wait_end (Libvirtd *self, int timeout_ms, GError **error);
 
 /* 0 when it has been reaped. */
-pid_t     libvirtd_get_pid         (Libvirtd *self);
+pid_t libvirtd_get_pid (Libvirtd *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Libvirtd, libvirtd_free)
 

@@ -19,16 +19,16 @@
 #include <unistd.h>
 
 #define FIRST_TARGET_FD 3
-#define MAX_FDS 8
-#define LOG_TAIL_BYTES 2048
+#define MAX_FDS         8
+#define LOG_TAIL_BYTES  2048
 
 gboolean
 process_set_errno (GError **error, const char *what, const char *where)
 {
   int code = errno;
 
-  g_set_error (error, G_IO_ERROR, (int) g_io_error_from_errno (code), "%s %s: %s",
-               what, where, g_strerror (code));
+  g_set_error (error, G_IO_ERROR, (int) g_io_error_from_errno (code), "%s %s: %s", what, where,
+               g_strerror (code));
   return FALSE;
 }
 
@@ -72,8 +72,7 @@ give_up_child (GPid pid)
 }
 
 pid_t
-process_spawn (const char *const *argv, const ProcessSetup *setup,
-               int *pidfd_out, GError **error)
+process_spawn (const char *const *argv, const ProcessSetup *setup, int *pidfd_out, GError **error)
 {
   int targets[MAX_FDS];
   GPid pid = -1;
@@ -84,11 +83,10 @@ process_spawn (const char *const *argv, const ProcessSetup *setup,
     targets[i] = FIRST_TARGET_FD + (int) i;
 
   if (!g_spawn_async_with_pipes_and_fds (NULL, argv, setup->envp,
-                                         G_SPAWN_DO_NOT_REAP_CHILD,
+                                         G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_SEARCH_PATH,
                                          die_with_the_test, GINT_TO_POINTER (setup->death_signal),
-                                         -1, setup->out_fd, setup->err_fd,
-                                         setup->fds, targets, setup->n_fds,
-                                         &pid, NULL, NULL, NULL, error))
+                                         -1, setup->out_fd, setup->err_fd, setup->fds, targets,
+                                         setup->n_fds, &pid, NULL, NULL, NULL, error))
     return -1;
 
   *pidfd_out = process_open (pid, error);

@@ -16,53 +16,43 @@
 /* What a child gets besides its arguments. */
 typedef struct
 {
-  const char *const *envp;      /* never inherited: LD_PRELOAD and ASAN_OPTIONS are the test's own */
-  int                out_fd;    /* its standard output and ... */
-  int                err_fd;    /* ... error; standard input is /dev/null */
-  const int         *fds;       /* the child sees these as 3, 4, ... */
-  gsize              n_fds;
-  int                death_signal; /* what it gets when the spawning thread ends */
+  const char *const *envp; /* never inherited: LD_PRELOAD and ASAN_OPTIONS are the test's own */
+  int out_fd;              /* its standard output and ... */
+  int err_fd;              /* ... error; standard input is /dev/null */
+  const int *fds;          /* the child sees these as 3, 4, ... */
+  gsize n_fds;
+  int death_signal; /* what it gets when the spawning thread ends */
 } ProcessSetup;
 
 /* Returns the pid, or -1 and @error. *@pidfd_out is the caller's to close. */
-pid_t    process_spawn      (const char *const  *argv,
-                             const ProcessSetup *setup,
-                             int                *pidfd_out,
-                             GError            **error);
+pid_t process_spawn (const char *const *argv, const ProcessSetup *setup, int *pidfd_out,
+                     GError **error);
 
 /* Returns a pidfd, or -1 and @error. */
-int      process_open       (pid_t    pid,
-                             GError **error);
+int process_open (pid_t pid, GError **error);
 
-void     process_send       (int pidfd,
-                             int signum);
+void process_send (int pidfd, int signum);
 
 /* TRUE when the process has ended within @timeout_ms; it is not reaped. */
-gboolean process_wait       (int pidfd,
-                             int timeout_ms);
+gboolean process_wait (int pidfd, int timeout_ms);
 
 /* poll(2) to a monotonic deadline (in microseconds), undisturbed by signals. */
-int      process_poll_until (struct pollfd *fds,
-                             nfds_t         n_fds,
-                             gint64         deadline);
+int process_poll_until (struct pollfd *fds, nfds_t n_fds, gint64 deadline);
 
 /* A monotonic deadline @ms milliseconds from now. */
-gint64   process_deadline   (int ms);
+gint64 process_deadline (int ms);
 
 /* The last lines of @path for an error message; never NULL. */
-char    *process_log_tail   (const char *path);
+char *process_log_tail (const char *path);
 
 /* A descriptor for an emptied log at @path, or -1 and @error. */
-int      process_open_log   (const char *path,
-                             GError    **error);
+int process_open_log (const char *path, GError **error);
 
 /* Sets @error from errno: "@what @where: reason". Always returns FALSE. */
-gboolean process_set_errno  (GError    **error,
-                             const char *what,
-                             const char *where);
+gboolean process_set_errno (GError **error, const char *what, const char *where);
 
 /* Closes *@fd if it is open, and forgets it. */
-void     process_clear_fd   (int *fd);
+void process_clear_fd (int *fd);
 
 /* Whether some socket is bound at @path, by a look that disturbs nobody. */
 gboolean process_is_listened_on (const char *path);

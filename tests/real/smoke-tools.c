@@ -13,8 +13,8 @@
 #include "process.h"
 
 #define EVENT_TIMEOUT_MS 10000
-#define INIT_BYTES 36
-#define EXIT_BYTES 32
+#define INIT_BYTES       36
+#define EXIT_BYTES       32
 
 /* All up to the payload; the second word from the end is the procedure's. */
 static const guint8 init_head[] = {
@@ -64,7 +64,7 @@ smoke_read_init (int fd)
   guint64 pid;
 
   g_assert_cmpuint (read_bytes (fd, bytes, sizeof bytes), ==, sizeof bytes);
-  g_assert_cmpmem (bytes, sizeof init_head, init_head, sizeof init_head);
+  g_assert_true (memcmp (bytes, init_head, sizeof init_head) == 0);
   memcpy (&pid, bytes + sizeof init_head, sizeof pid);
   return GUINT64_FROM_BE (pid);
 }
@@ -76,7 +76,7 @@ smoke_read_exit (int fd)
   guint32 status;
 
   g_assert_cmpuint (read_bytes (fd, bytes, sizeof bytes), ==, sizeof bytes);
-  g_assert_cmpmem (bytes, sizeof exit_head, exit_head, sizeof exit_head);
+  g_assert_true (memcmp (bytes, exit_head, sizeof exit_head) == 0);
   memcpy (&status, bytes + sizeof exit_head, sizeof status);
   return GUINT32_FROM_BE (status);
 }

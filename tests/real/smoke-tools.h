@@ -17,22 +17,21 @@ enum
   SMOKE_EXIT_REBOOT = 2,
 };
 
-int     smoke_connect_to           (Container *container);
+int smoke_connect_to (Container *container);
 
 /* INIT's pid; aborts when anything else comes. */
-guint64 smoke_read_init            (int fd);
+guint64 smoke_read_init (int fd);
 
 /* EXIT's status; aborts when anything else comes. */
-guint32 smoke_read_exit            (int fd);
+guint32 smoke_read_exit (int fd);
 
 /* Closes @fd too. */
-void    smoke_assert_end_of_file   (int fd);
+void smoke_assert_end_of_file (int fd);
 
-guint   smoke_count_entries        (const char *path);
+guint smoke_count_entries (const char *path);
 
 /* No file in the directory @path has @name in its name. */
-void    smoke_assert_nothing_named (const char *path,
-                                    const char *name);
+void smoke_assert_nothing_named (const char *path, const char *name);
 
 /* The same in the runtime directory and in libvirt's control groups. */
-void    smoke_assert_nothing_left  (const char *name);
+void smoke_assert_nothing_left (const char *name);

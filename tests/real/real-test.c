@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* real-test.c: see real-test.h for what this file owns and refuses. */
+
+#include "real-test.h"
+
+#include <gio/gio.h>
+#include <signal.h>
+
+#include "process.h"
+#include "smoke-tools.h"
+
+/* Nothing waits longer than this; a test that needs it has failed. */
+#define PATIENCE_MS    20000
+#define END_TIMEOUT_MS 10000
+#define TICK_MS        5
+
+/* GLib opens some descriptors when they are first needed, and keeps them: the default context's, and
+ * those of the thread that watches files. */
+static void
+warm_up (void)
+{
+  g_autoptr (GFile) file = g_file_new_for_path (CONTAINER_RUNTIME_DIR);
+  g_autoptr (GFileMonitor) monitor = g_file_monitor_directory (file, 0, NULL, NULL);
+
+  g_assert_nonnull (monitor);
+  g_main_context_iteration (NULL, FALSE);
+}
+
+gboolean
+real_test_begin (int *argc, char ***argv)
+{
+  g_autofree char *why = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_test_init (argc, argv, NULL);
+  why = container_why_unsupported ();
+  if (why != NULL)
+    {
+      g_print ("1..0 # SKIP %s\n", why);
+      return FALSE;
+    }
+  if (!container_enter_namespace (&error))
+    g_error ("%s", error->message);
+  warm_up ();
+  return TRUE;
+}
+
+guint
+real_count_descriptors (void)
+{
+  return smoke_count_entries ("/proc/self/fd");
+}
+
+static void
+run (gconstpointer data)
+{
+  RealTestFunc func = *(RealTestFunc const *) data;
+  guint n_before = real_count_descriptors ();
+
+  func ();
+
+  /* What the test left to the main context, a closed file monitor say, has its turn. */
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_assert_cmpuint (real_count_descriptors (), ==, n_before);
+}
+
+void
+real_test_add (const char *path, RealTestFunc func)
+{
+  g_test_add_data_func_full (path, g_memdup2 (&func, sizeof func), run, g_free);
+}
+
+gboolean
+real_test_skip_for_driver (void)
+{
+  pid_t driver = libvirtd_find_living ();
+  g_autofree char *why = NULL;
+
+  if (driver == 0)
+    return FALSE;
+  why = g_strdup_printf ("process %d drives LXC on this machine", (int) driver);
+  g_test_skip (why);
+  return TRUE;
+}
+
+Libvirtd *
+real_test_start_libvirtd (void)
+{
+  g_autofree char *why = libvirtd_why_unsupported ();
+  g_autoptr (GError) error = NULL;
+  Libvirtd *libvirtd;
+
+  if (why != NULL)
+    {
+      g_test_skip (why);
+      return NULL;
+    }
+  libvirtd = libvirtd_start (&error);
+  g_assert_no_error (error);
+  return libvirtd;
+}
+
+gint64
+real_deadline (void)
+{
+  return process_deadline (PATIENCE_MS);
+}
+
+static gboolean
+on_tick (gpointer data)
+{
+  return G_SOURCE_REMOVE;
+}
+
+/* One turn of the loop, woken now and then: what is waited for may be no event of this loop. */
+void
+real_iterate (gint64 deadline, const char *what)
+{
+  GSource *tick = g_timeout_source_new (TICK_MS);
+
+  if (g_get_monotonic_time () > deadline)
+    g_error ("waited too long for: %s", what);
+  g_source_set_callback (tick, on_tick, NULL, NULL);
+  g_source_attach (tick, NULL);
+  g_main_context_iteration (NULL, TRUE);
+  g_source_destroy (tick);
+  g_source_unref (tick);
+}
+
+void
+real_run_for (int ms)
+{
+  gint64 end = process_deadline (ms);
+  gint64 deadline = real_deadline ();
+
+  while (g_get_monotonic_time () < end)
+    real_iterate (deadline, "some time to pass");
+}
+
+void
+real_start_controller (Container *container)
+{
+  g_autoptr (GError) error = NULL;
+
+  container_start_controller (container, &error);
+  g_assert_no_error (error);
+}
+
+void
+real_continue (Container *container)
+{
+  g_autoptr (GError) error = NULL;
+
+  container_continue (container, &error);
+  g_assert_no_error (error);
+}
+
+void
+real_start (Container *container)
+{
+  real_start_controller (container);
+  real_continue (container);
+}
+
+void
+real_command (Container *container, const char *line)
+{
+  g_autoptr (GError) error = NULL;
+
+  container_command (container, line, &error);
+  g_assert_no_error (error);
+}
+
+void
+real_wait_end (Container *container)
+{
+  g_autoptr (GError) error = NULL;
+
+  container_wait_end (container, END_TIMEOUT_MS, &error);
+  g_assert_no_error (error);
+}
+
+void
+real_kill_at_the_start (Container *container)
+{
+  pid_t init = real_init_pid (container);
+
+  container_signal (container, SIGKILL);
+  kill (init, SIGKILL);
+}
+
+int
+real_init_pid (Container *container)
+{
+  int pid = (int) container_get_init_pid (container);
+
+  g_assert_cmpint (pid, >, 1);
+  return pid;
+}

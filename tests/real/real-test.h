@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* real-test.h: what every test against the real controller is made of.
+ *
+ * Owns: the skip where the machine cannot run containers, the check around each
+ * test that nothing was left open, and bounded waits on the default main context.
+ * Refuses to: use a line of lxcmon's own code. */
+
+#pragma once
+
+#include <glib.h>
+
+#include "container.h"
+#include "libvirtd.h"
+
+G_BEGIN_DECLS
+
+typedef void (*RealTestFunc) (void);
+
+/* FALSE where nothing can be tested: the reason is printed, and main () returns 0. */
+gboolean real_test_begin (int *argc, char ***argv);
+
+/* After @func as many descriptors are open as before. */
+void real_test_add (const char *path, RealTestFunc func);
+
+/* TRUE, with the test skipped, where some libvirtd of the machine's own lives: whoever has default
+ * manners finds every container busy then. */
+gboolean real_test_skip_for_driver (void);
+
+/* Starts a libvirtd, or skips the test and returns NULL. */
+Libvirtd *real_test_start_libvirtd (void);
+
+guint real_count_descriptors (void);
+
+/* Runs the default main context until @condition holds; what does not come in time ends the test. */
+#define real_wait(condition)                     \
+  G_STMT_START                                   \
+  {                                              \
+    gint64 real_deadline_ = real_deadline ();    \
+    while (!(condition))                         \
+      real_iterate (real_deadline_, #condition); \
+  }                                              \
+  G_STMT_END
+
+gint64 real_deadline (void);
+void real_iterate (gint64 deadline, const char *what);
+
+/* Runs the default main context for so long; for what must not come. */
+void real_run_for (int ms);
+
+/* The harness, where failing is the test's failure. */
+void real_start_controller (Container *container);
+void real_continue (Container *container);
+void real_start (Container *container);
+void real_command (Container *container, const char *line);
+void real_wait_end (Container *container);
+
+/* Kills a controller that was not continued, and init: until init runs its own program, it holds a
+ * copy of the controller's socket, on which nobody would ever hear of the end. */
+void real_kill_at_the_start (Container *container);
+
+/* Init's pid, found by the harness in /proc. */
+int real_init_pid (Container *container);
+
+G_END_DECLS
