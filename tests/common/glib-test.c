@@ -8,7 +8,11 @@
 
 #include <glib/gstdio.h>
 #include <malloc.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* Where the address sanitizer has put its own allocator in place. */
 extern size_t __sanitizer_get_current_allocated_bytes (void) __attribute__ ((weak));
@@ -173,6 +177,41 @@ glib_test_is_slow (void)
 {
   return __sanitizer_get_current_allocated_bytes != NULL || g_getenv ("LXCMON_TEST_SLOW") != NULL
          || glib_test_heap_in_use () == 0;
+}
+
+/* Forks off a child that runs a function. It does not exit, which would run what was registered for the
+ * exit of this program, and have tools look for leaks in what is but a copy. */
+GlibTestChild
+glib_test_fork (int (*func) (gpointer data), gpointer data)
+{
+  GlibTestChild child;
+  int fds[2];
+
+  g_assert_cmpint (pipe (fds), ==, 0);
+  child.pid = fork ();
+  if (child.pid == 0)
+    {
+      int result = func (data);
+      if (write (fds[1], &result, sizeof result) == sizeof result)
+        raise (SIGKILL);
+      abort ();
+    }
+  close (fds[1]);
+  child.result_fd = fds[0];
+  return child;
+}
+
+/* Waits for a child. Returns what its function has returned, or -1 where it has not come to that. */
+int
+glib_test_join (GlibTestChild *child)
+{
+  int result = -1;
+
+  if (read (child->result_fd, &result, sizeof result) != sizeof result)
+    result = -1;
+  close (child->result_fd);
+  g_assert_cmpint (waitpid (child->pid, NULL, 0), ==, child->pid);
+  return result;
 }
 
 /* A new directory with a short name: an address has room for 107 bytes. */

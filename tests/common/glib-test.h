@@ -39,5 +39,15 @@ guint glib_test_count_sources (GMainContext *context, const char *name);
 gsize glib_test_heap_in_use (void);
 gboolean glib_test_is_slow (void);
 
+/* A child of this process, which was forked off in the middle of it all. */
+typedef struct
+{
+  gint pid;
+  int result_fd;
+} GlibTestChild;
+
+GlibTestChild glib_test_fork (int (*func) (gpointer data), gpointer data);
+int glib_test_join (GlibTestChild *child);
+
 char *glib_test_make_dir (void);
 void glib_test_remove_dir (char *dir);

@@ -230,6 +230,7 @@ test_cancelled_from_thread (void)
 
   g_cancellable_reset (cancellable);
   lxcmon_mock_controller_set_reading (session->mock, TRUE);
+  glib_test_wait_until (lxcmon_mock_controller_get_n_clients (session->mock) == 0);
   g_assert_cmpstr (attach (session, cancellable), ==, NULL);
 }
 

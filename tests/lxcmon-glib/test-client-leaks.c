@@ -6,7 +6,6 @@
  * parent's does not notice.
  */
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/glib-session.h"
@@ -57,26 +56,37 @@ live_once (const char *dir, guint i)
   glib_test_drain ();
 }
 
+/* Lives so many lives, and returns by how many bytes the heap is larger afterwards. */
+static gssize
+live_rounds (const char *dir, guint n_rounds)
+{
+  gsize heap = glib_test_heap_in_use ();
+
+  for (guint i = 0; i < n_rounds; i++)
+    live_once (dir, i);
+  return (gssize) glib_test_heap_in_use () - (gssize) heap;
+}
+
 static void
 test_rounds (void)
 {
   char *dir = glib_test_make_dir ();
   guint n_rounds = glib_test_is_slow () ? 250 : 1000;
-  /* Caches fill first, GLib's own among them. */
-  for (guint i = 0; i < n_rounds / 2; i++)
-    live_once (dir, i);
+  gssize growth = G_MAXSSIZE;
 
+  /* Caches fill first, GLib's own among them. */
+  live_rounds (dir, n_rounds / 2);
   guint n_descriptors = glib_test_count_descriptors ();
-  gsize heap = glib_test_heap_in_use ();
-  for (guint i = 0; i < n_rounds; i++)
-    live_once (dir, i);
+  /* What others do on the machine may fill a cache once: each look keeps what it has seen of all
+   * sockets. A leak comes again. The bound is less than the smallest thing that one life could leave. */
+  for (guint i = 0; i < 3 && growth > 16 * (gssize) n_rounds; i++)
+    {
+      growth = live_rounds (dir, n_rounds);
+      g_test_message ("the heap has grown by %" G_GSSIZE_FORMAT " bytes", growth);
+    }
+  g_assert_cmpint (growth, <=, 16 * (gssize) n_rounds);
   g_assert_cmpuint (glib_test_count_descriptors (), ==, n_descriptors);
   g_assert_cmpuint (glib_test_count_sources (NULL, "[lxcmon]"), ==, 0);
-  gsize heap_then = glib_test_heap_in_use ();
-  g_test_message ("heap: %" G_GSIZE_FORMAT " bytes before, %" G_GSIZE_FORMAT " after", heap,
-                  heap_then);
-  /* Less than the smallest thing that one life could leave behind, times all lives. */
-  g_assert_cmpuint (heap_then, <=, heap + 16 * n_rounds);
   glib_test_remove_dir (dir);
 }
 
@@ -120,8 +130,10 @@ take_pid (LxcmonClient *client, gint pid, gpointer user_data)
 
 /* In the child. Returns 0, or the number of what went wrong. */
 static int
-live_in_child (GlibSession *copy, const char *path)
+live_in_child (gpointer data)
 {
+  GlibSession *const *sessions = data;
+  GlibSession *copy = sessions[0];
   g_autoptr (GMainContext) context = g_main_context_new ();
   LxcmonClient *client = copy->client;
   gint pid = 0;
@@ -132,7 +144,7 @@ live_in_child (GlibSession *copy, const char *path)
     return 1;
 
   g_main_context_push_thread_default (context);
-  client = lxcmon_client_new_for_path (path);
+  client = lxcmon_client_new_for_path (sessions[1]->path);
   g_signal_connect (client, "init", G_CALLBACK (take_pid), &pid);
   if (!lxcmon_client_attach (client, NULL, NULL))
     return 2;
@@ -152,21 +164,17 @@ test_fork (void)
   char *dir = glib_test_make_dir ();
   GlibSession *session = glib_session_new_at (dir, "parents");
   GlibSession *childs = glib_session_new_at (dir, "childs");
-  int status;
+  GlibSession *sessions[] = { session, childs };
 
   lxcmon_mock_controller_set_init_pid (childs->mock, 4711);
   glib_session_attach (session);
-  pid_t child = fork ();
-  if (child == 0)
-    _exit (live_in_child (session, childs->path));
-
+  GlibTestChild child = glib_test_fork (live_in_child, sessions);
   glib_session_wait_accepted (childs);
   /* The child has freed its copy by now: the parent's is as it was. */
   glib_session_send (session, "init 42");
   glib_test_wait_until (session->signals->len > 0);
   glib_session_finish (childs, LXCMON_EXIT_STATUS_REBOOT);
-  g_assert_cmpint (waitpid (child, &status, 0), ==, child);
-  g_assert_cmpint (status, ==, 0);
+  g_assert_cmpint (glib_test_join (&child), ==, 0);
 
   glib_session_finish (session, LXCMON_EXIT_STATUS_SHUTDOWN);
   glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_CLOSED);
@@ -177,26 +185,30 @@ test_fork (void)
 }
 
 /* The other way round: the parent goes first, and the controller sees it go, whatever the child has. */
+static int
+wait_in_child (gpointer data)
+{
+  const int *end = data;
+  char byte;
+
+  close (end[1]);
+  return (int) read (end[0], &byte, 1);
+}
+
 static void
 test_fork_parent_leaves (void)
 {
   g_autoptr (GlibSession) session = glib_session_new ();
   int end[2];
-  char byte;
 
   glib_session_attach (session);
   g_assert_cmpint (pipe (end), ==, 0);
-  pid_t child = fork ();
-  if (child == 0)
-    {
-      close (end[1]);
-      _exit (read (end[0], &byte, 1) != 0);
-    }
+  GlibTestChild child = glib_test_fork (wait_in_child, end);
   close (end[0]);
   lxcmon_client_detach (session->client);
   glib_test_wait_until (lxcmon_mock_controller_get_n_clients (session->mock) == 0);
   close (end[1]);
-  g_assert_cmpint (waitpid (child, NULL, 0), ==, child);
+  g_assert_cmpint (glib_test_join (&child), ==, 0);
 }
 
 int

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/glib-session.h"
@@ -89,31 +88,44 @@ test_busy_often (void)
   glib_session_attach (session);
 }
 
+typedef struct
+{
+  const char *path;
+  int ready[2];
+  int end[2];
+} Driver;
+
+static int
+live_as_driver (gpointer data)
+{
+  const Driver *driver = data;
+  struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+  int fd = open (driver->path, O_RDWR | O_CREAT, 0600);
+  char byte;
+
+  close (driver->end[1]);
+  if (fcntl (fd, F_SETLK, &lock) < 0 || write (driver->ready[1], "r", 1) < 0)
+    return 1;
+  return (int) read (driver->end[0], &byte, 1);
+}
+
 /* A living libvirtd holds a lock on driver.pid beside the socket. */
 static void
 test_driver_lives (void)
 {
   g_autoptr (GlibSession) session = glib_session_new ();
   g_autofree char *path = g_build_filename (session->dir, "driver.pid", NULL);
-  int ready[2], end[2];
+  Driver driver = { .path = path };
   char byte;
 
-  g_assert_cmpint (pipe (ready), ==, 0);
-  g_assert_cmpint (pipe (end), ==, 0);
-  pid_t child = fork ();
-  if (child == 0)
-    {
-      struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-      int fd = open (path, O_RDWR | O_CREAT, 0600);
-      close (end[1]);
-      _exit (fcntl (fd, F_SETLK, &lock) < 0 || write (ready[1], "r", 1) < 0
-             || read (end[0], &byte, 1) < 0);
-    }
-  g_assert_cmpint (read (ready[0], &byte, 1), ==, 1);
+  g_assert_cmpint (pipe (driver.ready), ==, 0);
+  g_assert_cmpint (pipe (driver.end), ==, 0);
+  GlibTestChild child = glib_test_fork (live_as_driver, &driver);
+  g_assert_cmpint (read (driver.ready[0], &byte, 1), ==, 1);
 
   glib_session_begin_attach (session, NULL);
   g_assert_cmpstr (glib_session_finish_attach (session), ==, "busy");
-  g_autofree char *who = g_strdup_printf ("(pid %d)", child);
+  g_autofree char *who = g_strdup_printf ("(pid %d)", child.pid);
   g_assert_nonnull (strstr (session->attach_error->message, who));
   g_assert_cmpuint (lxcmon_mock_controller_get_n_pings (session->mock), ==, 0);
 
@@ -126,10 +138,10 @@ test_driver_lives (void)
 
   for (guint i = 0; i < 2; i++)
     {
-      close (ready[i]);
-      close (end[i]);
+      close (driver.ready[i]);
+      close (driver.end[i]);
     }
-  g_assert_cmpint (waitpid (child, NULL, 0), ==, child);
+  g_assert_cmpint (glib_test_join (&child), ==, 0);
   glib_session_attach (session);
 }
 

@@ -9,6 +9,9 @@
 #
 # FLAGS: what GLib's headers need. CC and CXX are the compilers; where there is no CXX, its cases are skipped.
 
+# Flags, and compilers with arguments, are meant to be several words.
+# shellcheck disable=SC2086
+
 set -eu
 
 glib_flags=$(echo "$1" | sed 's/-I/-isystem /g')
@@ -24,7 +27,6 @@ trap 'rm -rf "$folder"' EXIT
 number=0
 
 # compile COMPILER FLAG...: compiles $folder/test.c.
-# shellcheck disable=SC2086
 compile () {
   "$@" -Wall -Wextra -Werror -Wno-unused-parameter -fsyntax-only $includes $glib_flags "$folder/test.c" 2>"$folder/errors"
 }
@@ -43,7 +45,6 @@ echo "1..$((2 * 6 + $#))"
 for header in lxcmon-glib/lxcmon-glib.h lxcmon-mock/lxcmon-mock.h; do
   printf '#include <%s>\n#include <%s>\nint main (void) { return 0; }\n' "$header" "$header" >"$folder/test.c"
   for standard in c99 c11 gnu17; do
-    # shellcheck disable=SC2086
     if compile $CC -std=$standard; then report ok "$header/$standard"; else report failed "$header/$standard"; fi
   done
   for standard in c++11 c++17 gnu++20; do

@@ -6,7 +6,6 @@
  */
 
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/glib-test.h"
@@ -93,9 +92,11 @@ test_idle (void)
   _lxcmon_hub_source_release (&source);
 }
 
-static gboolean
-forked_is_right (GMainContext *context, LxcmonHubSource *old)
+static int
+acquire_in_child (gpointer data)
 {
+  LxcmonHubSource *old = data;
+  GMainContext *context = _lxcmon_hub_source_get_context (old);
   LxcmonHubSource *source = _lxcmon_hub_source_acquire (context, NULL);
 
   if (source == NULL || source == old)
@@ -118,20 +119,16 @@ test_forked (void)
 {
   g_autoptr (GMainContext) context = g_main_context_new ();
   LxcmonHubSource *source = acquire (context);
-  int status;
 
-  pid_t child = fork ();
-  if (child == 0)
-    _exit (forked_is_right (context, source) ? 0 : 1);
-  g_assert_cmpint (waitpid (child, &status, 0), ==, child);
-  g_assert_cmpint (status, ==, 0);
+  GlibTestChild child = glib_test_fork (acquire_in_child, source);
+  g_assert_cmpint (glib_test_join (&child), ==, TRUE);
   g_assert_cmpuint (glib_test_count_sources (context, "[lxcmon] hub"), ==, 1);
   _lxcmon_hub_source_release (&source);
 }
 
 /* In the child: the parent's descriptor is ready, and stays so, which wakes the child once at most. */
-static gboolean
-forked_is_calm (GMainContext *context)
+static int
+iterate_in_child (gpointer context)
 {
   guint n = 0;
 
@@ -147,18 +144,15 @@ test_forked_idle (void)
   g_autoptr (GMainContext) context = g_main_context_new ();
   LxcmonHubSource *source = acquire (context);
   LxcmonConnection *connection = lxcmon_connection_new (&callbacks, NULL);
-  int fds[2], status;
+  int fds[2];
 
   g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
   g_assert_true (lxcmon_connection_set_hub (connection, _lxcmon_hub_source_get_hub (source), NULL));
   g_assert_true (lxcmon_connection_attach_fd (connection, fds[0], NULL, NULL));
   g_assert_cmpint (write (fds[1], "x", 1), ==, 1);
 
-  pid_t child = fork ();
-  if (child == 0)
-    _exit (forked_is_calm (context) ? 0 : 1);
-  g_assert_cmpint (waitpid (child, &status, 0), ==, child);
-  g_assert_cmpint (status, ==, 0);
+  GlibTestChild child = glib_test_fork (iterate_in_child, context);
+  g_assert_cmpint (glib_test_join (&child), ==, TRUE);
   g_assert_true (g_main_context_iteration (context, FALSE));
 
   lxcmon_connection_free (connection);
