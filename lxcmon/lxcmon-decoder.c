@@ -315,6 +315,9 @@ step_kept (LxcmonDecoder *self, const uint8_t **cursor, const uint8_t *end, Lxcm
       size_t wanted = next_mark (self) - self->n_kept;
       size_t taken = wanted < available ? wanted : available;
 
+      /* Of nothing there is no address: memcpy must not be given it. */
+      if (taken == 0)
+        return LXCMON_DECODE_NEED_MORE;
       memcpy (self->kept + self->n_kept, *cursor, taken);
       self->n_kept = (uint8_t) (self->n_kept + taken);
       *cursor += taken;

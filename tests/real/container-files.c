@@ -208,7 +208,11 @@ container_files_write_status (const char *name, const char *uuid, const char *ro
       "<domstatus state='running' reason='booted' pid='%d'>\n<init pid='0'/>\n%s</domstatus>\n",
       (int) controller, domain);
 
-  return g_file_set_contents_full (path, text, -1, G_FILE_SET_CONTENTS_ONLY_EXISTING, 0600, error);
+  /* As a whole: the controller may be reading what was there before. */
+  return g_file_set_contents_full (path, text, -1,
+                                   G_FILE_SET_CONTENTS_CONSISTENT
+                                       | G_FILE_SET_CONTENTS_ONLY_EXISTING,
+                                   0600, error);
 }
 
 void

@@ -232,8 +232,8 @@ test_restart_while_waiting (void)
   g_assert_no_error (error);
   g_test_message ("after libvirtd's restart the client that waits is %s", watch_get_state (watch));
   real_command (host.container, "shutdown");
-  real_wait (watch->closed_at != 0 || watch->attach_done);
   real_wait_end (host.container);
+  real_wait (watch->closed_at != 0 || watch->attach_done);
   if (watch->attach_error == NULL)
     {
       real_wait (watch->closed_at != 0);
