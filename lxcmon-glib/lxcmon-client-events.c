@@ -68,7 +68,7 @@ on_init (LxcmonConnection *connection, int pid, void *user_data)
   self->init_pid = pid;
   _lxcmon_client_notify_changes (self);
   if (!has_left (self, epoch))
-    _lxcmon_monitor_emit_init (LXCMON_MONITOR (self), pid);
+    lxcmon_monitor_emit_init (LXCMON_MONITOR (self), pid);
   g_object_unref (self);
 }
 
@@ -84,7 +84,7 @@ on_exit_message (LxcmonConnection *connection, LxcmonExitStatus status, int raw,
     {
       /* They wait for the EXIT that has come: detaching now does not take it from them. */
       waits = g_steal_pointer (&self->wait_tasks);
-      _lxcmon_monitor_emit_exit (LXCMON_MONITOR (self), status);
+      lxcmon_monitor_emit_exit (LXCMON_MONITOR (self), status);
     }
   _lxcmon_client_return_waits (waits, status, NULL);
   g_object_unref (self);
@@ -104,7 +104,7 @@ on_closed (LxcmonConnection *connection, const LxcmonError *error, void *user_da
   _lxcmon_client_set_error (self, why);
   _lxcmon_client_notify_changes (self);
   if (!has_left (self, epoch))
-    _lxcmon_monitor_emit_closed (LXCMON_MONITOR (self), why);
+    lxcmon_monitor_emit_closed (LXCMON_MONITOR (self), why);
   if (!has_left (self, epoch) && reboot && self->follow != NULL)
     _lxcmon_follow_start (self->follow);
 

@@ -52,7 +52,8 @@ G_DEFINE_FINAL_TYPE_WITH_CODE (LxcmonClient, lxcmon_client, G_TYPE_OBJECT,
 
 enum
 {
-  PROP_RUNTIME_DIR = LXCMON_MONITOR_N_PROPS,
+  PROP_MONITOR = 1,
+  PROP_RUNTIME_DIR = PROP_MONITOR + LXCMON_MONITOR_N_PROPS,
   PROP_SOCKET_PATH,
   PROP_TAKE_PLACE,
   PROP_WAIT_FOR_PLACE,
@@ -392,7 +393,7 @@ lxcmon_client_get_property (GObject *object, guint prop_id, GValue *value, GPara
       g_value_set_uint (value, self->follow_reboot);
       break;
     default:
-      if (!_lxcmon_monitor_get_property (LXCMON_MONITOR (self), prop_id, value))
+      if (!lxcmon_monitor_read_property (LXCMON_MONITOR (self), pspec, value))
         G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
       break;
     }
@@ -405,7 +406,7 @@ lxcmon_client_set_property (GObject *object, guint prop_id, const GValue *value,
 
   switch (prop_id)
     {
-    case LXCMON_MONITOR_PROP_NAME:
+    case PROP_MONITOR + LXCMON_MONITOR_PROP_NAME:
       self->name = g_value_dup_string (value);
       break;
     case PROP_RUNTIME_DIR:
@@ -540,7 +541,7 @@ lxcmon_client_class_init (LxcmonClientClass *klass)
 
   define_identity ();
   define_settings ();
-  _lxcmon_monitor_override_properties (object_class);
+  lxcmon_monitor_install_properties (object_class, PROP_MONITOR);
   for (guint i = PROP_RUNTIME_DIR; i < N_PROPS; i++)
     g_object_class_install_property (object_class, i, properties[i]);
 }

@@ -3,7 +3,8 @@
 #pragma once
 
 /*
- * What a class needs to be a monitor: the interface's properties, and one emit helper per signal.
+ * What this layer's own classes share with the interfaces: cheap notifications, the details of "exit",
+ * and the one mapping from the core's errors to GLib's.
  */
 
 #include <lxcmon-glib/lxcmon-monitor.h>
@@ -11,7 +12,7 @@
 
 typedef enum
 {
-  LXCMON_MONITOR_PROP_NAME = 1,
+  LXCMON_MONITOR_PROP_NAME,
   LXCMON_MONITOR_PROP_SOURCE,
   LXCMON_MONITOR_PROP_STATE,
   LXCMON_MONITOR_PROP_INIT_PID,
@@ -24,10 +25,6 @@ typedef enum
   LXCMON_MONITOR_N_PROPS
 } LxcmonMonitorProp;
 
-void _lxcmon_monitor_override_properties (GObjectClass *klass);
-gboolean _lxcmon_monitor_get_property (LxcmonMonitor *self, guint prop_id, GValue *value);
+GQuark _lxcmon_exit_status_to_detail (LxcmonExitStatus status);
 void _lxcmon_monitor_notify (LxcmonMonitor *self, LxcmonMonitorProp prop);
-void _lxcmon_monitor_emit_init (LxcmonMonitor *self, gint pid);
-void _lxcmon_monitor_emit_exit (LxcmonMonitor *self, LxcmonExitStatus status);
-void _lxcmon_monitor_emit_closed (LxcmonMonitor *self, const GError *error);
 GError *_lxcmon_monitor_error_new (const LxcmonError *error);

@@ -212,7 +212,7 @@ static void
 lxcmon_monitor_default_init (LxcmonMonitorInterface *iface)
 {
   define_properties ();
-  for (guint i = LXCMON_MONITOR_PROP_NAME; i < LXCMON_MONITOR_N_PROPS; i++)
+  for (guint i = 0; i < LXCMON_MONITOR_N_PROPS; i++)
     g_object_interface_install_property (iface, properties[i]);
   define_signals ();
 
@@ -254,27 +254,53 @@ _lxcmon_monitor_error_new (const LxcmonError *error)
   return g_error_new_literal (LXCMON_MONITOR_ERROR, (int) error->code, error->message);
 }
 
-/*< private >
- * _lxcmon_monitor_override_properties:
+/**
+ * lxcmon_monitor_install_properties: (skip)
+ * @klass: a class that implements [iface@Lxcmon.Monitor]
+ * @first_prop: the id of the first property, from 1 on
  *
- * Gives a class all properties of the interface; the name is set when an object is made.
+ * Gives a class all properties of the interface, in its class_init(). Their ids follow on @first_prop;
+ * the name has to be set when an object is made. Only for classes that implement
+ * [iface@Lxcmon.Monitor].
+ *
+ * Returns: how many properties there are
+ *
+ * Since: 0.1
  */
-void
-_lxcmon_monitor_override_properties (GObjectClass *klass)
+guint
+lxcmon_monitor_install_properties (GObjectClass *klass, guint first_prop)
 {
-  for (guint i = LXCMON_MONITOR_PROP_NAME; i < LXCMON_MONITOR_N_PROPS; i++)
-    g_object_class_override_property (klass, i, g_param_spec_get_name (properties[i]));
+  g_return_val_if_fail (G_IS_OBJECT_CLASS (klass), 0);
+  g_return_val_if_fail (first_prop > 0, 0);
+
+  for (guint i = 0; i < LXCMON_MONITOR_N_PROPS; i++)
+    g_object_class_override_property (klass, first_prop + i, properties[i]->name);
+  return LXCMON_MONITOR_N_PROPS;
 }
 
-/*< private >
- * _lxcmon_monitor_get_property:
+/**
+ * lxcmon_monitor_read_property: (skip)
+ * @self: a monitor
+ * @pspec: what get_property() was asked for
+ * @value: where the value goes
  *
- * Reads a property of the interface. Returns whether @prop_id is one.
+ * Reads a property of the interface, for a class's get_property(). Only for classes that implement
+ * [iface@Lxcmon.Monitor].
+ *
+ * Returns: whether @pspec is one of the interface's
+ *
+ * Since: 0.1
  */
 gboolean
-_lxcmon_monitor_get_property (LxcmonMonitor *self, guint prop_id, GValue *value)
+lxcmon_monitor_read_property (LxcmonMonitor *self, GParamSpec *pspec, GValue *value)
 {
-  switch ((LxcmonMonitorProp) prop_id)
+  guint prop = 0;
+
+  g_return_val_if_fail (LXCMON_IS_MONITOR (self), FALSE);
+
+  while (prop < LXCMON_MONITOR_N_PROPS && properties[prop] != pspec)
+    prop++;
+  switch ((LxcmonMonitorProp) prop)
     {
     case LXCMON_MONITOR_PROP_NAME:
       g_value_set_string (value, lxcmon_monitor_get_name (self));
@@ -318,22 +344,58 @@ _lxcmon_monitor_notify (LxcmonMonitor *self, LxcmonMonitorProp prop)
   g_object_notify_by_pspec (G_OBJECT (self), properties[prop]);
 }
 
+/**
+ * lxcmon_monitor_emit_init: (skip)
+ * @self: a monitor
+ * @pid: the pid of the container's init, or 0 where it cannot be known
+ *
+ * Emits [signal@Lxcmon.Monitor::init]. Only for classes that implement [iface@Lxcmon.Monitor].
+ *
+ * Since: 0.1
+ */
 void
-_lxcmon_monitor_emit_init (LxcmonMonitor *self, gint pid)
+lxcmon_monitor_emit_init (LxcmonMonitor *self, gint pid)
 {
   g_signal_emit (self, signals[SIGNAL_INIT], 0, pid);
 }
 
-void
-_lxcmon_monitor_emit_exit (LxcmonMonitor *self, LxcmonExitStatus status)
+/*< private >
+ * _lxcmon_exit_status_to_detail:
+ *
+ * The detail of a signal "exit".
+ */
+GQuark
+_lxcmon_exit_status_to_detail (LxcmonExitStatus status)
 {
-  GQuark detail = status == LXCMON_EXIT_STATUS_UNKNOWN ? exit_detail_unknown : exit_details[status];
-
-  g_signal_emit (self, signals[SIGNAL_EXIT], detail, status);
+  return status == LXCMON_EXIT_STATUS_UNKNOWN ? exit_detail_unknown : exit_details[status];
 }
 
+/**
+ * lxcmon_monitor_emit_exit: (skip)
+ * @self: a monitor
+ * @status: how the container ended
+ *
+ * Emits [signal@Lxcmon.Monitor::exit]. Only for classes that implement [iface@Lxcmon.Monitor].
+ *
+ * Since: 0.1
+ */
 void
-_lxcmon_monitor_emit_closed (LxcmonMonitor *self, const GError *error)
+lxcmon_monitor_emit_exit (LxcmonMonitor *self, LxcmonExitStatus status)
+{
+  g_signal_emit (self, signals[SIGNAL_EXIT], _lxcmon_exit_status_to_detail (status), status);
+}
+
+/**
+ * lxcmon_monitor_emit_closed: (skip)
+ * @self: a monitor
+ * @error: (nullable): why it is not known how the container ended
+ *
+ * Emits [signal@Lxcmon.Monitor::closed]. Only for classes that implement [iface@Lxcmon.Monitor].
+ *
+ * Since: 0.1
+ */
+void
+lxcmon_monitor_emit_closed (LxcmonMonitor *self, const GError *error)
 {
   g_signal_emit (self, signals[SIGNAL_CLOSED], 0, error);
 }

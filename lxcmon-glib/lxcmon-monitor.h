@@ -101,4 +101,15 @@ const GError *lxcmon_monitor_get_error (LxcmonMonitor *self);
 LXCMON_AVAILABLE_IN_0_1
 guint64 lxcmon_monitor_get_skipped (LxcmonMonitor *self);
 
+LXCMON_AVAILABLE_IN_0_1
+guint lxcmon_monitor_install_properties (GObjectClass *klass, guint first_prop);
+LXCMON_AVAILABLE_IN_0_1
+gboolean lxcmon_monitor_read_property (LxcmonMonitor *self, GParamSpec *pspec, GValue *value);
+LXCMON_AVAILABLE_IN_0_1
+void lxcmon_monitor_emit_init (LxcmonMonitor *self, gint pid);
+LXCMON_AVAILABLE_IN_0_1
+void lxcmon_monitor_emit_exit (LxcmonMonitor *self, LxcmonExitStatus status);
+LXCMON_AVAILABLE_IN_0_1
+void lxcmon_monitor_emit_closed (LxcmonMonitor *self, const GError *error);
+
 G_END_DECLS
