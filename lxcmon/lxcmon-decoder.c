@@ -11,6 +11,7 @@
 
 #include "lxcmon-decoder-private.h"
 #include "lxcmon-error-private.h"
+#include "lxcmon-event-private.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +30,8 @@ enum
 
 enum
 {
-  INIT_LENGTH = AT_PAYLOAD + 8,
-  EXIT_LENGTH = AT_PAYLOAD + 4,
+  INIT_LENGTH = LXCMON_EVENT_INIT_LENGTH,
+  EXIT_LENGTH = LXCMON_EVENT_EXIT_LENGTH,
 };
 
 _Static_assert(LXCMON_MESSAGE_LENGTH_MIN
@@ -39,6 +40,8 @@ _Static_assert(LXCMON_MESSAGE_LENGTH_MIN
 _Static_assert(LXCMON_MESSAGE_LENGTH_MAX
                    == LXCMON_PROTOCOL_LENGTH_SIZE + LXCMON_PROTOCOL_CONTENT_MAX,
                "the largest message is a length and libvirt's limit");
+_Static_assert(INIT_LENGTH == AT_PAYLOAD + 8 && EXIT_LENGTH == AT_PAYLOAD + 4,
+               "the events are a header and what they carry");
 _Static_assert(LXCMON_DECODER_KEPT_MAX >= INIT_LENGTH && LXCMON_DECODER_KEPT_MAX >= EXIT_LENGTH,
                "what is read of a message is kept");
 
@@ -358,79 +361,52 @@ _lxcmon_decoder_peek_kind (const LxcmonDecoder *self, LxcmonMessageKind *kind)
   return true;
 }
 
-/* How the two events begin whenever a controller sends them: all but their serial, their status and
- * what they carry. */
-#define BYTES_OF(word)                                                      \
-  (uint8_t) ((uint32_t) (word) >> 24), (uint8_t) ((uint32_t) (word) >> 16), \
-      (uint8_t) ((uint32_t) (word) >> 8), (uint8_t) (word)
-#define START_OF_EVENT(length, procedure)                                 \
-  {                                                                       \
-    BYTES_OF (length), BYTES_OF (LXCMON_PROTOCOL_MONITOR_PROGRAM),        \
-        BYTES_OF (LXCMON_PROTOCOL_MONITOR_VERSION), BYTES_OF (procedure), \
-        BYTES_OF (LXCMON_PROTOCOL_TYPE_MESSAGE)                           \
-  }
+/* The two events as every controller sends them, but for the serial and what they carry. */
+static const LxcmonMessage plain_init = {
+  .kind = LXCMON_MESSAGE_INIT,
+  .length = INIT_LENGTH,
+  .program = LXCMON_PROTOCOL_MONITOR_PROGRAM,
+  .version = LXCMON_PROTOCOL_MONITOR_VERSION,
+  .procedure = LXCMON_PROTOCOL_MONITOR_INIT,
+  .type = LXCMON_PROTOCOL_TYPE_MESSAGE,
+  .status = LXCMON_PROTOCOL_STATUS_OK,
+};
+static const LxcmonMessage plain_exit = {
+  .kind = LXCMON_MESSAGE_EXIT,
+  .length = EXIT_LENGTH,
+  .program = LXCMON_PROTOCOL_MONITOR_PROGRAM,
+  .version = LXCMON_PROTOCOL_MONITOR_VERSION,
+  .procedure = LXCMON_PROTOCOL_MONITOR_EXIT,
+  .type = LXCMON_PROTOCOL_TYPE_MESSAGE,
+  .status = LXCMON_PROTOCOL_STATUS_OK,
+};
 
-static const uint8_t init_start[AT_SERIAL]
-    = START_OF_EVENT (INIT_LENGTH, LXCMON_PROTOCOL_MONITOR_INIT);
-static const uint8_t exit_start[AT_SERIAL]
-    = START_OF_EVENT (EXIT_LENGTH, LXCMON_PROTOCOL_MONITOR_EXIT);
-
-/* Fills @message with what is constant in an event, and takes its bytes. */
-static inline void
-take_event (LxcmonDecoder *self, const uint8_t **cursor, LxcmonMessage *message,
-            LxcmonMessageKind kind, uint32_t length, int32_t procedure, uint32_t serial)
+/* The short way: a plain event that lies in the buffer as a whole. Returns its length, or 0 where there
+ * is none; the long way judges all else. */
+static inline uint32_t
+step_event (LxcmonDecoder *self, const uint8_t *frame, size_t available, LxcmonMessage *message)
 {
-  message->kind = kind;
-  message->length = length;
-  message->offset = self->offset;
-  message->program = LXCMON_PROTOCOL_MONITOR_PROGRAM;
-  message->version = LXCMON_PROTOCOL_MONITOR_VERSION;
-  message->procedure = procedure;
-  message->type = LXCMON_PROTOCOL_TYPE_MESSAGE;
-  message->serial = serial;
-  message->status = LXCMON_PROTOCOL_STATUS_OK;
-  message->pid = 0;
-  message->exit_raw = 0;
-  self->offset += length;
-  *cursor += length;
-}
+  uint32_t length;
 
-/* The short way for what nearly all messages are: an event that lies in the buffer as a whole and has
- * nothing unusual about it. Returns whether it was one; the long way judges all else. */
-static inline bool
-step_event (LxcmonDecoder *self, const uint8_t **cursor, size_t available, LxcmonMessage *message)
-{
-  int32_t words[4]; /* from the serial on: serial, status, payload */
-  int32_t *next = words;
-  bool is_init = available >= INIT_LENGTH && memcmp (*cursor, init_start, sizeof init_start) == 0;
-
-  if (!is_init && (available < EXIT_LENGTH || memcmp (*cursor, exit_start, sizeof exit_start) != 0))
-    return false;
-
-  memcpy (words, *cursor + AT_SERIAL, EXIT_LENGTH - AT_SERIAL);
-  words[3] = 0;
-  if (is_init)
-    memcpy (words + 3, *cursor + EXIT_LENGTH, INIT_LENGTH - EXIT_LENGTH);
-  uint32_t serial = IXDR_GET_U_INT32 (next);
-  int32_t status = IXDR_GET_INT32 (next);
-  int32_t first = IXDR_GET_INT32 (next);
-  int32_t pid = IXDR_GET_INT32 (next);
-
-  if (status != LXCMON_PROTOCOL_STATUS_OK || (is_init && (first != 0 || pid <= 0)))
-    return false;
-  if (is_init)
+  if (_lxcmon_event_is_init (frame, available))
     {
-      take_event (self, cursor, message, LXCMON_MESSAGE_INIT, INIT_LENGTH,
-                  LXCMON_PROTOCOL_MONITOR_INIT, serial);
-      message->pid = pid;
+      *message = plain_init;
+      message->pid = _lxcmon_event_get_pid (frame);
+      length = INIT_LENGTH;
+    }
+  else if (_lxcmon_event_is_exit (frame, available))
+    {
+      *message = plain_exit;
+      message->exit_raw = _lxcmon_event_get_exit_raw (frame);
+      length = EXIT_LENGTH;
     }
   else
-    {
-      take_event (self, cursor, message, LXCMON_MESSAGE_EXIT, EXIT_LENGTH,
-                  LXCMON_PROTOCOL_MONITOR_EXIT, serial);
-      message->exit_raw = first;
-    }
-  return true;
+    return 0;
+
+  message->offset = self->offset;
+  message->serial = _lxcmon_event_get_serial (frame);
+  self->offset += length;
+  return length;
 }
 
 /* The long way of a message, whole or in pieces. */
@@ -461,10 +437,13 @@ LxcmonDecodeResult
 _lxcmon_decoder_step (LxcmonDecoder *self, const uint8_t **cursor, const uint8_t *end,
                       LxcmonMessage *message, LxcmonError *error)
 {
-  if (self->n_kept == 0 && step_event (self, cursor, (size_t) (end - *cursor), message))
-    return LXCMON_DECODE_MESSAGE;
+  uint32_t length
+      = self->n_kept == 0 ? step_event (self, *cursor, (size_t) (end - *cursor), message) : 0;
 
-  return step_message (self, cursor, end, message, error);
+  if (length == 0)
+    return step_message (self, cursor, end, message, error);
+  *cursor += length;
+  return LXCMON_DECODE_MESSAGE;
 }
 
 /**
@@ -511,6 +490,26 @@ lxcmon_decoder_reset (LxcmonDecoder *self)
   memset (self, 0, sizeof *self);
 }
 
+/* A function of its own, so that the short way is not burdened with what only the long one needs. */
+static LxcmonDecodeResult __attribute__ ((noinline))
+next_message (LxcmonDecoder *self, const uint8_t **bytes, size_t *n_bytes, LxcmonMessage *message,
+              LxcmonError *error)
+{
+  const uint8_t *end = *bytes + *n_bytes;
+
+  if (self->failed)
+    {
+      _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
+                         "the stream was found broken in the message at offset %llu",
+                         (unsigned long long) self->offset);
+      return LXCMON_DECODE_ERROR;
+    }
+
+  LxcmonDecodeResult result = step_message (self, bytes, end, message, error);
+  *n_bytes = (size_t) (end - *bytes);
+  return result;
+}
+
 /**
  * lxcmon_decoder_next:
  * @self: a decoder
@@ -532,21 +531,14 @@ LxcmonDecodeResult
 lxcmon_decoder_next (LxcmonDecoder *self, const uint8_t **bytes, size_t *n_bytes,
                      LxcmonMessage *message, LxcmonError *error)
 {
-  if (self->failed)
-    {
-      _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
-                         "the stream was found broken in the message at offset %llu",
-                         (unsigned long long) self->offset);
-      return LXCMON_DECODE_ERROR;
-    }
+  uint32_t length
+      = self->failed || self->n_kept > 0 ? 0 : step_event (self, *bytes, *n_bytes, message);
 
-  const uint8_t *cursor = *bytes;
-  LxcmonDecodeResult result
-      = _lxcmon_decoder_step (self, &cursor, cursor + *n_bytes, message, error);
-
-  *n_bytes -= (size_t) (cursor - *bytes);
-  *bytes = cursor;
-  return result;
+  if (length == 0)
+    return next_message (self, bytes, n_bytes, message, error);
+  *bytes += length;
+  *n_bytes -= length;
+  return LXCMON_DECODE_MESSAGE;
 }
 
 /**

@@ -27,9 +27,6 @@ enum
   BUFFER_SIZE = 65536,
   EVENTS_PER_WAIT = 256,
   CLOSES_MAX = 256,
-  /* A dispatch that has read this much leaves the rest to the next one, so that a loop's other
-   * sources have their turn; what is left is still ready. */
-  BYTES_PER_DISPATCH = 4 * BUFFER_SIZE,
 };
 
 struct _LxcmonHub
@@ -428,9 +425,10 @@ run_connection (LxcmonHub *self, LxcmonConnection *connection, uint32_t events)
   _lxcmon_reader_run (&self->reader);
 }
 
-/* Gives all that is ready its turn, as far as the bounds of one dispatch allow. What is dropped here
- * is still ready in the kernel, behind what was not asked for yet. */
-static void
+/* Gives all that is ready its turn, as far as the bounds of one dispatch allow. Who has not had it
+ * stands first in line at the next one: the kernel would put those that always have more before it.
+ * Returns whether all have had it. */
+static bool
 run_ready (LxcmonHub *self)
 {
   LxcmonConnection *connection;
@@ -439,13 +437,19 @@ run_ready (LxcmonHub *self)
   while ((connection = next_ready (self, &events)) != NULL)
     {
       run_connection (self, connection, events);
-      if (self->reader.n_read > BYTES_PER_DISPATCH)
-        {
-          while (next_ready (self, &events) != NULL)
-            ;
-          return;
-        }
+      if (_lxcmon_reader_has_enough (&self->reader))
+        return self->position == self->n_events;
     }
+  return true;
+}
+
+static void
+ask_what_is_ready (LxcmonHub *self)
+{
+  int n = epoll_wait (self->epoll_fd, self->events, EVENTS_PER_WAIT, 0);
+
+  self->position = 0;
+  self->n_events = n > 0 ? n : 0;
 }
 
 /**
@@ -468,15 +472,14 @@ lxcmon_hub_dispatch (LxcmonHub *self)
   self->depth++;
   self->reader.n_read = 0;
 
-  /* Entered again: the bytes in hand first, then those whose turn it was. */
+  /* Entered again: the bytes in hand first. Then those whose turn it was, then who is new. */
   if (self->reader.connection != NULL)
     _lxcmon_reader_run (&self->reader);
-  run_ready (self);
-
-  int n = epoll_wait (self->epoll_fd, self->events, EVENTS_PER_WAIT, 0);
-  self->position = 0;
-  self->n_events = n > 0 ? n : 0;
-  run_ready (self);
+  if (run_ready (self))
+    {
+      ask_what_is_ready (self);
+      run_ready (self);
+    }
   if (self->timer_expired)
     run_timers (self);
 

@@ -10,6 +10,10 @@
 
 #include "lxcmon-connection-private.h"
 
+/* After so many buffers full a dispatch leaves the rest to the next one, so that a loop's other sources
+ * have their turn; what is left is still ready. */
+#define LXCMON_READER_BUFFERS_PER_DISPATCH 4
+
 struct _LxcmonReader
 {
   LxcmonConnection *connection; /* whose bytes these are; NULL when idle or when it has left */
@@ -21,8 +25,14 @@ struct _LxcmonReader
   LxcmonMessage pending; /* decoded and not handed on yet */
   bool has_pending;
   bool until_end; /* the peer has hung up: read on to the end of file */
-  bool again;     /* there is more to read in this run */
+  bool again;     /* there may be more to read in this run */
 };
+
+static inline bool
+_lxcmon_reader_has_enough (const LxcmonReader *self)
+{
+  return self->n_read >= LXCMON_READER_BUFFERS_PER_DISPATCH * self->size;
+}
 
 void _lxcmon_reader_begin (LxcmonReader *self, LxcmonConnection *connection, bool until_end);
 void _lxcmon_reader_run (LxcmonReader *self);

@@ -11,6 +11,7 @@
 
 #include "lxcmon-reader-private.h"
 #include "lxcmon-error-private.h"
+#include "lxcmon-event-private.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -60,6 +61,35 @@ handle (LxcmonReader *self, LxcmonConnection *connection, const LxcmonMessage *m
     }
 }
 
+/* The short way of an event, from the buffer to the callback. Returns whether there was one; the long way
+ * is for all else. */
+static inline bool
+deliver_event (LxcmonReader *self, LxcmonConnection *connection)
+{
+  const uint8_t *frame = self->cursor;
+  size_t available = (size_t) (self->end - frame);
+
+  if (connection->state == LXCMON_STATE_WAITING || connection->decoder.n_kept > 0)
+    return false;
+
+  if (_lxcmon_event_is_init (frame, available))
+    {
+      self->cursor = frame + LXCMON_EVENT_INIT_LENGTH;
+      connection->decoder.offset += LXCMON_EVENT_INIT_LENGTH;
+      _lxcmon_connection_take_init (connection, _lxcmon_event_get_pid (frame));
+      return true;
+    }
+  if (_lxcmon_event_is_exit (frame, available))
+    {
+      self->cursor = frame + LXCMON_EVENT_EXIT_LENGTH;
+      connection->decoder.offset += LXCMON_EVENT_EXIT_LENGTH;
+      _lxcmon_connection_take_exit (connection, _lxcmon_event_get_exit_raw (frame),
+                                    self->until_end);
+      return true;
+    }
+  return false;
+}
+
 /* Hands on what is in the buffer. A callback may do anything, so after each nothing is believed but
  * what the reader says. */
 static void
@@ -72,6 +102,8 @@ deliver (LxcmonReader *self)
     {
       LxcmonConnection *connection = self->connection;
 
+      if (!self->has_pending && deliver_event (self, connection))
+        continue;
       if (self->has_pending)
         {
           message = self->pending;
@@ -145,7 +177,10 @@ read_more (LxcmonReader *self)
       self->cursor = self->buffer;
       self->end = self->buffer + n;
       self->n_read += (size_t) n;
-      self->again = self->until_end;
+      /* A buffer that is full has left something behind: reading on costs one call, and coming back
+       * three. */
+      self->again
+          = self->until_end || ((size_t) n == self->size && !_lxcmon_reader_has_enough (self));
       connection->heard = true;
       return true;
     }
@@ -181,8 +216,8 @@ _lxcmon_reader_begin (LxcmonReader *self, LxcmonConnection *connection, bool unt
 /**
  * _lxcmon_reader_run:
  *
- * Delivers what is in the buffer, then reads and delivers: once, or to the end of file where the
- * peer has hung up. Afterwards the reader is idle. The connection may be gone then.
+ * Delivers what is in the buffer, then reads and delivers: as long as the buffer gets full and the
+ * dispatch has not read enough, or to the end of file where the peer has hung up. Afterwards the reader is idle. The connection may be gone then.
  */
 void
 _lxcmon_reader_run (LxcmonReader *self)

@@ -12,12 +12,13 @@
 static void
 decode_by_decoder (const guint8 *bytes, gsize n_bytes)
 {
-  static LxcmonDecoder *decoder;
+  static LxcmonDecoder *the_decoder;
   LxcmonMessage message;
   LxcmonError error;
 
-  if (decoder == NULL)
-    decoder = lxcmon_decoder_new ();
+  if (the_decoder == NULL)
+    the_decoder = lxcmon_decoder_new ();
+  LxcmonDecoder *decoder = the_decoder;
   while (lxcmon_decoder_next (decoder, &bytes, &n_bytes, &message, &error) == LXCMON_DECODE_MESSAGE)
     if (message.kind == LXCMON_MESSAGE_INIT)
       bench_on_init (message.pid);

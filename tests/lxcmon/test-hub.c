@@ -10,8 +10,10 @@
 #include "common/core-session.h"
 #include "common/core-wrap.h"
 
+#include <linux/sockios.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -244,14 +246,16 @@ test_fair (void)
   enum
   {
     N_TALKERS = 16,
+    N_EVENTS_EACH = 2500,
     N_BYTES_AT_MOST = 5 * 65536,
+    N_ROUNDS_FOR_ALL = N_TALKERS * N_EVENTS_EACH * CORE_INIT_SIZE / (4 * 65536) + 1,
   };
   LxcmonHub *hub = lxcmon_hub_new (NULL);
   g_autofree CoreSession *sessions = g_new0 (CoreSession, N_TALKERS);
   g_autoptr (GByteArray) talk = g_byte_array_new ();
   guint n_events[N_TALKERS] = { 0 };
 
-  for (int i = 0; i < 2500; i++)
+  for (int i = 0; i < N_EVENTS_EACH; i++)
     g_byte_array_append (talk, core_init_bytes, CORE_INIT_SIZE);
   for (int i = 0; i < N_TALKERS; i++)
     {
@@ -273,7 +277,7 @@ test_fair (void)
       for (int i = 0; i < N_TALKERS; i++)
         n_after += n_events[i];
       g_assert_cmpuint (n_after - n_before, <=, N_BYTES_AT_MOST / CORE_INIT_SIZE + N_TALKERS);
-      if (round < N_TALKERS / 4)
+      if (round < N_ROUNDS_FOR_ALL)
         continue;
       for (int i = 0; i < N_TALKERS; i++)
         g_assert_cmpuint (n_events[i], >, 0);
@@ -282,9 +286,60 @@ test_fair (void)
   core_session_settle (&sessions[0]);
   for (int i = 0; i < N_TALKERS; i++)
     {
-      g_assert_cmpuint (n_events[i], ==, 2501); /* and "served" */
+      g_assert_cmpuint (n_events[i], ==, N_EVENTS_EACH + 1); /* and "served" */
       core_session_clear (&sessions[i]);
     }
+  lxcmon_hub_unref (hub);
+}
+
+/* Those who always have more to say do not keep the others from being heard. */
+static void
+test_never_starved (void)
+{
+  enum
+  {
+    N_TALKERS = 12,
+    N_ROUNDS = 2 * N_TALKERS,
+  };
+  LxcmonHub *hub = lxcmon_hub_new (NULL);
+  CoreSession talkers[N_TALKERS], quiet;
+  g_autoptr (GByteArray) talk = g_byte_array_new ();
+  guint n_events = 0, n_quiet = 0;
+
+  for (int i = 0; i < 2500; i++)
+    g_byte_array_append (talk, core_init_bytes, CORE_INIT_SIZE);
+  for (int i = 0; i < N_TALKERS; i++)
+    {
+      core_session_init_behind (&talkers[i], hub);
+      talkers[i].counts_only = TRUE;
+      talkers[i].hook = count_events;
+      talkers[i].hook_data = &n_events;
+      core_session_attach_pair (&talkers[i], NULL);
+      core_send_array (talkers[i].peer, talk);
+    }
+  core_session_init_behind (&quiet, hub);
+  quiet.hook = count_events;
+  quiet.hook_data = &n_quiet;
+  core_session_attach_pair (&quiet, NULL);
+  core_send_init (quiet.peer, 42);
+
+  for (int round = 0; round < N_ROUNDS && n_quiet == 0; round++)
+    {
+      lxcmon_hub_dispatch (hub);
+      for (int i = 0; i < N_TALKERS; i++)
+        {
+          int n_unread;
+
+          g_assert_cmpint (ioctl (talkers[i].peer, SIOCOUTQ, &n_unread), ==, 0);
+          if (n_unread == 0)
+            core_send_array (talkers[i].peer, talk);
+        }
+    }
+  g_assert_cmpuint (n_quiet, >, 0);
+
+  for (int i = 0; i < N_TALKERS; i++)
+    core_session_clear (&talkers[i]);
+  core_session_clear (&quiet);
   lxcmon_hub_unref (hub);
 }
 
@@ -333,6 +388,7 @@ main (int argc, char *argv[])
   core_test_add ("/hub/counts-connections", test_counts_connections);
   core_test_add ("/hub/storm", test_storm);
   core_test_add ("/hub/fair", test_fair);
+  core_test_add ("/hub/never-starved", test_never_starved);
   core_test_add ("/hub/many-timers", test_many_timers);
 
   return g_test_run ();
