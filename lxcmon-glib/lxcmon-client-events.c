@@ -13,13 +13,6 @@
 
 #include "lxcmon-status-xml-private.h"
 
-/* Whether a handler has left what was going on at @epoch: then nothing more is said of it. */
-static gboolean
-has_left (LxcmonClient *self, guint16 epoch)
-{
-  return self->epoch != epoch || _lxcmon_client_is_dropped (self);
-}
-
 static void
 on_waiting (LxcmonConnection *connection, void *user_data)
 {
@@ -59,6 +52,7 @@ on_served (LxcmonConnection *connection, void *user_data)
   _lxcmon_client_take_served (user_data);
 }
 
+/* A signal's emission keeps the client alive by itself; handlers of notifications may drop it. */
 static void
 on_init (LxcmonConnection *connection, int pid, void *user_data)
 {
@@ -66,9 +60,9 @@ on_init (LxcmonConnection *connection, int pid, void *user_data)
   guint16 epoch = self->epoch;
 
   self->init_pid = pid;
-  _lxcmon_client_notify_changes (self);
-  if (!has_left (self, epoch))
-    lxcmon_monitor_emit_init (LXCMON_MONITOR (self), pid);
+  _lxcmon_client_notify_init (self);
+  if (!_lxcmon_client_has_left (self, epoch))
+    _lxcmon_client_emit_init (self, pid);
   g_object_unref (self);
 }
 
@@ -79,12 +73,12 @@ on_exit_message (LxcmonConnection *connection, LxcmonExitStatus status, int raw,
   guint16 epoch = self->epoch;
   GList *waits = NULL;
 
-  _lxcmon_client_notify_changes (self);
-  if (!has_left (self, epoch))
+  _lxcmon_client_notify_exit (self, TRUE, status, raw);
+  if (!_lxcmon_client_has_left (self, epoch))
     {
       /* They wait for the EXIT that has come: detaching now does not take it from them. */
       waits = g_steal_pointer (&self->wait_tasks);
-      lxcmon_monitor_emit_exit (LXCMON_MONITOR (self), status);
+      _lxcmon_client_emit_exit (self, status);
     }
   _lxcmon_client_return_waits (waits, status, NULL);
   g_object_unref (self);
@@ -103,9 +97,9 @@ on_closed (LxcmonConnection *connection, const LxcmonError *error, void *user_da
 
   _lxcmon_client_set_error (self, why);
   _lxcmon_client_notify_changes (self);
-  if (!has_left (self, epoch))
-    lxcmon_monitor_emit_closed (LXCMON_MONITOR (self), why);
-  if (!has_left (self, epoch) && reboot && self->follow != NULL)
+  if (!_lxcmon_client_has_left (self, epoch))
+    _lxcmon_client_emit_closed (self, why);
+  if (!_lxcmon_client_has_left (self, epoch) && reboot && self->follow != NULL)
     _lxcmon_follow_start (self->follow);
 
   /* Whoever waits for an EXIT that has not come hears why it will not. */

@@ -5,6 +5,7 @@
 /*
  * What the files of a client share. Who does what: lxcmon-client.c the type and its properties,
  * lxcmon-client-attach.c the way in and out, lxcmon-client-events.c what the core tells,
+ * lxcmon-client-signals.c what the app is told,
  * lxcmon-client-wait.c waiting for the end, lxcmon-follow.c waiting for what comes after a reboot.
  */
 
@@ -63,7 +64,17 @@ gboolean _lxcmon_client_is_active (LxcmonClient *self);
 gboolean _lxcmon_client_check_thread (LxcmonClient *self, const char *function);
 void _lxcmon_client_set_error (LxcmonClient *self, const GError *error);
 gboolean _lxcmon_client_is_dropped (LxcmonClient *self);
+gboolean _lxcmon_client_has_left (LxcmonClient *self, guint16 epoch);
+void _lxcmon_client_notify_init (LxcmonClient *self);
+void _lxcmon_client_notify_exit (LxcmonClient *self, gboolean exited, LxcmonExitStatus status,
+                                 gint raw);
 void _lxcmon_client_notify_changes (LxcmonClient *self);
+
+/* lxcmon-client-signals.c */
+void _lxcmon_client_define_signals (GType type);
+void _lxcmon_client_emit_init (LxcmonClient *self, gint pid);
+void _lxcmon_client_emit_exit (LxcmonClient *self, LxcmonExitStatus status);
+void _lxcmon_client_emit_closed (LxcmonClient *self, const GError *error);
 
 /* lxcmon-client-attach.c */
 gboolean _lxcmon_client_begin_attach (LxcmonClient *self, GError **error);

@@ -48,6 +48,7 @@
 static void monitor_iface_init (LxcmonMonitorInterface *iface);
 
 G_DEFINE_FINAL_TYPE_WITH_CODE (LxcmonClient, lxcmon_client, G_TYPE_OBJECT,
+                               _lxcmon_client_define_signals (g_define_type_id);
                                G_IMPLEMENT_INTERFACE (LXCMON_TYPE_MONITOR, monitor_iface_init))
 
 enum
@@ -229,6 +230,17 @@ _lxcmon_client_is_dropped (LxcmonClient *self)
          || g_atomic_int_get (&((GObject *) self)->ref_count) == 1;
 }
 
+/*< private >
+ * _lxcmon_client_has_left:
+ *
+ * Whether a handler has left what was going on at @epoch: then nothing more is said of it.
+ */
+gboolean
+_lxcmon_client_has_left (LxcmonClient *self, guint16 epoch)
+{
+  return self->epoch != epoch || _lxcmon_client_is_dropped (self);
+}
+
 #define NOTIFY_CHANGE(field, value, PROP)                                             \
   G_STMT_START                                                                        \
   {                                                                                   \
@@ -240,6 +252,38 @@ _lxcmon_client_is_dropped (LxcmonClient *self)
       }                                                                               \
   }                                                                                   \
   G_STMT_END
+
+/*< private >
+ * _lxcmon_client_notify_init:
+ * @self: a client that has a connection, and that the caller has taken a reference to
+ *
+ * Notifies what INIT can have changed; see _lxcmon_client_notify_changes().
+ */
+void
+_lxcmon_client_notify_init (LxcmonClient *self)
+{
+  NOTIFY_CHANGE (init_pid, self->init_pid, INIT_PID);
+  NOTIFY_CHANGE (skipped, lxcmon_connection_get_skipped (self->connection), SKIPPED);
+}
+
+/*< private >
+ * _lxcmon_client_notify_exit:
+ * @self: a client that has a connection, and that the caller has taken a reference to
+ * @exited: whether EXIT has come
+ * @status: what it said
+ * @raw: the number on the wire
+ *
+ * Notifies what EXIT can have changed; see _lxcmon_client_notify_changes().
+ */
+void
+_lxcmon_client_notify_exit (LxcmonClient *self, gboolean exited, LxcmonExitStatus status, gint raw)
+{
+  NOTIFY_CHANGE (state, (guint8) find_state (self), STATE);
+  NOTIFY_CHANGE (exited, (guint8) exited, EXITED);
+  NOTIFY_CHANGE (exit_status, (gint8) status, EXIT_STATUS);
+  NOTIFY_CHANGE (exit_raw, raw, EXIT_RAW);
+  NOTIFY_CHANGE (skipped, lxcmon_connection_get_skipped (self->connection), SKIPPED);
+}
 
 /*< private >
  * _lxcmon_client_notify_changes:
@@ -259,15 +303,12 @@ _lxcmon_client_notify_changes (LxcmonClient *self)
       NOTIFY_CHANGE (state, (guint8) find_state (self), STATE);
       NOTIFY_CHANGE (controller_pid, lxcmon_connection_get_controller_pid (connection),
                      CONTROLLER_PID);
-      NOTIFY_CHANGE (init_pid, self->init_pid, INIT_PID);
-      NOTIFY_CHANGE (exited, (guint8) lxcmon_connection_get_exited (connection), EXITED);
-      NOTIFY_CHANGE (exit_status, (gint8) lxcmon_connection_get_exit_status (connection),
-                     EXIT_STATUS);
-      NOTIFY_CHANGE (exit_raw, lxcmon_connection_get_exit_raw (connection), EXIT_RAW);
+      _lxcmon_client_notify_init (self);
+      _lxcmon_client_notify_exit (self, lxcmon_connection_get_exited (connection),
+                                  lxcmon_connection_get_exit_status (connection),
+                                  lxcmon_connection_get_exit_raw (connection));
     }
   NOTIFY_CHANGE (error_changed, FALSE, ERROR);
-  if (connection != NULL)
-    NOTIFY_CHANGE (skipped, lxcmon_connection_get_skipped (connection), SKIPPED);
 }
 
 /*< private >

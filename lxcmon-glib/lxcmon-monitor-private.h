@@ -26,5 +26,7 @@ typedef enum
 } LxcmonMonitorProp;
 
 GQuark _lxcmon_exit_status_to_detail (LxcmonExitStatus status);
+gboolean _lxcmon_monitor_wants_init (LxcmonMonitor *self);
+gboolean _lxcmon_monitor_wants_exit (LxcmonMonitor *self);
 void _lxcmon_monitor_notify (LxcmonMonitor *self, LxcmonMonitorProp prop);
 GError *_lxcmon_monitor_error_new (const LxcmonError *error);

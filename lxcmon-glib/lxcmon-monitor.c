@@ -344,6 +344,34 @@ _lxcmon_monitor_notify (LxcmonMonitor *self, LxcmonMonitorProp prop)
   g_object_notify_by_pspec (G_OBJECT (self), properties[prop]);
 }
 
+static gboolean
+has_handler (LxcmonMonitor *self, guint id)
+{
+  return g_signal_handler_find (self, G_SIGNAL_MATCH_ID, id, 0, NULL, NULL, NULL) != 0;
+}
+
+/*< private >
+ * _lxcmon_monitor_wants_init:
+ *
+ * Whether somebody has connected to the interface's own "init", and not to a class's.
+ */
+gboolean
+_lxcmon_monitor_wants_init (LxcmonMonitor *self)
+{
+  return has_handler (self, signals[SIGNAL_INIT]);
+}
+
+/*< private >
+ * _lxcmon_monitor_wants_exit:
+ *
+ * Whether somebody has connected to the interface's own "exit", and not to a class's.
+ */
+gboolean
+_lxcmon_monitor_wants_exit (LxcmonMonitor *self)
+{
+  return has_handler (self, signals[SIGNAL_EXIT]);
+}
+
 /**
  * lxcmon_monitor_emit_init: (skip)
  * @self: a monitor
