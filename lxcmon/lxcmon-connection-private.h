@@ -45,8 +45,8 @@ struct _LxcmonConnection
   uint32_t timer_index; /* in the hub's heap; any number but NONE where there is no hub */
   unsigned int keepalive_interval;
   uint16_t n_pongs_due;
-  uint8_t n_sent_of_first; /* bytes of the first message due that have gone already */
-  uint8_t state;           /* LxcmonState; only set_state() writes it */
+  uint8_t state : 3;           /* LxcmonState; only set_state() writes it */
+  uint8_t n_sent_of_first : 5; /* bytes of the first message due that have gone already */
   bool ping_due : 1;
   bool first_is_ping : 1; /* of the messages that are due */
   bool ping_unanswered : 1;

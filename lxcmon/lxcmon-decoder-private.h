@@ -7,17 +7,22 @@
 /* The most that is ever kept of a message: the longest one that we read, INIT. */
 #define LXCMON_DECODER_KEPT_MAX 36
 
-/* Visible so that a connection can hold one by value: an idle client should cost little. */
+/* Visible so that a connection can hold one by value: an idle client should cost little. So a connection's
+ * has room for the beginning of a message only while one comes in pieces, which is rare; what
+ * lxcmon_decoder_new() makes has it from the start. */
 struct _LxcmonDecoder
 {
   uint64_t offset;    /* of the message at hand, from the start of the stream */
   uint64_t skipped;   /* messages that were not for us */
-  uint32_t extended;  /* messages that carried more than we know; sticks at its maximum */
+  uint8_t *kept;      /* the first LXCMON_DECODER_KEPT_MAX bytes of the message at hand, or NULL */
   uint32_t remaining; /* bytes of the message at hand behind those that are kept */
-  uint8_t kept[LXCMON_DECODER_KEPT_MAX];
+  uint16_t extended;  /* messages that carried more than we know; sticks at its maximum */
   uint8_t n_kept;
   bool failed;
 };
+
+/* Gives the room back, with what is in it. */
+void _lxcmon_decoder_drop_kept (LxcmonDecoder *self);
 
 /* As lxcmon_decoder_next() between two pointers. */
 LxcmonDecodeResult _lxcmon_decoder_step (LxcmonDecoder *self, const uint8_t **cursor,

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns what bytes mean: length first, content second, delivery last. Refuses I/O, allocation, and
- * anything that would need more of a message than its first LXCMON_DECODER_KEPT_MAX bytes.
+ * Owns what bytes mean: length first, content second, delivery last. Refuses I/O, and anything that would need more of a message than its first LXCMON_DECODER_KEPT_MAX bytes.
  *
  * Strict where an event could be lost: a bad length, a wrong version of the monitor program, a CALL,
  * a payload that is too short, a pid that is no pid. Lenient where a newer controller may add
@@ -259,7 +258,7 @@ parse (LxcmonDecoder *self, const uint8_t *frame, LxcmonMessage *message, Lxcmon
     default:
       break;
     }
-  if (message->length != known && self->extended < UINT32_MAX)
+  if (message->length != known && self->extended < UINT16_MAX)
     self->extended++;
 
   self->offset += message->length;
@@ -312,6 +311,12 @@ static LxcmonDecodeResult
 step_kept (LxcmonDecoder *self, const uint8_t **cursor, const uint8_t *end, LxcmonMessage *message,
            LxcmonError *error)
 {
+  if (self->kept == NULL && (self->kept = malloc (LXCMON_DECODER_KEPT_MAX)) == NULL)
+    {
+      _lxcmon_error_set_no_memory (error);
+      return fail (self);
+    }
+
   while (self->n_kept < next_mark (self))
     {
       size_t available = (size_t) (end - *cursor);
@@ -459,7 +464,22 @@ _lxcmon_decoder_step (LxcmonDecoder *self, const uint8_t **cursor, const uint8_t
 LxcmonDecoder *
 lxcmon_decoder_new (void)
 {
-  return calloc (1, sizeof (LxcmonDecoder));
+  LxcmonDecoder *self = calloc (1, sizeof *self);
+
+  if (self != NULL && (self->kept = malloc (LXCMON_DECODER_KEPT_MAX)) == NULL)
+    {
+      free (self);
+      return NULL;
+    }
+  return self;
+}
+
+void
+_lxcmon_decoder_drop_kept (LxcmonDecoder *self)
+{
+  free (self->kept);
+  self->kept = NULL;
+  self->n_kept = 0;
 }
 
 /**
@@ -473,6 +493,10 @@ lxcmon_decoder_new (void)
 void
 lxcmon_decoder_free (LxcmonDecoder *self)
 {
+  if (self == NULL)
+    return;
+
+  _lxcmon_decoder_drop_kept (self);
   free (self);
 }
 
@@ -487,7 +511,7 @@ lxcmon_decoder_free (LxcmonDecoder *self)
 void
 lxcmon_decoder_reset (LxcmonDecoder *self)
 {
-  memset (self, 0, sizeof *self);
+  *self = (LxcmonDecoder){ .kept = self->kept };
 }
 
 /* A function of its own, so that the short way is not burdened with what only the long one needs. */

@@ -115,6 +115,8 @@ deliver (LxcmonReader *self)
             return;
           LxcmonDecodeResult result = _lxcmon_decoder_step (&connection->decoder, &self->cursor,
                                                             self->end, &message, &error);
+          if (connection->decoder.n_kept == 0 && connection->decoder.kept != NULL)
+            _lxcmon_decoder_drop_kept (&connection->decoder);
           if (result == LXCMON_DECODE_NEED_MORE)
             return;
           if (result == LXCMON_DECODE_ERROR)

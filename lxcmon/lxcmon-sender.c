@@ -75,7 +75,7 @@ count_sent (LxcmonConnection *self, size_t n)
 {
   size_t n_frames = (self->n_sent_of_first + n) / FRAME_SIZE;
 
-  self->n_sent_of_first = (uint8_t) ((self->n_sent_of_first + n) % FRAME_SIZE);
+  self->n_sent_of_first = ((self->n_sent_of_first + n) % FRAME_SIZE) & 31u;
   if (self->first_is_ping && n_frames > 0)
     {
       self->first_is_ping = false;

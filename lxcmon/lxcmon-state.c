@@ -72,7 +72,7 @@ _lxcmon_connection_set_state (LxcmonConnection *self, LxcmonState state)
   LxcmonState old = self->state;
 
   assert ((allowed_edges[old] & (1u << state)) != 0);
-  self->state = (uint8_t) state;
+  self->state = state & 7u;
   _lxcmon_connection_log (self, LXCMON_LOG_DEBUG, "%s → %s", lxcmon_state_to_string (old),
                           lxcmon_state_to_string (state));
 }
@@ -119,6 +119,7 @@ _lxcmon_connection_leave (LxcmonConnection *self)
   if (self->reader != NULL)
     _lxcmon_reader_leave (self->reader);
   _lxcmon_connection_drop_attempt (self);
+  _lxcmon_decoder_drop_kept (&self->decoder);
 
   int fd = self->fd;
   if (self->hub != NULL && !foreign)

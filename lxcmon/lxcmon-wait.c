@@ -38,7 +38,8 @@ has_hung_up (const LxcmonConnection *self)
 static PeekResult
 judge_bytes (LxcmonConnection *self, const uint8_t *bytes, size_t n, bool is_all)
 {
-  LxcmonDecoder decoder = { 0 };
+  uint8_t kept[LXCMON_DECODER_KEPT_MAX];
+  LxcmonDecoder decoder = { .kept = kept };
   LxcmonMessage message;
   LxcmonError error;
 

@@ -9,6 +9,7 @@
 #include "common/core-session.h"
 #include "common/core-wrap.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* From the first byte to the last callback nothing is allocated. */
@@ -55,11 +56,37 @@ test_skip_in_fixed_memory (CoreMode mode)
       left -= n;
     }
   (void) core_wrap_end ();
-  g_assert_cmpuint (core_wrap_get_n_allocations (), ==, 0);
+  g_assert_cmpuint (core_wrap_get_n_allocations (), <=, 1); /* for its beginning */
   core_send_exit (session.peer, 1);
   core_session_hang_up (&session);
   core_session_expect (&session, "served exit(shutdown) closed(null)");
   g_assert_cmpuint (lxcmon_connection_get_skipped (session.connection), ==, 1);
+  core_session_clear (&session);
+}
+
+static gboolean
+fail_allocations (CoreCall call, int *fault_errno)
+{
+  *fault_errno = ENOMEM;
+  return CORE_IS_ALLOCATION (call);
+}
+
+/* There is no room for the beginning of a message: the connection ends, and says why. */
+static void
+test_no_memory_for_pieces (CoreMode mode)
+{
+  CoreSession session;
+
+  core_session_init_pair (&session, mode);
+  core_send_init (session.peer, 42);
+  core_session_settle (&session);
+  core_send (session.peer, core_init_bytes, CORE_INIT_SIZE - 1);
+  core_wrap_set_fault (fail_allocations, 0, FALSE);
+  core_wrap_begin ();
+  core_session_settle (&session);
+  (void) core_wrap_end ();
+  core_wrap_set_fault (NULL, 0, FALSE);
+  core_session_expect (&session, "served init(42) closed(failed)");
   core_session_clear (&session);
 }
 
@@ -199,6 +226,7 @@ main (int argc, char *argv[])
   core_test_add_modes ("/reader/bounds/flood", test_flood);
   core_test_add_modes ("/reader/bounds/skipped-is-logged", test_skipped_is_logged);
   core_test_add_modes ("/reader/bounds/extended", test_extended);
+  core_test_add_modes ("/reader/bounds/no-memory-for-pieces", test_no_memory_for_pieces);
 
   return g_test_run ();
 }
