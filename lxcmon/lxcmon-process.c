@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A status file is some 1500 bytes; a controller has one child, or a few where qemu-nbd helps it. */
@@ -206,4 +207,154 @@ _lxcmon_process_find_socket_owner (uint64_t socket_inode)
   closedir (dir);
 
   return found;
+}
+
+/**
+ * lxcmon_process_has_socket:
+ * @pid: a process
+ * @socket_inode: a socket's inode, as `/proc/net/unix` has it
+ *
+ * Tells whether a process has a socket open. Only root and the process's own user may ask.
+ *
+ * Returns: whether it has; also false where that cannot be known
+ *
+ * Since: 0.1
+ */
+bool
+lxcmon_process_has_socket (int pid, uint64_t socket_inode)
+{
+  char digits[16], target[64];
+  int n_looks_left = DESCRIPTORS_MAX;
+
+  if (pid <= 0 || socket_inode == 0)
+    return false;
+  snprintf (digits, sizeof digits, "%d", pid);
+  snprintf (target, sizeof target, "socket:[%llu]", (unsigned long long) socket_inode);
+  return has_descriptor_of (digits, target, &n_looks_left);
+}
+
+static int
+compare_owners (const void *a, const void *b)
+{
+  const LxcmonSocketOwner *first = a, *second = b;
+
+  return first->inode < second->inode ? -1 : first->inode > second->inode;
+}
+
+/* Gives the sockets that a process has open to it. Returns how many nobody had yet. */
+static size_t
+take_sockets (const char *pid, LxcmonSocketOwner *owners, size_t n)
+{
+  char path[300], link[64];
+  size_t n_found = 0;
+
+  snprintf (path, sizeof path, "/proc/%s/fd", pid);
+  DIR *dir = opendir (path);
+  if (dir == NULL)
+    return 0;
+
+  struct dirent *entry;
+  while ((entry = readdir (dir)) != NULL)
+    {
+      unsigned long long inode;
+      ssize_t length = readlinkat (dirfd (dir), entry->d_name, link, sizeof link - 1);
+      if (length <= 0)
+        continue;
+      link[length] = '\0';
+      if (sscanf (link, "socket:[%llu]", &inode) != 1)
+        continue;
+      LxcmonSocketOwner *found = bsearch (&(LxcmonSocketOwner){ .inode = inode }, owners, n,
+                                          sizeof *owners, compare_owners);
+      if (found == NULL || found->pid != 0)
+        continue;
+      found->pid = atoi (pid);
+      n_found++;
+    }
+  closedir (dir);
+
+  return n_found;
+}
+
+/**
+ * _lxcmon_process_find_socket_owners:
+ * @owners: sockets whose owners are to be found; they are sorted by it
+ *
+ * Finds the processes that have sockets open, by one walk over /proc, which takes some 20 µs a process
+ * and a microsecond a descriptor. A container's init has a copy of its controller's sockets until it
+ * runs a program of its own, and is passed over.
+ */
+void
+_lxcmon_process_find_socket_owners (LxcmonSocketOwner *owners, size_t n)
+{
+  size_t n_left = n;
+  DIR *dir = n > 0 ? opendir ("/proc") : NULL;
+
+  if (dir == NULL)
+    return;
+  qsort (owners, n, sizeof *owners, compare_owners);
+  struct dirent *entry;
+  while (n_left > 0 && (entry = readdir (dir)) != NULL)
+    if (isdigit ((unsigned char) entry->d_name[0]) && !is_init_of_namespace (atoi (entry->d_name)))
+      n_left -= take_sockets (entry->d_name, owners, n);
+  closedir (dir);
+}
+
+/**
+ * _lxcmon_process_get_socket_owner:
+ * @owners: what _lxcmon_process_find_socket_owners() has found
+ *
+ * Returns: the pid of a socket's owner, or 0
+ */
+int
+_lxcmon_process_get_socket_owner (const LxcmonSocketOwner *owners, size_t n, uint64_t socket_inode)
+{
+  const LxcmonSocketOwner key = { .inode = socket_inode };
+  const LxcmonSocketOwner *found = bsearch (&key, owners, n, sizeof *owners, compare_owners);
+
+  return found != NULL ? found->pid : 0;
+}
+
+static int64_t
+read_clock (clockid_t clock)
+{
+  struct timespec now;
+
+  clock_gettime (clock, &now);
+  return (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/**
+ * lxcmon_process_get_start:
+ * @pid: a process
+ *
+ * When a process started. The kernel counts in hundredths of a second since it booted.
+ *
+ * Returns: microseconds since 1970, in UTC, or 0 where that cannot be known
+ *
+ * Since: 0.1
+ */
+int64_t
+lxcmon_process_get_start (int pid)
+{
+  char path[64], text[FILE_SIZE_MAX];
+  unsigned long long ticks;
+  long ticks_per_second = sysconf (_SC_CLK_TCK);
+
+  if (pid <= 0 || ticks_per_second <= 0)
+    return 0;
+  snprintf (path, sizeof path, "/proc/%d/stat", pid);
+  if (read_small_file (path, text) <= 0)
+    return 0;
+  /* The name, in brackets, may have anything in it. The start is the 20th number behind the state. */
+  const char *cursor = strrchr (text, ')');
+  if (cursor == NULL
+      || sscanf (
+             cursor + 1,
+             " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+             &ticks)
+             != 1)
+    return 0;
+
+  int64_t since_boot = (int64_t) ((double) ticks / (double) ticks_per_second * 1e6);
+  return read_clock (CLOCK_REALTIME) - read_clock (CLOCK_BOOTTIME) + since_boot;
 }

@@ -13,7 +13,14 @@ typedef struct
   uint32_t n_listeners; /* sockets that listen on the path */
   uint32_t n_served;    /* clients that were accepted */
   uint32_t n_waiting;   /* clients, living or dead, in the backlog */
+  uint64_t listener;    /* the inode of a socket that listens, or 0 */
 } LxcmonPlace;
+
+/* A socket's path as it may have been bound; twice the same where there is but one. */
+typedef struct
+{
+  const char *paths[2];
+} LxcmonPathPair;
 
 typedef enum
 {
@@ -23,4 +30,6 @@ typedef enum
 
 bool _lxcmon_snapshot_look (LxcmonLook look, const char *const paths[2], LxcmonPlace *place,
                             LxcmonError *error);
+bool _lxcmon_snapshot_look_many (const LxcmonPathPair *pairs, LxcmonPlace *places, size_t n,
+                                 LxcmonError *error);
 void _lxcmon_snapshot_spoil (const char *const paths[2]);

@@ -96,8 +96,15 @@ grow (Snapshot *self)
   return true;
 }
 
+/* What a row says beside its path. */
+typedef struct
+{
+  int state;
+  uint64_t inode;
+} Columns;
+
 static bool
-add_row (Snapshot *self, const char *path, size_t length, int state)
+add_row (Snapshot *self, const char *path, size_t length, const Columns *columns)
 {
   if (self->n_entries * 2 >= self->capacity && !grow (self))
     return false;
@@ -108,9 +115,11 @@ add_row (Snapshot *self, const char *path, size_t length, int state)
       entry->hash = hash_path (path, length);
       self->n_entries++;
     }
-  entry->place.n_listeners += state == STATE_LISTENS;
-  entry->place.n_waiting += state == STATE_WAITS;
-  entry->place.n_served += state == STATE_SERVED;
+  entry->place.n_listeners += columns->state == STATE_LISTENS;
+  entry->place.n_waiting += columns->state == STATE_WAITS;
+  entry->place.n_served += columns->state == STATE_SERVED;
+  if (columns->state == STATE_LISTENS)
+    entry->place.listener = columns->inode;
 
   return true;
 }
@@ -133,25 +142,26 @@ matches (const char *text, const char *end, const char *pattern)
  * where the path begins, NULL where there is none, and sets *is_row: what is no row is the rest of
  * a path with a newline in it. */
 static const char *
-parse_columns (const char *line, const char *end, int *state, bool *is_row)
+parse_columns (const char *line, const char *end, Columns *columns, bool *is_row)
 {
-  static const char columns[] = ": xxxxxxxx xxxxxxxx xxxxxxxx xxxx xx ";
+  static const char pattern[] = ": xxxxxxxx xxxxxxxx xxxxxxxx xxxx xx ";
   const char *cursor = line;
 
   *is_row = false;
   while (cursor < end && isxdigit ((unsigned char) *cursor))
     cursor++;
-  if (cursor == line || !matches (cursor, end, columns))
+  if (cursor == line || !matches (cursor, end, pattern))
     return NULL;
-  const char *digits = cursor + sizeof columns - 1 - 3;
-  *state = (int) strtol ((char[]){ digits[0], digits[1], '\0' }, NULL, 16);
+  const char *digits = cursor + sizeof pattern - 1 - 3;
+  columns->state = (int) strtol ((char[]){ digits[0], digits[1], '\0' }, NULL, 16);
+  columns->inode = 0;
 
-  cursor += sizeof columns - 1;
+  cursor += sizeof pattern - 1;
   while (cursor < end && *cursor == ' ')
     cursor++;
   const char *inode = cursor;
-  while (cursor < end && isdigit ((unsigned char) *cursor))
-    cursor++;
+  for (; cursor < end && isdigit ((unsigned char) *cursor); cursor++)
+    columns->inode = columns->inode * 10 + (uint64_t) (*cursor - '0');
   if (cursor == inode || (cursor < end && *cursor != ' '))
     return NULL;
 
@@ -174,12 +184,12 @@ path_end (const char *cursor, const char *end)
   for (;;)
     {
       const char *stop = line_end (cursor, end);
-      int state;
+      Columns columns;
       bool is_row;
 
       if (stop == end || stop + 1 == end)
         return stop;
-      (void) parse_columns (stop + 1, line_end (stop + 1, end), &state, &is_row);
+      (void) parse_columns (stop + 1, line_end (stop + 1, end), &columns, &is_row);
       if (is_row)
         return stop;
       cursor = stop + 1;
@@ -193,16 +203,16 @@ parse_text (Snapshot *self, const char *text, const char *end)
 
   while (cursor < end && ++cursor < end)
     {
-      int state;
+      Columns columns;
       bool is_row;
       const char *stop = line_end (cursor, end);
-      const char *path = parse_columns (cursor, stop, &state, &is_row);
+      const char *path = parse_columns (cursor, stop, &columns, &is_row);
 
       cursor = stop;
       if (path == NULL)
         continue;
       cursor = path_end (path, end);
-      if (*path == '/' && !add_row (self, path, (size_t) (cursor - path), state))
+      if (*path == '/' && !add_row (self, path, (size_t) (cursor - path), &columns))
         return false;
     }
 
@@ -280,6 +290,8 @@ add_place (LxcmonPlace *sum, const Entry *entry)
   sum->n_listeners += entry->place.n_listeners;
   sum->n_served += entry->place.n_served;
   sum->n_waiting += entry->place.n_waiting;
+  if (entry->place.listener != 0)
+    sum->listener = entry->place.listener;
 }
 
 /* Sums up who is at the paths. Returns whether the snapshot can be believed about them: it is wrong
@@ -324,6 +336,30 @@ _lxcmon_snapshot_look (LxcmonLook look, const char *const paths[2], LxcmonPlace 
       if (done)
         (void) find_place (&snapshot, paths, place);
     }
+
+  pthread_mutex_unlock (&snapshot_mutex);
+  return done;
+}
+
+/**
+ * _lxcmon_snapshot_look_many:
+ * @pairs: the paths of @n sockets
+ * @places: (out): who is at each
+ * @error: (out) (optional): where the error goes
+ *
+ * Looks once, for many sockets. The looks that follow may share it. May be called from any thread.
+ *
+ * Returns: whether it could look
+ */
+bool
+_lxcmon_snapshot_look_many (const LxcmonPathPair *pairs, LxcmonPlace *places, size_t n,
+                            LxcmonError *error)
+{
+  pthread_mutex_lock (&snapshot_mutex);
+
+  bool done = take_snapshot (&snapshot, error);
+  for (size_t i = 0; i < n && done; i++)
+    (void) find_place (&snapshot, pairs[i].paths, &places[i]);
 
   pthread_mutex_unlock (&snapshot_mutex);
   return done;

@@ -7,6 +7,7 @@
  */
 
 #include "lxcmon-error.h"
+#include "lxcmon-runtime-dir.h"
 
 typedef struct
 {
@@ -18,13 +19,6 @@ typedef struct
   char *real_path;
   bool open_to_others; /* others may write to the socket, which is worth a warning */
 } LxcmonTarget;
-
-/* Who holds the lock that says that a driver manages the containers of a runtime dir. */
-typedef struct
-{
-  bool lives;
-  int pid; /* 0 where it cannot be known: another pid namespace */
-} LxcmonDriver;
 
 bool _lxcmon_target_open (LxcmonTarget *self, const char *socket_path, LxcmonError *error);
 void _lxcmon_target_close (LxcmonTarget *self);

@@ -11,6 +11,7 @@
 
 #include "lxcmon-target-private.h"
 #include "lxcmon-error-private.h"
+#include "lxcmon-runtime-dir-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -215,23 +216,9 @@ _lxcmon_target_close (LxcmonTarget *self)
 LxcmonDriver
 _lxcmon_target_find_driver (const LxcmonTarget *self)
 {
-  LxcmonDriver driver = { .lives = false };
-  struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-  struct stat info;
-  /* O_NONBLOCK: it could be a FIFO, whose opening would wait for a writer. */
-  int fd = openat (self->dir_fd, "driver.pid",
-                   O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  LxcmonDriver driver;
 
-  if (fd < 0)
-    return driver;
-  if (fstat (fd, &info) == 0 && S_ISREG (info.st_mode) && fcntl (fd, F_GETLK, &lock) == 0
-      && lock.l_type != F_UNLCK)
-    {
-      driver.lives = true;
-      driver.pid = lock.l_pid > 0 ? (int) lock.l_pid : 0;
-    }
-  close (fd);
-
+  (void) _lxcmon_driver_find (self->dir_fd, &driver, NULL);
   return driver;
 }
 

@@ -14,5 +14,6 @@
 #include <lxcmon/lxcmon-macros.h>
 #include <lxcmon/lxcmon-name.h>
 #include <lxcmon/lxcmon-process.h>
+#include <lxcmon/lxcmon-runtime-dir.h>
 #include <lxcmon/lxcmon-types.h>
 #include <lxcmon/lxcmon-version.h>
