@@ -77,7 +77,7 @@ _lxcmon_client_begin_attach (LxcmonClient *self, GError **error)
 {
   g_autoptr (GError) why = NULL;
 
-  self->init_pid = 0;
+  self->init_pid = self->observed_pid = 0;
   _lxcmon_client_set_error (self, NULL);
   const char *path = _lxcmon_client_build_path (self, &why);
   if (path != NULL)
@@ -125,7 +125,7 @@ begin (LxcmonClient *self, GError **error)
   g_clear_pointer (&self->follow, _lxcmon_follow_free);
   if (!enter (self, context, error))
     return FALSE;
-  if (self->follow_reboot > 0)
+  if (self->follow_reboot > 0 && self->row == NULL)
     self->follow = _lxcmon_follow_new (self);
   if (_lxcmon_client_begin_attach (self, error))
     return TRUE;
@@ -133,6 +133,35 @@ begin (LxcmonClient *self, GError **error)
   g_clear_pointer (&self->follow, _lxcmon_follow_free);
   _lxcmon_client_release (self);
   return FALSE;
+}
+
+/* A host's row is the host's to attach. */
+static gboolean
+refuse_row (LxcmonClient *self, GError **error)
+{
+  if (self->row == NULL)
+    return FALSE;
+
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_PENDING,
+               "the client of %s is one of a host's, which attaches it by itself; make a client of "
+               "your own",
+               self->name);
+  return TRUE;
+}
+
+/*< private >
+ * _lxcmon_client_begin_row:
+ *
+ * Begins an attach for a host, in the thread-default context. What comes of it, the row is told.
+ */
+gboolean
+_lxcmon_client_begin_row (LxcmonClient *self, GError **error)
+{
+  g_autoptr (LxcmonClient) alive = g_object_ref (self);
+  gboolean begun = begin (self, error);
+
+  _lxcmon_client_notify_changes (self);
+  return begun;
 }
 
 /*< private >
@@ -203,6 +232,30 @@ _lxcmon_client_release (LxcmonClient *self)
   _lxcmon_hub_source_release (&self->source);
 }
 
+/*< private >
+ * _lxcmon_client_observe:
+ * @error: why a host's row is not attached
+ * @controller_pid: its controller, or 0
+ * @init_pid: its init, or 0
+ *
+ * Leaves the controller where the client has one, and shows what is known of it from outside.
+ */
+void
+_lxcmon_client_observe (LxcmonClient *self, const GError *error, gint controller_pid, gint init_pid)
+{
+  g_autoptr (LxcmonClient) alive = g_object_ref (self);
+  GList *waits = g_steal_pointer (&self->wait_tasks);
+
+  _lxcmon_client_leave (self);
+  _lxcmon_client_release (self);
+  self->observed_pid = controller_pid;
+  self->init_pid = init_pid;
+  if (self->error == NULL || g_strcmp0 (self->error->message, error->message) != 0)
+    _lxcmon_client_set_error (self, error);
+  _lxcmon_client_notify_changes (self);
+  _lxcmon_client_return_waits (waits, LXCMON_EXIT_STATUS_UNKNOWN, error);
+}
+
 /**
  * lxcmon_client_detach:
  * @self: a client
@@ -217,8 +270,27 @@ void
 lxcmon_client_detach (LxcmonClient *self)
 {
   g_return_if_fail (LXCMON_IS_CLIENT (self));
-  if (!_lxcmon_client_check_thread (self, G_STRFUNC)
-      || lxcmon_monitor_get_state (LXCMON_MONITOR (self)) == LXCMON_STATE_DETACHED)
+  if (!_lxcmon_client_check_thread (self, G_STRFUNC))
+    return;
+  if (self->row != NULL)
+    {
+      g_critical ("%s: %s is one of a host's monitors, and the host's to detach", G_STRFUNC,
+                  self->name);
+      return;
+    }
+
+  _lxcmon_client_detach (self);
+}
+
+/*< private >
+ * _lxcmon_client_detach:
+ *
+ * Detaches, whoever the client belongs to.
+ */
+void
+_lxcmon_client_detach (LxcmonClient *self)
+{
+  if (lxcmon_monitor_get_state (LXCMON_MONITOR (self)) == LXCMON_STATE_DETACHED)
     return;
 
   g_autoptr (LxcmonClient) alive = g_object_ref (self);
@@ -289,7 +361,7 @@ lxcmon_client_attach_async (LxcmonClient *self, GCancellable *cancellable,
   g_task_set_check_cancellable (task, FALSE);
   if (g_task_return_error_if_cancelled (task))
     return;
-  if (!begin (self, &error))
+  if (refuse_row (self, &error) || !begin (self, &error))
     {
       _lxcmon_client_notify_changes (self);
       g_task_return_error (task, error);
@@ -372,7 +444,7 @@ lxcmon_client_attach (LxcmonClient *self, GCancellable *cancellable, GError **er
 
   g_autoptr (LxcmonClient) alive = g_object_ref (self);
 
-  if (g_cancellable_set_error_if_cancelled (cancellable, error))
+  if (g_cancellable_set_error_if_cancelled (cancellable, error) || refuse_row (self, error))
     return FALSE;
 
   gboolean begun = begin (self, error);

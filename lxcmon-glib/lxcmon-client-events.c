@@ -63,6 +63,8 @@ on_init (LxcmonConnection *connection, int pid, void *user_data)
   _lxcmon_client_notify_init (self);
   if (!_lxcmon_client_has_left (self, epoch))
     _lxcmon_client_emit_init (self, pid);
+  if (self->row != NULL && !_lxcmon_client_has_left (self, epoch))
+    _lxcmon_host_row_take_init (self, pid);
   g_object_unref (self);
 }
 
@@ -79,6 +81,8 @@ on_exit_message (LxcmonConnection *connection, LxcmonExitStatus status, int raw,
       /* They wait for the EXIT that has come: detaching now does not take it from them. */
       waits = g_steal_pointer (&self->wait_tasks);
       _lxcmon_client_emit_exit (self, status);
+      if (self->row != NULL && !_lxcmon_client_has_left (self, epoch))
+        _lxcmon_host_row_take_exit (self, status);
     }
   _lxcmon_client_return_waits (waits, status, NULL);
   g_object_unref (self);
@@ -99,6 +103,8 @@ on_closed (LxcmonConnection *connection, const LxcmonError *error, void *user_da
   _lxcmon_client_notify_changes (self);
   if (!_lxcmon_client_has_left (self, epoch))
     _lxcmon_client_emit_closed (self, why);
+  if (self->row != NULL && !_lxcmon_client_has_left (self, epoch))
+    _lxcmon_host_row_take_closed (self, why);
   if (!_lxcmon_client_has_left (self, epoch) && reboot && self->follow != NULL)
     _lxcmon_follow_start (self->follow);
 
@@ -138,8 +144,11 @@ _lxcmon_client_take_failed (LxcmonClient *self, GError *error)
   _lxcmon_client_notify_changes (self);
   _lxcmon_client_return_attach (attach, why);
   _lxcmon_client_return_waits (waits, LXCMON_EXIT_STATUS_UNKNOWN, why);
-  if (self->epoch == epoch)
-    _lxcmon_client_release (self);
+  if (self->epoch != epoch)
+    return;
+  _lxcmon_client_release (self);
+  if (self->row != NULL)
+    _lxcmon_host_row_take_failed (self, why);
 }
 
 static void

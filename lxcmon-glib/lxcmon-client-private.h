@@ -16,6 +16,7 @@
 #include "lxcmon-monitor-private.h"
 
 typedef struct _LxcmonFollow LxcmonFollow;
+typedef struct _LxcmonHostRow LxcmonHostRow;
 
 /* The properties that events change, as they were notified last. */
 typedef struct
@@ -43,6 +44,8 @@ struct _LxcmonClient
   GList *wait_tasks;
   GError *error;
 
+  LxcmonHostRow
+      *row; /* while it is a row of a host's: not owned, cleared when it leaves the list */
   char *name;
   char *runtime_dir; /* NULL for the usual one */
   char *socket_path; /* NULL until asked for, where it follows from the name */
@@ -50,7 +53,8 @@ struct _LxcmonClient
   guint attach_timeout;
   guint keepalive_interval;
   guint follow_reboot;
-  gint init_pid; /* as the connection knows it, or from the status XML */
+  gint observed_pid; /* a controller's that a host shows, and is not attached to */
+  gint init_pid;     /* as the connection knows it, or from the status XML */
   LxcmonClientTold told;
   gint dropped;  /* atomic: in another thread, while ours ran the context */
   guint16 epoch; /* counts attaches and detaches: whether a handler has done one */
@@ -80,6 +84,10 @@ void _lxcmon_client_emit_closed (LxcmonClient *self, const GError *error);
 gboolean _lxcmon_client_begin_attach (LxcmonClient *self, GError **error);
 void _lxcmon_client_leave (LxcmonClient *self);
 void _lxcmon_client_release (LxcmonClient *self);
+void _lxcmon_client_detach (LxcmonClient *self);
+gboolean _lxcmon_client_begin_row (LxcmonClient *self, GError **error);
+void _lxcmon_client_observe (LxcmonClient *self, const GError *error, gint controller_pid,
+                             gint init_pid);
 GTask *_lxcmon_client_steal_attach (LxcmonClient *self);
 void _lxcmon_client_return_attach (GTask *task, const GError *error);
 
@@ -90,6 +98,12 @@ void _lxcmon_client_take_failed (LxcmonClient *self, GError *error);
 
 /* lxcmon-client-wait.c */
 void _lxcmon_client_return_waits (GList *tasks, LxcmonExitStatus status, const GError *error);
+
+/* lxcmon-host-row.c: what a host's rows tell it */
+void _lxcmon_host_row_take_init (LxcmonClient *client, gint pid);
+void _lxcmon_host_row_take_exit (LxcmonClient *client, LxcmonExitStatus status);
+void _lxcmon_host_row_take_closed (LxcmonClient *client, const GError *error);
+void _lxcmon_host_row_take_failed (LxcmonClient *client, const GError *error);
 
 /* lxcmon-follow.c */
 #define LXCMON_FOLLOW_INTERVAL_MS 50

@@ -108,7 +108,9 @@ get_controller_pid (LxcmonMonitor *monitor)
 {
   LxcmonClient *self = LXCMON_CLIENT (monitor);
 
-  return self->connection != NULL ? lxcmon_connection_get_controller_pid (self->connection) : 0;
+  if (self->observed_pid != 0 || self->connection == NULL)
+    return self->observed_pid;
+  return lxcmon_connection_get_controller_pid (self->connection);
 }
 
 static gboolean
@@ -297,17 +299,15 @@ _lxcmon_client_notify_changes (LxcmonClient *self)
 {
   const LxcmonConnection *connection = self->connection;
 
-  /* Before the first connection is made, only an error can have come. */
+  /* Before the first connection is made, only an error can have come, and what a host observes. */
   if (connection != NULL)
-    {
-      NOTIFY_CHANGE (state, (guint8) find_state (self), STATE);
-      NOTIFY_CHANGE (controller_pid, lxcmon_connection_get_controller_pid (connection),
-                     CONTROLLER_PID);
-      _lxcmon_client_notify_init (self);
-      _lxcmon_client_notify_exit (self, lxcmon_connection_get_exited (connection),
-                                  lxcmon_connection_get_exit_status (connection),
-                                  lxcmon_connection_get_exit_raw (connection));
-    }
+    NOTIFY_CHANGE (state, (guint8) find_state (self), STATE);
+  NOTIFY_CHANGE (controller_pid, get_controller_pid (LXCMON_MONITOR (self)), CONTROLLER_PID);
+  NOTIFY_CHANGE (init_pid, self->init_pid, INIT_PID);
+  if (connection != NULL)
+    _lxcmon_client_notify_exit (self, lxcmon_connection_get_exited (connection),
+                                lxcmon_connection_get_exit_status (connection),
+                                lxcmon_connection_get_exit_raw (connection));
   NOTIFY_CHANGE (error_changed, FALSE, ERROR);
 }
 

@@ -9,6 +9,7 @@
 #define LXCMON_GLIB_INSIDE
 #include <lxcmon-glib/lxcmon-client.h>
 #include <lxcmon-glib/lxcmon-enums.h>
+#include <lxcmon-glib/lxcmon-host.h>
 #include <lxcmon-glib/lxcmon-monitor-list.h>
 #include <lxcmon-glib/lxcmon-monitor.h>
 #include <lxcmon/lxcmon-types.h>

@@ -48,6 +48,18 @@ on_start_element (GMarkupParseContext *context, const char *element, const char 
     status->init_pid = read_pid (names, values);
 }
 
+static gboolean
+parse (const char *text, gsize length, Status *status)
+{
+  static const GMarkupParser parser = { .start_element = on_start_element };
+  g_autoptr (GMarkupParseContext) context
+      = g_markup_parse_context_new (&parser, (GMarkupParseFlags) 0, status, NULL);
+
+  *status = (Status){ 0 };
+  return g_markup_parse_context_parse (context, text, (gssize) length, NULL)
+         && g_markup_parse_context_end_parse (context, NULL);
+}
+
 /*< private >
  * _lxcmon_status_xml_parse:
  *
@@ -57,15 +69,10 @@ on_start_element (GMarkupParseContext *context, const char *element, const char 
 gint
 _lxcmon_status_xml_parse (const char *text, gsize length, gint controller_pid)
 {
-  static const GMarkupParser parser = { .start_element = on_start_element };
-  Status status = { 0 };
-  g_autoptr (GMarkupParseContext) context
-      = g_markup_parse_context_new (&parser, (GMarkupParseFlags) 0, &status, NULL);
+  Status status;
 
-  if (!g_markup_parse_context_parse (context, text, (gssize) length, NULL)
-      || !g_markup_parse_context_end_parse (context, NULL))
+  if (!parse (text, length, &status))
     return 0;
-
   return status.controller_pid == controller_pid ? (gint) status.init_pid : 0;
 }
 
@@ -90,6 +97,33 @@ read_file (const char *path, gsize *length)
   return text;
 }
 
+static char *
+read_beside (const char *socket_path, gsize *length)
+{
+  if (!g_str_has_suffix (socket_path, ".sock"))
+    return NULL;
+  g_autofree char *stem = g_strndup (socket_path, strlen (socket_path) - strlen (".sock"));
+  g_autofree char *path = g_strconcat (stem, ".xml", NULL);
+
+  return read_file (path, length);
+}
+
+/*< private >
+ * _lxcmon_status_xml_find_controller:
+ *
+ * Finds the controller's pid in the status XML beside its socket, or returns 0. The caller sees to it
+ * that it is the one that listens there.
+ */
+gint
+_lxcmon_status_xml_find_controller (const char *socket_path)
+{
+  gsize length = 0;
+  Status status;
+  g_autofree char *text = read_beside (socket_path, &length);
+
+  return text != NULL && parse (text, length, &status) ? (gint) status.controller_pid : 0;
+}
+
 /*< private >
  * _lxcmon_status_xml_find_init:
  *
@@ -100,11 +134,9 @@ _lxcmon_status_xml_find_init (const char *socket_path, gint controller_pid)
 {
   gsize length = 0;
 
-  if (controller_pid <= 0 || !g_str_has_suffix (socket_path, ".sock"))
+  if (controller_pid <= 0)
     return 0;
-  g_autofree char *stem = g_strndup (socket_path, strlen (socket_path) - strlen (".sock"));
-  g_autofree char *path = g_strconcat (stem, ".xml", NULL);
-  g_autofree char *text = read_file (path, &length);
+  g_autofree char *text = read_beside (socket_path, &length);
 
   return text != NULL ? _lxcmon_status_xml_parse (text, length, controller_pid) : 0;
 }

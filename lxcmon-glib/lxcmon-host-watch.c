@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Owns the hints that something may have changed in the runtime directory. What has, a look tells.
+ *
+ * Where the directory is not there, GFileMonitor would look for it every few seconds; what there is
+ * above it is watched instead, and nobody wakes up for nothing.
+ */
+
+#include "lxcmon-host-private.h"
+
+#include <glib/gstdio.h>
+
+/* GFileMonitor holds changes of a file back for so long, after the first one. */
+#define RATE_LIMIT_MS 50
+
+/* Directories that come and go while we look for the one to watch. */
+#define TRIES_MAX 16
+
+static void
+on_changed (GFileMonitor *monitor, GFile *file, GFile *other, GFileMonitorEvent event,
+            gpointer user_data)
+{
+  _lxcmon_host_work_hint (user_data);
+}
+
+void
+_lxcmon_host_watch_stop (LxcmonHost *self)
+{
+  if (self->monitor != NULL)
+    {
+      g_signal_handlers_disconnect_by_data (self->monitor, self);
+      g_file_monitor_cancel (self->monitor);
+      g_clear_object (&self->monitor);
+    }
+  g_clear_pointer (&self->watched, g_free);
+  self->watched_device = self->watched_inode = 0;
+}
+
+/* Finds the runtime directory, or the nearest one above it that there is. */
+static char *
+find_nearest (LxcmonHost *self, GStatBuf *info)
+{
+  char *path = g_canonicalize_filename (_lxcmon_host_get_dir (self), NULL);
+
+  while (g_stat (path, info) < 0 || !S_ISDIR (info->st_mode))
+    {
+      char *above = g_path_get_dirname (path);
+      if (g_str_equal (above, path))
+        {
+          g_free (above);
+          break;
+        }
+      g_free (path);
+      path = above;
+    }
+  return path;
+}
+
+static gboolean
+is_watched (LxcmonHost *self, const char *path, const GStatBuf *info)
+{
+  return self->monitor != NULL && g_str_equal (self->watched, path)
+         && self->watched_device == info->st_dev && self->watched_inode == info->st_ino;
+}
+
+static void
+watch (LxcmonHost *self, const char *path, const GStatBuf *info)
+{
+  g_autoptr (GFile) file = g_file_new_for_path (path);
+  g_autoptr (GError) error = NULL;
+
+  _lxcmon_host_watch_stop (self);
+  self->watched = g_strdup (path);
+  self->watched_device = info->st_dev;
+  self->watched_inode = info->st_ino;
+  g_main_context_push_thread_default (self->context);
+  self->monitor = g_file_monitor_directory (file, G_FILE_MONITOR_WATCH_MOVES, NULL, &error);
+  g_main_context_pop_thread_default (self->context);
+  if (self->monitor == NULL)
+    {
+      if (!self->said_error)
+        g_warning ("cannot watch %s, so containers that come and go are found late: %s", path,
+                   error->message);
+      self->said_error = TRUE;
+      return;
+    }
+  g_file_monitor_set_rate_limit (self->monitor, RATE_LIMIT_MS);
+  g_signal_connect (self->monitor, "changed", G_CALLBACK (on_changed), self);
+}
+
+/*< private >
+ * _lxcmon_host_watch_update:
+ *
+ * Sees to it that the runtime directory is watched that is there now. To be called before each look:
+ * what changes after it gives a hint.
+ */
+void
+_lxcmon_host_watch_update (LxcmonHost *self)
+{
+  for (guint i = 0; i < TRIES_MAX; i++)
+    {
+      GStatBuf info = { 0 };
+      g_autofree char *path = find_nearest (self, &info);
+
+      if (is_watched (self, path, &info))
+        return;
+      watch (self, path, &info);
+      if (self->monitor == NULL)
+        return;
+      /* It may have come while what is above it was not yet watched: look again. */
+    }
+}

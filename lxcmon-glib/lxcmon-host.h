@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#if !defined(LXCMON_GLIB_INSIDE) && !defined(LXCMON_GLIB_COMPILATION)
+#error "Only <lxcmon-glib/lxcmon-glib.h> can be included directly."
+#endif
+
+#include <lxcmon-glib/lxcmon-monitor-list.h>
+
+G_BEGIN_DECLS
+
+#define LXCMON_TYPE_HOST (lxcmon_host_get_type ())
+
+LXCMON_AVAILABLE_IN_0_1
+G_DECLARE_FINAL_TYPE (LxcmonHost, lxcmon_host, LXCMON, HOST, GObject)
+
+LXCMON_AVAILABLE_IN_0_1
+LxcmonHost *lxcmon_host_new (const char *runtime_dir);
+
+LXCMON_AVAILABLE_IN_0_1
+const char *lxcmon_host_get_runtime_dir (LxcmonHost *self);
+LXCMON_AVAILABLE_IN_0_1
+gboolean lxcmon_host_get_take_place (LxcmonHost *self);
+LXCMON_AVAILABLE_IN_0_1
+void lxcmon_host_set_take_place (LxcmonHost *self, gboolean take_place);
+LXCMON_AVAILABLE_IN_0_1
+guint lxcmon_host_get_reboot_timeout (LxcmonHost *self);
+LXCMON_AVAILABLE_IN_0_1
+void lxcmon_host_set_reboot_timeout (LxcmonHost *self, guint reboot_timeout);
+LXCMON_AVAILABLE_IN_0_1
+guint lxcmon_host_get_keep_closed (LxcmonHost *self);
+LXCMON_AVAILABLE_IN_0_1
+void lxcmon_host_set_keep_closed (LxcmonHost *self, guint keep_closed);
+LXCMON_AVAILABLE_IN_0_1
+guint lxcmon_host_get_left_out (LxcmonHost *self);
+
+G_END_DECLS
