@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The list of all containers: it is complete with one change, changes once for each container that
+ * comes or goes, and tells what its monitors tell.
+ */
+
+#include "common/glib-host.h"
+#include "common/glib-session.h"
+#include "common/glib-test.h"
+
+#include <glib/gstdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void
+test_new (void)
+{
+  g_autoptr (LxcmonHost) host = lxcmon_host_new (NULL);
+  g_autofree char *dir = NULL;
+  gboolean take_place;
+  guint reboot_timeout, keep_closed, left_out, n_items;
+
+  g_object_get (host, "runtime-dir", &dir, "take-place", &take_place, "reboot-timeout",
+                &reboot_timeout, "keep-closed", &keep_closed, "left-out", &left_out, "n-items",
+                &n_items, NULL);
+  g_assert_cmpstr (dir, ==, "/run/libvirt/lxc");
+  g_assert_cmpstr (lxcmon_host_get_runtime_dir (host), ==, dir);
+  g_assert_false (take_place);
+  g_assert_cmpuint (reboot_timeout, ==, 10000);
+  g_assert_cmpuint (keep_closed, ==, 0);
+  g_assert_cmpuint (left_out, ==, 0);
+  g_assert_cmpuint (n_items, ==, 0);
+  g_assert_true (g_list_model_get_item_type (G_LIST_MODEL (host)) == LXCMON_TYPE_MONITOR);
+  g_assert_null (lxcmon_monitor_list_lookup (LXCMON_MONITOR_LIST (host), "web1"));
+  lxcmon_monitor_list_stop (LXCMON_MONITOR_LIST (host));
+}
+
+static void
+count (guint *n)
+{
+  (*n)++;
+}
+
+static void
+test_settings (void)
+{
+  g_autoptr (LxcmonHost) host = lxcmon_host_new ("/tmp");
+  guint n = 0;
+
+  g_signal_connect_swapped (host, "notify", G_CALLBACK (count), &n);
+  lxcmon_host_set_take_place (host, TRUE);
+  lxcmon_host_set_take_place (host, 2);
+  lxcmon_host_set_reboot_timeout (host, 5);
+  lxcmon_host_set_reboot_timeout (host, 5);
+  lxcmon_host_set_keep_closed (host, 6);
+  g_object_set (host, "keep-closed", 6, NULL);
+  g_assert_cmpuint (n, ==, 3);
+  g_assert_true (lxcmon_host_get_take_place (host));
+  g_assert_cmpuint (lxcmon_host_get_reboot_timeout (host), ==, 5);
+  g_assert_cmpuint (lxcmon_host_get_keep_closed (host), ==, 6);
+}
+
+static void
+test_first_scan (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+
+  glib_host_add (host, "web2", 12);
+  glib_host_add (host, "web1", 11);
+  glib_host_add (host, "db1", 13);
+  glib_host_start (host);
+  g_assert_true (glib_host_has (host, "db1 web1 web2"));
+  g_assert_cmpuint (host->n_changes, ==, 1);
+  glib_test_wait_until (host->signals->len >= sizeof "db1 init 13, web1 init 11, web2 init 12" - 1);
+  g_assert_cmpint (lxcmon_monitor_get_init_pid (glib_host_get (host, "db1")), ==, 13);
+  g_assert_cmpint (lxcmon_monitor_get_init_pid (glib_host_get (host, "web1")), ==, 11);
+  g_assert_cmpint (lxcmon_monitor_get_controller_pid (glib_host_get (host, "web1")), ==, getpid ());
+  g_assert_cmpint (glib_host_state (host, "web2"), ==, LXCMON_STATE_SERVED);
+  g_assert_cmpuint (host->n_changes, ==, 1);
+}
+
+static void
+test_empty (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+
+  glib_host_start (host);
+  g_assert_cmpuint (host->n_changes, ==, 0);
+}
+
+static void
+test_come_and_go (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+
+  glib_host_start (host);
+  glib_host_add (host, "web1", 42);
+  glib_host_wait_names (host, "web1");
+  glib_host_wait_signals (host, "web1 init 42");
+  glib_host_add (host, "db1", 43);
+  glib_host_wait_names (host, "db1 web1");
+  glib_host_wait_signals (host, "web1 init 42, db1 init 43");
+  glib_host_finish (host, "web1", LXCMON_EXIT_STATUS_SHUTDOWN);
+  glib_host_wait_names (host, "db1");
+  glib_host_wait_signals (host, "web1 init 42, db1 init 43, web1 exit shutdown, web1 closed");
+  g_assert_cmpuint (host->n_changes, ==, 3);
+}
+
+/* What is there at once is one change for each. */
+static void
+test_many_at_once (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+
+  glib_host_start (host);
+  for (guint i = 0; i < 20; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("c%02u", i);
+      glib_host_add (host, name, (int) i + 1);
+    }
+  glib_test_wait_until (host->copy->len == 20);
+  g_assert_cmpuint (host->n_changes, ==, 20);
+  g_hash_table_remove_all (host->mocks);
+  glib_test_wait_until (host->copy->len == 0);
+  g_assert_cmpuint (host->n_changes, ==, 40);
+}
+
+static void
+on_single_init (LxcmonMonitor *monitor, gint pid, gpointer user_data)
+{
+  GlibHost *host = user_data;
+
+  /* The monitor's own handlers come first. */
+  g_assert_cmpuint (host->signals->len, ==, 0);
+  g_string_append (host->signals, "single");
+}
+
+static void
+on_exit_reboot (LxcmonMonitorList *list, LxcmonMonitor *monitor, gint status, gpointer user_data)
+{
+  guint *n = user_data;
+
+  (*n)++;
+}
+
+static void
+test_signals (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+  guint n_reboots = 0, n_shutdowns = 0;
+
+  LxcmonMockController *mock = glib_host_add (host, "web1", 0);
+  glib_host_start (host);
+  g_signal_connect (glib_host_get (host, "web1"), "init", G_CALLBACK (on_single_init), host);
+  g_signal_connect (host->host, "exit::reboot", G_CALLBACK (on_exit_reboot), &n_reboots);
+  g_signal_connect (host->host, "exit::shutdown", G_CALLBACK (on_exit_reboot), &n_shutdowns);
+  glib_host_wait_served (host, "web1");
+  lxcmon_mock_controller_send_init (mock, 7, NULL);
+  glib_host_wait_signals (host, "single, web1 init 7");
+  glib_host_finish (host, "web1", LXCMON_EXIT_STATUS_SHUTDOWN);
+  glib_host_wait_names (host, "");
+  g_assert_cmpuint (n_reboots, ==, 0);
+  g_assert_cmpuint (n_shutdowns, ==, 1);
+}
+
+/* Without EXIT: it is told, and the container has gone all the same. */
+static void
+test_lost (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+
+  LxcmonMockController *mock = glib_host_add (host, "web1", 5);
+  glib_host_start (host);
+  glib_host_wait_signals (host, "web1 init 5");
+  lxcmon_mock_controller_die (mock, NULL);
+  glib_host_wait_names (host, "");
+  g_assert_cmpstr (host->signals->str, ==, "web1 init 5, web1 closed lost");
+}
+
+static void
+test_start_twice (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+
+  glib_host_start (host);
+  glib_host_begin_start (host, NULL);
+  g_assert_cmpstr (glib_host_finish_start (host), ==, "pending");
+  glib_host_add (host, "web1", 1);
+  glib_host_wait_names (host, "web1");
+}
+
+static void
+test_stop (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+
+  LxcmonMockController *mock = glib_host_add (host, "web1", 1);
+  glib_host_start (host);
+  glib_host_wait_signals (host, "web1 init 1");
+  g_autoptr (LxcmonMonitor) monitor = g_object_ref (glib_host_get (host, "web1"));
+  lxcmon_monitor_list_stop (host->list);
+  g_assert_true (glib_host_has (host, ""));
+  g_assert_cmpuint (host->n_changes, ==, 2);
+  g_assert_cmpint (lxcmon_monitor_get_state (monitor), ==, LXCMON_STATE_DETACHED);
+  glib_test_wait_until (lxcmon_mock_controller_get_n_clients (mock) == 0);
+  g_string_truncate (host->signals, 0);
+
+  /* Once more: another object. */
+  glib_host_start (host);
+  g_assert_cmpuint (host->n_changes, ==, 3);
+  g_assert_true (glib_host_get (host, "web1") != monitor);
+  glib_host_wait_served (host, "web1");
+}
+
+static void
+test_stop_while_starting (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+
+  glib_host_begin_start (host, NULL);
+  lxcmon_monitor_list_stop (host->list);
+  g_assert_cmpstr (glib_host_finish_start (host), ==, "cancelled");
+}
+
+static void
+test_cancel (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+
+  glib_host_add (host, "web1", 1);
+  glib_host_begin_start (host, cancellable);
+  g_cancellable_cancel (cancellable);
+  g_assert_cmpstr (glib_host_finish_start (host), ==, "cancelled");
+  glib_host_begin_start (host, cancellable);
+  g_assert_cmpstr (glib_host_finish_start (host), ==, "cancelled");
+  g_assert_cmpuint (host->n_changes, ==, 0);
+}
+
+static void
+test_start_fails (void)
+{
+  g_autofree char *dir = glib_test_make_dir ();
+  g_autofree char *link = g_strconcat (dir, ".link", NULL);
+  g_assert_cmpint (symlink (dir, link), ==, 0);
+  g_autoptr (GlibHost) host = glib_host_new_at (link);
+
+  glib_host_begin_start (host, NULL);
+  g_assert_cmpstr (glib_host_finish_start (host), ==, "untrusted");
+  g_assert_cmpint (g_unlink (link), ==, 0);
+  /* Not there is not wrong. */
+  glib_host_start (host);
+  glib_test_remove_dir (g_steal_pointer (&dir));
+}
+
+static void
+on_attached (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  GError **error = user_data;
+
+  g_assert_false (lxcmon_client_attach_finish (LXCMON_CLIENT (object), result, error));
+}
+
+/* A row is the host's to attach and to detach. */
+static void
+test_own_attach (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GError) first = NULL, second = NULL;
+
+  LxcmonMockController *mock = glib_host_add (host, "web1", 1);
+  glib_host_start (host);
+  glib_host_wait_served (host, "web1");
+  g_autoptr (LxcmonClient) client = g_object_ref (LXCMON_CLIENT (glib_host_get (host, "web1")));
+  lxcmon_client_attach_async (client, NULL, on_attached, &first);
+  glib_test_wait_until (first != NULL);
+  g_assert_cmpstr (glib_error_nick (first), ==, "pending");
+  g_assert_false (lxcmon_client_attach (client, NULL, &second));
+  g_assert_cmpstr (glib_error_nick (second), ==, "pending");
+  glib_test_expect_critical ("*one of a host's monitors*");
+  lxcmon_client_detach (client);
+  g_test_assert_expected_messages ();
+  g_assert_cmpint (lxcmon_monitor_get_state (LXCMON_MONITOR (client)), ==, LXCMON_STATE_SERVED);
+
+  /* When it has left the list, it is a client like any other. */
+  lxcmon_monitor_list_stop (host->list);
+  glib_test_wait_until (lxcmon_mock_controller_get_n_clients (mock) == 0);
+  lxcmon_client_set_take_place (client, TRUE);
+  g_assert_true (lxcmon_client_attach (client, NULL, NULL));
+  lxcmon_client_detach (client);
+}
+
+/* Waiting for the end is for everybody. */
+static void
+on_waited (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  *(LxcmonExitStatus *) user_data
+      = lxcmon_client_wait_exit_finish (LXCMON_CLIENT (object), result, NULL);
+}
+
+static void
+test_wait_exit (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+  LxcmonExitStatus status = LXCMON_EXIT_STATUS_UNKNOWN;
+
+  glib_host_add (host, "web1", 1);
+  glib_host_start (host);
+  glib_host_wait_served (host, "web1");
+  lxcmon_client_wait_exit_async (LXCMON_CLIENT (glib_host_get (host, "web1")), NULL, on_waited,
+                                 &status);
+  glib_host_finish (host, "web1", LXCMON_EXIT_STATUS_SHUTDOWN);
+  glib_test_wait_until (status == LXCMON_EXIT_STATUS_SHUTDOWN);
+}
+
+int
+main (int argc, char **argv)
+{
+  glib_test_init (&argc, &argv);
+  glib_test_add ("/host/new", test_new);
+  glib_test_add ("/host/settings", test_settings);
+  glib_test_add ("/host/first-scan", test_first_scan);
+  glib_test_add ("/host/empty", test_empty);
+  glib_test_add ("/host/come-and-go", test_come_and_go);
+  glib_test_add ("/host/many-at-once", test_many_at_once);
+  glib_test_add ("/host/signals", test_signals);
+  glib_test_add ("/host/lost", test_lost);
+  glib_test_add ("/host/start-twice", test_start_twice);
+  glib_test_add ("/host/stop", test_stop);
+  glib_test_add ("/host/stop-while-starting", test_stop_while_starting);
+  glib_test_add ("/host/cancel", test_cancel);
+  glib_test_add ("/host/start-fails", test_start_fails);
+  glib_test_add ("/host/own-attach", test_own_attach);
+  glib_test_add ("/host/wait-exit", test_wait_exit);
+  return g_test_run ();
+}
