@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Manners: where a driver lives, its containers are shown and left alone; when it comes, all places are
+ * given up; when it has gone, a successor is waited for.
+ */
+
+#include "common/glib-host.h"
+#include "common/glib-session.h"
+#include "common/glib-test.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Holds the lock on driver.pid, in a process of its own, as libvirtd does. */
+static pid_t
+start_driver (GlibHost *host)
+{
+  g_autofree char *path = glib_host_path (host, "driver.pid");
+  int ready[2];
+  char byte;
+
+  g_assert_cmpint (pipe2 (ready, O_CLOEXEC), ==, 0);
+  pid_t pid = fork ();
+  if (pid == 0)
+    {
+      struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
+      prctl (PR_SET_PDEATHSIG, SIGKILL);
+      int fd = open (path, O_RDWR | O_CREAT, 0644);
+      if (fd < 0 || fcntl (fd, F_SETLK, &lock) < 0 || ftruncate (fd, 0) < 0
+          || write (fd, "4711\n", 5) != 5 || write (ready[1], "", 1) != 1)
+        _exit (1);
+      for (;;)
+        pause ();
+    }
+  close (ready[1]);
+  g_assert_cmpint (read (ready[0], &byte, 1), ==, 1);
+  close (ready[0]);
+  return pid;
+}
+
+static void
+kill_driver (pid_t pid)
+{
+  kill (pid, SIGKILL);
+  g_assert_cmpint (waitpid (pid, NULL, 0), ==, pid);
+}
+
+static void
+run_for (int ms)
+{
+  for (gint64 end = g_get_monotonic_time () + ms * 1000; g_get_monotonic_time () < end;)
+    glib_test_iterate (end + GLIB_TEST_PATIENCE_US, G_STRLOC, "time");
+}
+
+static void
+assert_managed (GlibHost *host, const char *name)
+{
+  LxcmonMonitor *monitor = glib_host_get (host, name);
+
+  g_assert_nonnull (monitor);
+  g_assert_cmpint (lxcmon_monitor_get_state (monitor), ==, LXCMON_STATE_DETACHED);
+  g_assert_cmpstr (glib_error_nick (lxcmon_monitor_get_error (monitor)), ==, "busy");
+  g_assert_nonnull (strstr (lxcmon_monitor_get_error (monitor)->message, "libvirtd"));
+  g_assert_cmpint (lxcmon_monitor_get_controller_pid (monitor), ==, getpid ());
+  g_assert_cmpuint (lxcmon_mock_controller_get_n_clients (glib_host_get_mock (host, name)), ==, 0);
+}
+
+static void
+test_lives (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+  pid_t driver = start_driver (host);
+
+  glib_host_add (host, "web1", 11);
+  glib_host_start (host);
+  assert_managed (host, "web1");
+  glib_host_add (host, "web2", 12);
+  glib_host_wait_names (host, "web1 web2");
+  run_for (100);
+  assert_managed (host, "web1");
+  assert_managed (host, "web2");
+  glib_host_drop (host, "web1");
+  glib_host_wait_names (host, "web2");
+  g_assert_cmpstr (host->signals->str, ==, "");
+  kill_driver (driver);
+}
+
+static void
+test_comes (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+
+  glib_host_add (host, "web1", 11);
+  glib_host_add (host, "web2", 12);
+  glib_host_start (host);
+  glib_host_wait_served (host, "web1");
+  glib_host_wait_served (host, "web2");
+  LxcmonMonitor *monitor = glib_host_get (host, "web1");
+  g_string_truncate (host->signals, 0);
+  pid_t driver = start_driver (host);
+  glib_test_wait_until (
+      lxcmon_mock_controller_get_n_clients (glib_host_get_mock (host, "web1")) == 0
+      && lxcmon_mock_controller_get_n_clients (glib_host_get_mock (host, "web2")) == 0);
+  assert_managed (host, "web1");
+  assert_managed (host, "web2");
+  g_assert_true (glib_host_get (host, "web1") == monitor);
+  g_assert_cmpstr (host->signals->str, ==, "");
+  g_assert_cmpuint (host->n_changes, ==, 1);
+  kill_driver (driver);
+}
+
+/* It is killed: 10 seconds later, and not before, the places are taken. */
+static void
+test_goes (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+  pid_t driver = start_driver (host);
+
+  glib_host_add (host, "web1", 11);
+  glib_host_start (host);
+  gint64 start = g_get_monotonic_time ();
+  kill_driver (driver);
+  glib_host_add (host, "web2", 12);
+  glib_host_wait_names (host, "web1 web2");
+  run_for (300);
+  assert_managed (host, "web1");
+  assert_managed (host, "web2");
+  g_assert_nonnull (
+      strstr (lxcmon_monitor_get_error (glib_host_get (host, "web1"))->message, "may be back"));
+  glib_host_wait_served (host, "web1");
+  glib_host_wait_served (host, "web2");
+  g_assert_cmpint (g_get_monotonic_time () - start, >=, 10 * G_USEC_PER_SEC);
+  g_assert_null (lxcmon_monitor_get_error (glib_host_get (host, "web1")));
+}
+
+/* A successor comes in time. */
+static void
+test_successor (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+  pid_t driver = start_driver (host);
+
+  glib_host_add (host, "web1", 11);
+  glib_host_start (host);
+  kill_driver (driver);
+  run_for (200);
+  driver = start_driver (host);
+  run_for (200);
+  assert_managed (host, "web1");
+  g_assert_null (
+      strstr (lxcmon_monitor_get_error (glib_host_get (host, "web1"))->message, "may be back"));
+  kill_driver (driver);
+}
+
+static void
+test_take_place (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+  pid_t driver = start_driver (host);
+
+  lxcmon_host_set_take_place (host->host, TRUE);
+  glib_host_add (host, "web1", 11);
+  glib_host_start (host);
+  glib_host_wait_signals (host, "web1 init 11");
+  lxcmon_host_set_take_place (host->host, FALSE);
+  glib_test_wait_until (lxcmon_mock_controller_get_n_clients (glib_host_get_mock (host, "web1"))
+                        == 0);
+  assert_managed (host, "web1");
+  lxcmon_host_set_take_place (host->host, TRUE);
+  glib_host_wait_served (host, "web1");
+  kill_driver (driver);
+}
+
+int
+main (int argc, char **argv)
+{
+  glib_test_init (&argc, &argv);
+  glib_test_add ("/host/driver/lives", test_lives);
+  glib_test_add ("/host/driver/comes", test_comes);
+  glib_test_add ("/host/driver/goes", test_goes);
+  glib_test_add ("/host/driver/successor", test_successor);
+  glib_test_add ("/host/driver/take-place", test_take_place);
+  return g_test_run ();
+}
