@@ -21,8 +21,9 @@ static const struct
   const char *arguments;
   const char *summary;
 } verbs[] = {
-  { "watch", watch_main, "NAME|PATH…", "tell of containers' events as they come" },
+  { "watch", watch_main, "[NAME|PATH…]", "tell of containers' events as they come" },
   { "wait", wait_main, "NAME|PATH", "wait for a container's end and say which" },
+  { "list", list_main, "", "list the containers of the host" },
   { "simulate", simulate_main, "PATH", "be a controller without a container" },
   { "decode", decode_main, "[FILE|-]", "say what captured bytes are" },
 };
@@ -37,7 +38,7 @@ print_help (void)
            "\n"
            "Verbs:\n");
   for (guint i = 0; i < G_N_ELEMENTS (verbs); i++)
-    g_print ("  %-9s %-12s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].summary);
+    g_print ("  %-9s %-13s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].summary);
   g_print ("\n"
            "Options:\n"
            "  --help       Show this, or with a verb its options\n"

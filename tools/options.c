@@ -37,9 +37,12 @@ add_entries (GOptionContext *context, Options *self, OptionsSet set)
     { "json", 0, 0, G_OPTION_ARG_NONE, &self->json, "One JSON object a line", NULL },
     G_OPTION_ENTRY_NULL,
   };
-  GOptionEntry client[] = {
+  GOptionEntry runtime_dir[] = {
     { "runtime-dir", 0, 0, G_OPTION_ARG_FILENAME, &self->runtime_dir,
       "Where the controllers' sockets are (default: /run/libvirt/lxc)", "DIR" },
+    G_OPTION_ENTRY_NULL,
+  };
+  GOptionEntry client[] = {
     { "take-place", 0, 0, G_OPTION_ARG_NONE, &self->take_place,
       "We are the container's driver: connect whoever else might want the place", NULL },
     { "wait-for-place", 0, 0, G_OPTION_ARG_NONE, &self->wait_for_place,
@@ -55,6 +58,8 @@ add_entries (GOptionContext *context, Options *self, OptionsSet set)
 
   if (set & OPTIONS_JSON)
     g_option_context_add_main_entries (context, json, NULL);
+  if (set & (OPTIONS_CLIENT | OPTIONS_RUNTIME_DIR))
+    g_option_context_add_main_entries (context, runtime_dir, NULL);
   if (set & OPTIONS_CLIENT)
     g_option_context_add_main_entries (context, client, NULL);
   g_option_context_add_main_entries (context, always, NULL);
@@ -212,9 +217,30 @@ message_write_log (GLogLevelFlags level, const GLogField *fields, gsize n_fields
   return G_LOG_WRITER_HANDLED;
 }
 
-/* Who is told that the place is taken is told what there is to be done, and what it would cost. */
-static void
-say_what_to_do (const Options *options)
+/**
+ * message_served:
+ *
+ * Says that a container is attached to.
+ */
+void
+message_served (const Options *options, LxcmonMonitor *monitor)
+{
+  const char *name = lxcmon_monitor_get_name (monitor);
+  int init_pid = lxcmon_monitor_get_init_pid (monitor);
+
+  if (init_pid > 0)
+    message (options, "%s: attached; its init runs as pid %d", name, init_pid);
+  else
+    message (options, "%s: attached", name);
+}
+
+/**
+ * message_busy:
+ *
+ * Who is told that the place is taken is told what there is to be done, and what it would cost.
+ */
+void
+message_busy (const Options *options)
 {
   message (options, "--wait-for-place waits until the place is free.");
   if (!options->take_place)
@@ -235,5 +261,5 @@ message_error (const Options *options, const char *name, const GError *error)
 {
   message (options, "%s: %s", name, error->message);
   if (g_error_matches (error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_BUSY))
-    say_what_to_do (options);
+    message_busy (options);
 }

@@ -28,6 +28,7 @@ typedef enum
   OPTIONS_JSON = 1 << 0,
   OPTIONS_CLIENT = 1 << 1, /* how to get to a container */
   OPTIONS_TIMEOUT = 1 << 2,
+  OPTIONS_RUNTIME_DIR = 1 << 3, /* OPTIONS_CLIENT has it too */
 } OptionsSet;
 
 gboolean options_parse (Options *self, OptionsSet set, const GOptionEntry *more,
@@ -39,6 +40,8 @@ ExitCode usage_error (const char *format, ...) G_GNUC_PRINTF (1, 2);
 GLogWriterOutput message_write_log (GLogLevelFlags level, const GLogField *fields, gsize n_fields,
                                     gpointer user_data);
 void message (const Options *options, const char *format, ...) G_GNUC_PRINTF (2, 3);
+void message_served (const Options *options, LxcmonMonitor *monitor);
+void message_busy (const Options *options);
 void message_error (const Options *options, const char *name, const GError *error);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, options_clear)

@@ -60,12 +60,18 @@ output_finish (int code)
 }
 
 static char *
+format_time (gint64 us)
+{
+  g_autoptr (GDateTime) time = g_date_time_new_from_unix_utc (us / G_USEC_PER_SEC);
+  g_autofree char *seconds = g_date_time_format (time, "%Y-%m-%dT%H:%M:%S");
+
+  return g_strdup_printf ("%s.%06dZ", seconds, (int) (us % G_USEC_PER_SEC));
+}
+
+static char *
 format_now (void)
 {
-  g_autoptr (GDateTime) now = g_date_time_new_now_utc ();
-  g_autofree char *seconds = g_date_time_format (now, "%Y-%m-%dT%H:%M:%S");
-
-  return g_strdup_printf ("%s.%06dZ", seconds, g_date_time_get_microsecond (now));
+  return format_time (g_get_real_time ());
 }
 
 static const char *
@@ -251,5 +257,35 @@ output_closed (Output *self, LxcmonMonitor *monitor, const GError *error)
       json_builder_set_member_name (builder, "error");
       json_builder_add_null_value (builder);
     }
+  output_json_line (builder);
+}
+
+/**
+ * output_json_container:
+ * @init_pid: 0 where it is not known, as with @controller_pid
+ * @started: microseconds since 1970, or 0
+ *
+ * A line of "list".
+ */
+void
+output_json_container (const char *name, const char *state, int init_pid, int controller_pid,
+                       gboolean served, gint64 started)
+{
+  g_autoptr (JsonBuilder) builder = json_builder_new ();
+  g_autofree char *time = started > 0 ? format_time (started) : NULL;
+
+  json_builder_begin_object (builder);
+  add_string (builder, "container", name);
+  add_string (builder, "source", enum_nick (LXCMON_TYPE_SOURCE, LXCMON_SOURCE_DIRECT));
+  add_string (builder, "state", state);
+  add_pid (builder, "init_pid", init_pid);
+  add_pid (builder, "controller_pid", controller_pid);
+  json_builder_set_member_name (builder, "served");
+  json_builder_add_boolean_value (builder, served);
+  json_builder_set_member_name (builder, "started");
+  if (time != NULL)
+    json_builder_add_string_value (builder, time);
+  else
+    json_builder_add_null_value (builder);
   output_json_line (builder);
 }

@@ -20,6 +20,9 @@ void output_init (Output *self, LxcmonMonitor *monitor, int pid);
 void output_exit (Output *self, LxcmonMonitor *monitor, LxcmonExitStatus status);
 void output_closed (Output *self, LxcmonMonitor *monitor, const GError *error);
 
+void output_json_container (const char *name, const char *state, int init_pid, int controller_pid,
+                            gboolean served, gint64 started);
+
 void output_flush (void);
 gboolean output_is_broken (void);
 int output_finish (int code);

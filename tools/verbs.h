@@ -7,6 +7,7 @@
  */
 
 int watch_main (int argc, char **argv);
+int list_main (int argc, char **argv);
 int wait_main (int argc, char **argv);
 int simulate_main (int argc, char **argv);
 int decode_main (int argc, char **argv);

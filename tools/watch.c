@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns "lxcmon watch": one client for each container, until all have ended.
+ * Owns "lxcmon watch" with names: one client for each container, until all have ended. Without names
+ * it is watch-host.c's.
  */
 
 #include <glib-unix.h>
@@ -10,6 +11,7 @@
 #include "options.h"
 #include "output.h"
 #include "verbs.h"
+#include "watch-host.h"
 
 /* How long a container may be without a controller between a reboot's end and the next start. */
 #define FOLLOW_REBOOT_MS 10000
@@ -84,17 +86,10 @@ on_closed (LxcmonMonitor *monitor, const GError *error, gpointer user_data)
 static void
 say_served (Watch *self, LxcmonMonitor *monitor)
 {
-  const char *name = lxcmon_monitor_get_name (monitor);
-  int init_pid = lxcmon_monitor_get_init_pid (monitor);
-
   output_served (&self->output, monitor);
   check_output (self);
-  if (self->output.json)
-    return;
-  if (init_pid > 0)
-    message (&self->options, "%s: attached; its init runs as pid %d", name, init_pid);
-  else
-    message (&self->options, "%s: attached", name);
+  if (!self->output.json)
+    message_served (&self->options, monitor);
 }
 
 /* A client that has an error and is detached has failed to attach: at first, or after a reboot. The
@@ -205,10 +200,18 @@ watch_main (int argc, char **argv)
   };
 
   if (!options_parse (&self.options, OPTIONS_JSON | OPTIONS_CLIENT | OPTIONS_TIMEOUT, entries,
-                      "NAME|PATH…",
-                      "Tells of containers' events as they come, until all have ended.", argc, argv,
-                      &self.code))
+                      "[NAME|PATH…]",
+                      "Tells of containers' events as they come, until all have ended; without a "
+                      "name of those of the whole host, new ones included.",
+                      argc, argv, &self.code))
     {
+      options_clear (&self.options);
+      return self.code;
+    }
+
+  if (self.options.arguments == NULL)
+    {
+      self.code = watch_host (&self.options, !no_follow);
       options_clear (&self.options);
       return self.code;
     }
@@ -218,8 +221,7 @@ watch_main (int argc, char **argv)
   self.clients = g_ptr_array_new_with_free_func (g_object_unref);
   for (char **argument = self.options.arguments; argument != NULL && *argument != NULL; argument++)
     add_client (&self, *argument, !no_follow);
-  self.code
-      = self.clients->len > 0 ? run (&self) : usage_error ("watch: name at least one container");
+  self.code = run (&self);
 
   g_ptr_array_unref (self.clients);
   g_main_loop_unref (self.loop);

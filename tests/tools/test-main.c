@@ -7,7 +7,7 @@
 
 #include "room.h"
 
-static const char *const verbs[] = { "watch", "wait", "simulate", "decode" };
+static const char *const verbs[] = { "watch", "wait", "list", "simulate", "decode" };
 
 static void
 test_help (Room *room)
@@ -21,7 +21,7 @@ test_help (Room *room)
       command_expect_line (command, "  lxcmon VERB \\[OPTION…\\] \\[ARGUMENT…\\]");
       command_expect_end (command, 0,
                           "(?s:.+)\nVerbs:\n"
-                          "  watch .+\n  wait .+\n  simulate .+\n  decode .+\n\n(?s:.+)",
+                          "  watch .+\n  wait .+\n  list .+\n  simulate .+\n  decode .+\n\n(?s:.+)",
                           NOTHING);
     }
 }
@@ -34,13 +34,14 @@ test_help_of_verbs (Room *room)
           "--take-place .+\n(?s:.+)--wait-for-place .+\n(?s:.+)--quiet .+\n(?s:.+)--no-follow "
           ".+\n(?s:.+)",
           "(?s:.+)--timeout=DURATION .+\n(?s:.+)--runtime-dir=DIR .+\n(?s:.+)--quiet .+\n(?s:.+)",
+          "(?s:.+)--json .+\n(?s:.+)--runtime-dir=DIR .+\n(?s:.+)--quiet .+\n(?s:.+)",
           "(?s:.+)--quiet .+\n(?s:.+)--init-pid=N .+\n(?s:.+)--exit=STATUS .+\n(?s:.+)"
           "--after=DURATION .+\n(?s:.+)--repeat=N .+\n(?s:.+)",
           "(?s:.+)--json .+\n(?s:.+)--hex .+\n(?s:.+)" };
 
   for (guint i = 0; i < G_N_ELEMENTS (verbs); i++)
     {
-      g_autofree char *usage = g_strdup_printf ("  lxcmon %s \\[OPTION…\\] .+", verbs[i]);
+      g_autofree char *usage = g_strdup_printf ("  lxcmon %s \\[OPTION…\\].*", verbs[i]);
       Command *command = command_start (verbs[i], "--help", NULL);
       command_expect_line (command, "Usage:");
       command_expect_line (command, usage);
@@ -81,8 +82,8 @@ test_verbs (Room *room)
 static void
 test_arguments (Room *room)
 {
-  expect_usage (command_start ("watch", NULL), "watch: name at least one container");
-  expect_usage (command_start ("watch", "--", NULL), "watch: name at least one container");
+  expect_usage (command_start ("list", "a", NULL),
+                "list: it takes no arguments, and lists all containers");
   expect_usage (command_start ("wait", NULL), "wait: name one container");
   expect_usage (command_start ("wait", "a", "b", NULL), "wait: name one container");
   expect_usage (command_start ("simulate", NULL), "simulate: name the path of one socket");
@@ -100,6 +101,8 @@ test_unknown_options (Room *room)
   expect_usage (command_start ("wait", "--json", "a", NULL), ".*--json.*");
   expect_usage (command_start ("wait", "--no-follow", "a", NULL), ".*--no-follow.*");
   expect_usage (command_start ("decode", "--timeout", "1s", NULL), ".*--timeout.*");
+  expect_usage (command_start ("list", "--timeout", "1s", NULL), ".*--timeout.*");
+  expect_usage (command_start ("list", "--take-place", NULL), ".*--take-place.*");
   expect_usage (command_start ("watch", "--hex", "a", NULL), ".*--hex.*");
 }
 

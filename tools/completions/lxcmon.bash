@@ -19,7 +19,7 @@ _lxcmon ()
 
   COMPREPLY=()
   if (( COMP_CWORD == 1 )); then
-    mapfile -t COMPREPLY < <(compgen -W 'watch wait simulate decode --help --version' -- "$cur")
+    mapfile -t COMPREPLY < <(compgen -W 'watch wait list simulate decode --help --version' -- "$cur")
     return
   fi
 
@@ -41,6 +41,7 @@ _lxcmon ()
   case $verb in
     watch) words='--json --runtime-dir --take-place --wait-for-place --timeout --no-follow --quiet' ;;
     wait) words='--runtime-dir --take-place --wait-for-place --timeout --quiet' ;;
+    list) words='--json --runtime-dir --quiet' ;;
     simulate) words='--init-pid --exit --after --repeat --quiet' ;;
     decode) words='--hex --json --quiet' ;;
     *) return ;;
@@ -48,6 +49,8 @@ _lxcmon ()
 
   if [[ $cur == -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$words --help --version" -- "$cur")
+  elif [[ $verb == list ]]; then
+    return
   elif [[ $cur == */* || $verb == simulate || $verb == decode ]]; then
     compopt -o filenames 2>/dev/null
     mapfile -t COMPREPLY < <(compgen -f -- "$cur")

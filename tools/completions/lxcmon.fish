@@ -12,12 +12,13 @@ function __lxcmon_containers
     end
 end
 
-set -l verbs watch wait simulate decode
+set -l verbs watch wait list simulate decode
 set -l no_verb "not __fish_seen_subcommand_from $verbs"
 
 complete -c lxcmon -f
 complete -c lxcmon -n $no_verb -a watch -d "tell of containers' events as they come"
 complete -c lxcmon -n $no_verb -a wait -d "wait for a container's end and say which"
+complete -c lxcmon -n $no_verb -a list -d 'list the containers of the host'
 complete -c lxcmon -n $no_verb -a simulate -d 'be a controller without a container'
 complete -c lxcmon -n $no_verb -a decode -d 'say what captured bytes are'
 complete -c lxcmon -l help -s h -d 'show the options'
@@ -25,11 +26,11 @@ complete -c lxcmon -l version -d 'show the version'
 
 set -l client '__fish_seen_subcommand_from watch wait'
 complete -c lxcmon -n $client -a '(__lxcmon_containers)' -d container
-complete -c lxcmon -n $client -l runtime-dir -x -a '(__fish_complete_directories)' -d 'where the sockets are'
+complete -c lxcmon -n '__fish_seen_subcommand_from watch wait list' -l runtime-dir -x -a '(__fish_complete_directories)' -d 'where the sockets are'
 complete -c lxcmon -n $client -l take-place -d 'we are the driver'
 complete -c lxcmon -n $client -l wait-for-place -d 'wait for the place'
 complete -c lxcmon -n $client -l timeout -x -d 'give up after that long'
-complete -c lxcmon -n '__fish_seen_subcommand_from watch decode' -l json -d 'one JSON object a line'
+complete -c lxcmon -n '__fish_seen_subcommand_from watch list decode' -l json -d 'one JSON object a line'
 complete -c lxcmon -n '__fish_seen_subcommand_from watch' -l no-follow -d 'end at a reboot'
 complete -c lxcmon -n '__fish_seen_subcommand_from simulate' -l init-pid -x -d 'the pid of init'
 complete -c lxcmon -n '__fish_seen_subcommand_from simulate' -l exit -x -a 'error shutdown reboot none' -d 'how it ends'
