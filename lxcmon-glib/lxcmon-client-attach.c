@@ -117,7 +117,7 @@ begin (LxcmonClient *self, GError **error)
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_PENDING,
                    "the client of %s is attached already, or attaching: detach it first",
-                   self->name);
+                   _lxcmon_client_get_name (self));
       return FALSE;
     }
 
@@ -145,7 +145,7 @@ refuse_row (LxcmonClient *self, GError **error)
   g_set_error (error, G_IO_ERROR, G_IO_ERROR_PENDING,
                "the client of %s is one of a host's, which attaches it by itself; make a client of "
                "your own",
-               self->name);
+               _lxcmon_client_get_name (self));
   return TRUE;
 }
 
@@ -165,6 +165,26 @@ _lxcmon_client_begin_row (LxcmonClient *self, GError **error)
 }
 
 /*< private >
+ * _lxcmon_client_get_calls:
+ *
+ * Where a call that is beginning is to be put.
+ */
+LxcmonClientCalls *
+_lxcmon_client_get_calls (LxcmonClient *self)
+{
+  if (self->calls == NULL)
+    self->calls = g_new0 (LxcmonClientCalls, 1);
+  return self->calls;
+}
+
+static void
+forget_calls_if_none (LxcmonClient *self)
+{
+  if (self->calls->attach == NULL && self->calls->waits == NULL)
+    g_clear_pointer (&self->calls, g_free);
+}
+
+/*< private >
  * _lxcmon_client_steal_attach:
  *
  * Takes the pending attach away from the client: whoever notifies before returning it may meet a
@@ -175,13 +195,35 @@ _lxcmon_client_begin_row (LxcmonClient *self, GError **error)
 GTask *
 _lxcmon_client_steal_attach (LxcmonClient *self)
 {
-  if (self->attach_cancel != NULL)
-    {
-      g_source_destroy (self->attach_cancel);
-      g_clear_pointer (&self->attach_cancel, g_source_unref);
-    }
+  if (self->calls == NULL)
+    return NULL;
 
-  return g_steal_pointer (&self->attach_task);
+  GTask *task = g_steal_pointer (&self->calls->attach);
+  if (self->calls->attach_cancel != NULL)
+    {
+      g_source_destroy (self->calls->attach_cancel);
+      g_clear_pointer (&self->calls->attach_cancel, g_source_unref);
+    }
+  forget_calls_if_none (self);
+  return task;
+}
+
+/*< private >
+ * _lxcmon_client_steal_waits:
+ *
+ * Takes those who wait for EXIT away from the client.
+ *
+ * Returns: (transfer full) (nullable): their tasks
+ */
+GList *
+_lxcmon_client_steal_waits (LxcmonClient *self)
+{
+  if (self->calls == NULL)
+    return NULL;
+
+  GList *tasks = g_steal_pointer (&self->calls->waits);
+  forget_calls_if_none (self);
+  return tasks;
 }
 
 /*< private >
@@ -244,7 +286,7 @@ void
 _lxcmon_client_observe (LxcmonClient *self, const GError *error, gint controller_pid, gint init_pid)
 {
   g_autoptr (LxcmonClient) alive = g_object_ref (self);
-  GList *waits = g_steal_pointer (&self->wait_tasks);
+  GList *waits = _lxcmon_client_steal_waits (self);
 
   _lxcmon_client_leave (self);
   _lxcmon_client_release (self);
@@ -275,7 +317,7 @@ lxcmon_client_detach (LxcmonClient *self)
   if (self->row != NULL)
     {
       g_critical ("%s: %s is one of a host's monitors, and the host's to detach", G_STRFUNC,
-                  self->name);
+                  _lxcmon_client_get_name (self));
       return;
     }
 
@@ -295,9 +337,10 @@ _lxcmon_client_detach (LxcmonClient *self)
 
   g_autoptr (LxcmonClient) alive = g_object_ref (self);
   g_autoptr (GError) cancelled
-      = g_error_new (G_IO_ERROR, G_IO_ERROR_CANCELLED, "the client of %s was detached", self->name);
+      = g_error_new (G_IO_ERROR, G_IO_ERROR_CANCELLED, "the client of %s was detached",
+                     _lxcmon_client_get_name (self));
   GTask *attach = _lxcmon_client_steal_attach (self);
-  GList *waits = g_steal_pointer (&self->wait_tasks);
+  GList *waits = _lxcmon_client_steal_waits (self);
 
   _lxcmon_client_leave (self);
   _lxcmon_client_release (self);
@@ -320,10 +363,11 @@ watch_cancellable (LxcmonClient *self, GCancellable *cancellable)
   if (cancellable == NULL)
     return;
 
-  self->attach_cancel = g_cancellable_source_new (cancellable);
-  g_source_set_static_name (self->attach_cancel, "[lxcmon] attach cancelled");
-  g_source_set_callback (self->attach_cancel, G_SOURCE_FUNC (on_attach_cancelled), self, NULL);
-  g_source_attach (self->attach_cancel, _lxcmon_hub_source_get_context (self->source));
+  GSource *source = g_cancellable_source_new (cancellable);
+  g_source_set_static_name (source, "[lxcmon] attach cancelled");
+  g_source_set_callback (source, G_SOURCE_FUNC (on_attach_cancelled), self, NULL);
+  g_source_attach (source, _lxcmon_hub_source_get_context (self->source));
+  _lxcmon_client_get_calls (self)->attach_cancel = source;
 }
 
 /**
@@ -368,7 +412,7 @@ lxcmon_client_attach_async (LxcmonClient *self, GCancellable *cancellable,
       return;
     }
 
-  self->attach_task = g_steal_pointer (&task);
+  _lxcmon_client_get_calls (self)->attach = g_steal_pointer (&task);
   watch_cancellable (self, cancellable);
   _lxcmon_client_notify_changes (self);
 }
@@ -455,7 +499,7 @@ lxcmon_client_attach (LxcmonClient *self, GCancellable *cancellable, GError **er
   if (self->epoch != epoch)
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "a handler detached the client of %s",
-                   self->name);
+                   _lxcmon_client_get_name (self));
       return FALSE;
     }
   return wait_served (self, cancellable, error);

@@ -79,7 +79,7 @@ on_exit_message (LxcmonConnection *connection, LxcmonExitStatus status, int raw,
   if (!_lxcmon_client_has_left (self, epoch))
     {
       /* They wait for the EXIT that has come: detaching now does not take it from them. */
-      waits = g_steal_pointer (&self->wait_tasks);
+      waits = _lxcmon_client_steal_waits (self);
       _lxcmon_client_emit_exit (self, status);
       if (self->row != NULL && !_lxcmon_client_has_left (self, epoch))
         _lxcmon_host_row_take_exit (self, status);
@@ -94,7 +94,7 @@ static void
 on_closed (LxcmonConnection *connection, const LxcmonError *error, void *user_data)
 {
   LxcmonClient *self = g_object_ref (user_data);
-  GList *waits = g_steal_pointer (&self->wait_tasks);
+  GList *waits = _lxcmon_client_steal_waits (self);
   gboolean reboot = lxcmon_connection_get_exit_status (connection) == LXCMON_EXIT_STATUS_REBOOT;
   g_autoptr (GError) why = error != NULL ? _lxcmon_monitor_error_new (error) : NULL;
   guint16 epoch = self->epoch;
@@ -137,7 +137,7 @@ _lxcmon_client_take_failed (LxcmonClient *self, GError *error)
     }
 
   GTask *attach = _lxcmon_client_steal_attach (self);
-  GList *waits = g_steal_pointer (&self->wait_tasks);
+  GList *waits = _lxcmon_client_steal_waits (self);
   _lxcmon_client_leave (self);
   guint16 epoch = self->epoch;
   _lxcmon_client_set_error (self, why);
@@ -165,8 +165,8 @@ on_log (LxcmonConnection *connection, LxcmonLogLevel level, const char *message,
 
   g_log_structured (G_LOG_DOMAIN,
                     level == LXCMON_LOG_WARNING ? G_LOG_LEVEL_WARNING : G_LOG_LEVEL_DEBUG,
-                    "LXCMON_CONTAINER", self->name, "LXCMON_STATE", state, "MESSAGE", "%s: %s",
-                    self->name, message);
+                    "LXCMON_CONTAINER", _lxcmon_client_get_name (self), "LXCMON_STATE", state,
+                    "MESSAGE", "%s: %s", _lxcmon_client_get_name (self), message);
 }
 
 const LxcmonCallbacks _lxcmon_client_callbacks = {

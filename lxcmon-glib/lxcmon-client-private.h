@@ -21,7 +21,7 @@ typedef struct _LxcmonHostRow LxcmonHostRow;
 /* The properties that events change, as they were notified last. */
 typedef struct
 {
-  guint64 skipped;
+  guint32 skipped; /* the lower half: whether it has changed is all that is asked */
   gint init_pid;
   gint controller_pid;
   gint exit_raw;
@@ -31,6 +31,14 @@ typedef struct
   guint8 error_changed;
 } LxcmonClientTold;
 
+/* Calls that have not returned. Most of the time there is none, and an idle client should cost little. */
+typedef struct
+{
+  GTask *attach;
+  GSource *attach_cancel;
+  GList *waits;
+} LxcmonClientCalls;
+
 struct _LxcmonClient
 {
   GObject parent_instance;
@@ -39,14 +47,12 @@ struct _LxcmonClient
   LxcmonHubSource *source;      /* while attached or following: the context all this belongs to;
                                  * the last thing to go, as it keeps other threads out */
   LxcmonFollow *follow;         /* while attached, where reboots are followed, and after one */
-  GTask *attach_task;
-  GSource *attach_cancel;
-  GList *wait_tasks;
+  LxcmonClientCalls *calls;     /* NULL where there is none */
   GError *error;
 
   LxcmonHostRow
-      *row; /* while it is a row of a host's: not owned, cleared when it leaves the list */
-  char *name;
+      *row;          /* while it is a row of a host's: not owned, cleared when it leaves the list */
+  char *name;        /* NULL until asked for, where it follows from the path */
   char *runtime_dir; /* NULL for the usual one */
   char *socket_path; /* NULL until asked for, where it follows from the name */
 
@@ -64,6 +70,7 @@ struct _LxcmonClient
 
 /* lxcmon-client.c */
 const char *_lxcmon_client_build_path (LxcmonClient *self, GError **error);
+const char *_lxcmon_client_get_name (LxcmonClient *self);
 gboolean _lxcmon_client_is_active (LxcmonClient *self);
 gboolean _lxcmon_client_check_thread (LxcmonClient *self, const char *function);
 void _lxcmon_client_set_error (LxcmonClient *self, const GError *error);
@@ -88,7 +95,9 @@ void _lxcmon_client_detach (LxcmonClient *self);
 gboolean _lxcmon_client_begin_row (LxcmonClient *self, GError **error);
 void _lxcmon_client_observe (LxcmonClient *self, const GError *error, gint controller_pid,
                              gint init_pid);
+LxcmonClientCalls *_lxcmon_client_get_calls (LxcmonClient *self);
 GTask *_lxcmon_client_steal_attach (LxcmonClient *self);
+GList *_lxcmon_client_steal_waits (LxcmonClient *self);
 void _lxcmon_client_return_attach (GTask *task, const GError *error);
 
 /* lxcmon-client-events.c */

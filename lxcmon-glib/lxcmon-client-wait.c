@@ -50,20 +50,29 @@ _lxcmon_client_return_waits (GList *tasks, LxcmonExitStatus status, const GError
   g_list_free (tasks);
 }
 
+static void
+put_back_waits (LxcmonClient *self, GList *tasks)
+{
+  if (tasks != NULL)
+    _lxcmon_client_get_calls (self)->waits = tasks;
+}
+
 static gboolean
 on_wait_cancelled (GCancellable *cancellable, gpointer user_data)
 {
   g_autoptr (GTask) task = user_data;
   LxcmonClient *self = g_task_get_source_object (task);
-  GList *link = g_list_find (self->wait_tasks, task);
+  GList *tasks = _lxcmon_client_steal_waits (self);
+  GList *link = g_list_find (tasks, task);
 
   /* The reference that the list held is the one that is given back here. */
   if (link == NULL)
     {
+      put_back_waits (self, tasks);
       g_steal_pointer (&task);
       return G_SOURCE_REMOVE;
     }
-  self->wait_tasks = g_list_delete_link (self->wait_tasks, link);
+  put_back_waits (self, g_list_delete_link (tasks, link));
   g_task_return_error_if_cancelled (task);
   g_task_set_task_data (task, NULL, NULL);
   return G_SOURCE_REMOVE;
@@ -92,7 +101,8 @@ not_attached_error (LxcmonClient *self)
     return g_error_copy (self->error);
 
   return g_error_new (G_IO_ERROR, G_IO_ERROR_NOT_CONNECTED,
-                      "the client of %s is not attached: attach it first", self->name);
+                      "the client of %s is not attached: attach it first",
+                      _lxcmon_client_get_name (self));
 }
 
 /**
@@ -130,7 +140,8 @@ lxcmon_client_wait_exit_async (LxcmonClient *self, GCancellable *cancellable,
   else
     {
       watch_cancellable (task, self);
-      self->wait_tasks = g_list_append (self->wait_tasks, g_steal_pointer (&task));
+      put_back_waits (self,
+                      g_list_append (_lxcmon_client_steal_waits (self), g_steal_pointer (&task)));
     }
 }
 

@@ -66,10 +66,34 @@ enum
 
 static GParamSpec *properties[N_PROPS];
 
+/* A container elsewhere is called after its socket's file; what is not UTF-8 in it is escaped. */
+static char *
+name_from_path (const char *socket_path)
+{
+  g_autofree char *base = g_path_get_basename (socket_path);
+
+  if (g_str_has_suffix (base, ".sock"))
+    base[strlen (base) - strlen (".sock")] = '\0';
+  return g_filename_display_name (base);
+}
+
+/*< private >
+ * _lxcmon_client_get_name:
+ *
+ * The container's name, or %NULL where the client was made without a name or a path.
+ */
+const char *
+_lxcmon_client_get_name (LxcmonClient *self)
+{
+  if (self->name == NULL && self->socket_path != NULL)
+    self->name = name_from_path (self->socket_path);
+  return self->name;
+}
+
 static const char *
 get_name (LxcmonMonitor *monitor)
 {
-  return LXCMON_CLIENT (monitor)->name;
+  return _lxcmon_client_get_name (LXCMON_CLIENT (monitor));
 }
 
 static LxcmonSource
@@ -265,7 +289,7 @@ void
 _lxcmon_client_notify_init (LxcmonClient *self)
 {
   NOTIFY_CHANGE (init_pid, self->init_pid, INIT_PID);
-  NOTIFY_CHANGE (skipped, lxcmon_connection_get_skipped (self->connection), SKIPPED);
+  NOTIFY_CHANGE (skipped, (guint32) lxcmon_connection_get_skipped (self->connection), SKIPPED);
 }
 
 /*< private >
@@ -284,7 +308,7 @@ _lxcmon_client_notify_exit (LxcmonClient *self, gboolean exited, LxcmonExitStatu
   NOTIFY_CHANGE (exited, (guint8) exited, EXITED);
   NOTIFY_CHANGE (exit_status, (gint8) status, EXIT_STATUS);
   NOTIFY_CHANGE (exit_raw, raw, EXIT_RAW);
-  NOTIFY_CHANGE (skipped, lxcmon_connection_get_skipped (self->connection), SKIPPED);
+  NOTIFY_CHANGE (skipped, (guint32) lxcmon_connection_get_skipped (self->connection), SKIPPED);
 }
 
 /*< private >
@@ -334,28 +358,6 @@ _lxcmon_client_build_path (LxcmonClient *self, GError **error)
   free (path);
 
   return self->socket_path;
-}
-
-/* A container elsewhere is called after its socket's file; what is not UTF-8 in it is escaped. */
-static char *
-name_from_path (const char *socket_path)
-{
-  g_autofree char *base = g_path_get_basename (socket_path);
-
-  if (g_str_has_suffix (base, ".sock"))
-    base[strlen (base) - strlen (".sock")] = '\0';
-  return g_filename_display_name (base);
-}
-
-static void
-lxcmon_client_constructed (GObject *object)
-{
-  LxcmonClient *self = LXCMON_CLIENT (object);
-
-  G_OBJECT_CLASS (lxcmon_client_parent_class)->constructed (object);
-
-  if (self->name == NULL && self->socket_path != NULL)
-    self->name = name_from_path (self->socket_path);
 }
 
 /* Runs in the context as a source of it, so nobody else can be running it. */
@@ -574,7 +576,6 @@ lxcmon_client_class_init (LxcmonClientClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
 
-  object_class->constructed = lxcmon_client_constructed;
   object_class->dispose = lxcmon_client_dispose;
   object_class->finalize = lxcmon_client_finalize;
   object_class->get_property = lxcmon_client_get_property;

@@ -123,7 +123,7 @@ give_up (LxcmonFollow *self)
   _lxcmon_client_take_failed (self->client,
                               g_error_new (LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_TIMED_OUT,
                                            "%s rebooted, and no new controller came within %u ms",
-                                           self->client->name, self->timeout));
+                                           _lxcmon_client_get_name (self->client), self->timeout));
 }
 
 /*< private >

@@ -68,7 +68,7 @@ _lxcmon_timers_reserve (LxcmonTimers *self, size_t n_connections)
   if (n_connections > LXCMON_TIMER_NONE / 2)
     return false;
 
-  uint32_t capacity = self->capacity == 0 ? 16 : self->capacity * 2;
+  uint32_t capacity = self->capacity == 0 ? 16 : self->capacity + self->capacity / 2;
   LxcmonConnection **heap = realloc (self->heap, capacity * sizeof *heap);
   if (heap == NULL)
     return false;
