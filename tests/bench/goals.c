@@ -19,14 +19,14 @@
 
 const BenchGoal bench_goals[] = {
   { "decode", "decoder", 0, VALUE, NULL, 4 },
-  { "decode", "decoder", 0, FACTOR, "xdrmem", 10 },
+  { "decode", "decoder", 0, FACTOR, "xdrmem", 10, .floor = 9.3 },
 
   { "bulk", "core", 0, RATIO, "limit", 1.3 },
   { "bulk", "core", 0, FACTOR, "obvious", 300 },
-  { "bulk", "client", 0, RATIO, "limit", 10 },
-  { "bulk", "client", 0, FACTOR, "obvious", 40 },
-  { "bulk", "client", 0, FACTOR, "libvirt", 40 },
-  { "bulk", "client", 0, FACTOR, "gio", 1.7 },
+  { "bulk", "client", 0, RATIO, "limit", 10, .floor = 17 },
+  { "bulk", "client", 0, FACTOR, "obvious", 40, .floor = 25 },
+  { "bulk", "client", 0, FACTOR, "libvirt", 40, .floor = 30 },
+  { "bulk", "client", 0, FACTOR, "gio", 1.7, .floor = 0.8 },
   { "bulk", "client", 0, FACTOR, "gdbus", 200 },
 
   { "one-write", "core", 0, RATIO, "limit", 1.35 },
@@ -54,7 +54,7 @@ const BenchGoal bench_goals[] = {
   { "add", "core", 0, VALUE, NULL, 2 },
   { "add", "client", 0, VALUE, NULL, 2 },
 
-  { "heap", "client", 0, VALUE, NULL, 256 },
+  { "heap", "client", 0, VALUE, NULL, 256, .floor = 347 },
   { "heap", "client", 0, RATIO, "libvirt", 0.45 },
   { "heap-handlers", "client", 0, VALUE, NULL, 800 },
 
@@ -115,16 +115,15 @@ bench_goal_measure (const BenchGoal *self, GPtrArray *rows, const BenchRow *row,
 }
 
 static gboolean
-is_within (const BenchGoal *self, double figure, double slack)
+is_within (const BenchGoal *self, double bound, double figure, double slack)
 {
-  return self->kind == BENCH_GOAL_FACTOR ? figure >= self->bound / slack
-                                         : figure <= self->bound * slack;
+  return self->kind == BENCH_GOAL_FACTOR ? figure >= bound / slack : figure <= bound * slack;
 }
 
 gboolean
 bench_goal_is_held (const BenchGoal *self, double figure)
 {
-  return is_within (self, figure, 1);
+  return is_within (self, self->bound, figure, 1);
 }
 
 /* Whether a figure is still no regression. */
@@ -132,8 +131,9 @@ gboolean
 bench_goal_is_guarded (const BenchGoal *self, const BenchRow *row, double figure)
 {
   gboolean is_count = row->measure->counts && self->kind == BENCH_GOAL_VALUE;
+  double bound = self->floor > 0 ? self->floor : self->bound;
 
-  return is_within (self, figure, is_count ? 1 : SLACK);
+  return is_within (self, bound, figure, is_count ? 1 : SLACK);
 }
 
 /* What a goal is, in words. */
