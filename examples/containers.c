@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The containers of this machine in a GTK 4 list: the host is the list view's model, with nothing in
+ * between. Each cell follows a property of its monitor.
+ *
+ *   containers [RUNTIME-DIR]
+ */
+
+#include <gtk/gtk.h>
+#include <lxcmon-glib/lxcmon-glib.h>
+
+static char *
+format_state (gpointer item, LxcmonState state)
+{
+  g_autoptr (GEnumClass) states = g_type_class_ref (LXCMON_TYPE_STATE);
+
+  return g_strdup (g_enum_get_value (states, state)->value_nick);
+}
+
+static char *
+format_pid (gpointer item, gint pid)
+{
+  return pid > 0 ? g_strdup_printf ("%d", pid) : g_strdup ("–");
+}
+
+/* What a column shows: a property of the monitor, and how it becomes a text. */
+typedef struct
+{
+  const char *title;
+  const char *property;
+  GCallback format; /* NULL for a text */
+} Column;
+
+static const Column columns[] = {
+  { "Container", "name", NULL },
+  { "State", "state", G_CALLBACK (format_state) },
+  { "Init", "init-pid", G_CALLBACK (format_pid) },
+  { "Controller", "controller-pid", G_CALLBACK (format_pid) },
+};
+
+static void
+on_setup (GtkSignalListItemFactory *factory, GtkListItem *cell, const Column *column)
+{
+  GtkWidget *label = gtk_label_new (NULL);
+  GtkExpression *monitor = gtk_property_expression_new (GTK_TYPE_LIST_ITEM, NULL, "item");
+  GtkExpression *value
+      = gtk_property_expression_new (LXCMON_TYPE_MONITOR, monitor, column->property);
+
+  if (column->format != NULL)
+    value
+        = gtk_cclosure_expression_new (G_TYPE_STRING, NULL, 1, &value, column->format, NULL, NULL);
+  gtk_label_set_xalign (GTK_LABEL (label), 0);
+  gtk_expression_bind (value, label, "label", cell);
+  gtk_list_item_set_child (cell, label);
+}
+
+static void
+add_column (GtkColumnView *view, const Column *column)
+{
+  GtkListItemFactory *factory = gtk_signal_list_item_factory_new ();
+
+  g_signal_connect (factory, "setup", G_CALLBACK (on_setup), (gpointer) column);
+  GtkColumnViewColumn *added = gtk_column_view_column_new (column->title, factory);
+  gtk_column_view_column_set_expand (added, TRUE);
+  gtk_column_view_append_column (view, added);
+  g_object_unref (added);
+}
+
+static void
+on_started (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!lxcmon_monitor_list_start_finish (LXCMON_MONITOR_LIST (object), result, &error))
+    g_printerr ("containers: %s\n", error->message);
+}
+
+static void
+on_activate (GtkApplication *app, gpointer user_data)
+{
+  LxcmonHost *host = user_data;
+  GtkWidget *window = gtk_application_window_new (app);
+  GtkWidget *scrolled = gtk_scrolled_window_new ();
+  GtkSelectionModel *model
+      = GTK_SELECTION_MODEL (gtk_no_selection_new (G_LIST_MODEL (g_object_ref (host))));
+  GtkWidget *view = gtk_column_view_new (model);
+
+  for (guint i = 0; i < G_N_ELEMENTS (columns); i++)
+    add_column (GTK_COLUMN_VIEW (view), &columns[i]);
+  gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scrolled), view);
+  gtk_window_set_child (GTK_WINDOW (window), scrolled);
+  gtk_window_set_title (GTK_WINDOW (window), "Containers");
+  gtk_window_set_default_size (GTK_WINDOW (window), 480, 320);
+  gtk_window_present (GTK_WINDOW (window));
+  lxcmon_monitor_list_start_async (LXCMON_MONITOR_LIST (host), NULL, on_started, NULL);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_autoptr (GtkApplication) app = gtk_application_new (NULL, G_APPLICATION_NON_UNIQUE);
+  g_autoptr (LxcmonHost) host = lxcmon_host_new (argc > 1 ? argv[1] : NULL);
+
+  g_signal_connect (app, "activate", G_CALLBACK (on_activate), host);
+  return g_application_run (G_APPLICATION (app), 1, argv);
+}
