@@ -104,16 +104,25 @@ def run(command, env, cwd):
                           timeout=LIMIT, check=True, executable="/bin/bash").stdout
 
 
-def test_python(readme, env, cwd):
-    (code,) = fenced(readme, "python")
+def run_python(code, env, cwd, *expected):
     path = pathlib.Path(cwd, "ten-lines.py")
     path.write_text(code, encoding="utf-8")
     with Simulated(env, 1), subprocess.Popen([sys.executable, path], env=env,
                                              stdout=subprocess.PIPE) as process:
         try:
-            expect(read_until(process, r"exit \w+\n"), "^init 3740$", "^exit shutdown$")
+            expect(read_until(process, r"exit \w+\n"), *expected)
         finally:
             process.kill()
+
+
+def test_python(readme, env, cwd):
+    code, _ = fenced(readme, "python")
+    run_python(code, env, cwd, "^init 3740$", "^exit shutdown$")
+
+
+def test_python_host(readme, env, cwd):
+    _, code = fenced(readme, "python")
+    run_python(code, env, cwd, "^web1 init 3740$", "^web1 exit shutdown$")
 
 
 def compile_and_run(readme, env, cwd, header, source, *expected):
@@ -137,7 +146,7 @@ def test_core(readme, env, cwd):
 def test_shell_container(readme, env, cwd):
     commands, _ = fenced(readme, "sh")
     with Simulated(env, 3):
-        expect(run(commands, env, cwd), "Z web1 init pid=3740$", '"event":"closed"', "^shutdown$")
+        expect(run(commands, env, cwd), "^web1 +running ", "Z web1 init pid=3740$", '"event":"closed"', "^shutdown$")
 
 
 def test_shell_simulated(readme, env, cwd):
@@ -150,7 +159,7 @@ def main():
     if INSIDE not in os.environ:
         enter_namespace()
     readme = pathlib.Path(sys.argv[1]).read_text(encoding="utf-8")
-    tests = [test_python, test_glib, test_core, test_shell_container, test_shell_simulated]
+    tests = [test_python, test_python_host, test_glib, test_core, test_shell_container, test_shell_simulated]
     print(f"1..{len(tests)}")
     failed = False
     with tempfile.TemporaryDirectory() as root, tempfile.TemporaryDirectory() as cwd:

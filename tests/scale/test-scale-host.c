@@ -31,7 +31,7 @@ enum
 #endif
   LIMIT_MS = 60000, /* for what needs some 2 seconds at the most */
   /* What a container may cost beside its client. */
-  BYTES_MAX = 200,
+  BYTES_MAX = 170,
   IDLE_MS = 3000,
 };
 
