@@ -182,6 +182,8 @@ make_clients (void)
 
       row->client = lxcmon_client_new_for_path (path);
       lxcmon_client_set_take_place (row->client, TRUE);
+      /* On a machine that is busy with other things as well, a controller may take its time. */
+      lxcmon_client_set_attach_timeout (row->client, LIMIT_S * 1000);
       g_signal_connect (row->client, "init", G_CALLBACK (on_init), row);
       g_signal_connect (row->client, "exit", G_CALLBACK (on_exit_signal), row);
       g_signal_connect (row->client, "closed", G_CALLBACK (on_closed), row);
