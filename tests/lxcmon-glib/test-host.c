@@ -314,6 +314,102 @@ test_wait_exit (void)
   glib_test_wait_until (status == LXCMON_EXIT_STATUS_SHUTDOWN);
 }
 
+/* While this thread runs the context, no other one may use the host. */
+static gpointer
+call_from_thread (gpointer data)
+{
+  LxcmonMonitorList *list = data;
+
+  lxcmon_monitor_list_start_async (list, NULL, NULL, NULL);
+  lxcmon_monitor_list_stop (list);
+  lxcmon_host_set_take_place (LXCMON_HOST (list), TRUE);
+  return NULL;
+}
+
+static void
+test_wrong_thread (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+
+  glib_host_add (host, "web1", 1);
+  glib_host_start (host);
+  g_assert_true (g_main_context_acquire (NULL));
+  glib_test_expect_critical ("lxcmon_monitor_list_start_async*another thread*");
+  glib_test_expect_critical ("lxcmon_monitor_list_stop*another thread*");
+  glib_test_expect_critical ("lxcmon_host_set_take_place*another thread*");
+  g_thread_join (g_thread_new ("other", call_from_thread, host->host));
+  g_test_assert_expected_messages ();
+  g_main_context_release (NULL);
+  g_assert_true (glib_host_has (host, "web1"));
+}
+
+/* Garbage collectors drop references from any thread: the host is taken apart in its context. */
+static gpointer
+drop (gpointer host)
+{
+  g_object_unref (host);
+  return NULL;
+}
+
+static void
+test_drop_in_thread (void)
+{
+  char *dir = glib_test_make_dir ();
+  g_autofree char *path = g_build_filename (dir, "web1.sock", NULL);
+  g_autoptr (LxcmonMockController) mock = lxcmon_mock_controller_new (path);
+  LxcmonHost *host = lxcmon_host_new (dir);
+
+  g_assert_true (lxcmon_mock_controller_start (mock, NULL));
+  lxcmon_monitor_list_start_async (LXCMON_MONITOR_LIST (host), NULL, NULL, NULL);
+  glib_test_wait_until (lxcmon_mock_controller_get_n_clients (mock) == 1);
+  glib_test_drain ();
+  g_object_add_weak_pointer (G_OBJECT (host), (gpointer *) &host);
+  g_assert_true (g_main_context_acquire (NULL));
+  g_thread_join (g_thread_new ("other", drop, host));
+  g_assert_nonnull (host);
+  g_main_context_release (NULL);
+  glib_test_wait_until (host == NULL);
+  glib_test_wait_until (lxcmon_mock_controller_get_n_clients (mock) == 0);
+  lxcmon_mock_controller_stop (mock);
+  glib_test_remove_dir (dir);
+}
+
+/* A context of its own, in a thread of its own: all that is said is said there. */
+static void
+on_thread_init (LxcmonMonitorList *list, LxcmonMonitor *monitor, gint pid, gpointer loop)
+{
+  g_assert_true (g_main_context_is_owner (g_main_loop_get_context (loop)));
+  g_main_loop_quit (loop);
+}
+
+static gpointer
+run_own_context (gpointer dir)
+{
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  g_autoptr (GMainLoop) loop = g_main_loop_new (context, FALSE);
+
+  g_main_context_push_thread_default (context);
+  LxcmonHost *host = lxcmon_host_new (dir);
+  g_signal_connect (host, "init", G_CALLBACK (on_thread_init), loop);
+  lxcmon_monitor_list_start_async (LXCMON_MONITOR_LIST (host), NULL, NULL, NULL);
+  g_main_loop_run (loop);
+  lxcmon_monitor_list_stop (LXCMON_MONITOR_LIST (host));
+  g_object_unref (host);
+  while (g_main_context_iteration (context, FALSE))
+    ;
+  g_main_context_pop_thread_default (context);
+  return NULL;
+}
+
+static void
+test_own_context (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+
+  glib_host_add (host, "web1", 5);
+  g_thread_join (g_thread_new ("own", run_own_context, host->dir));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -333,5 +429,8 @@ main (int argc, char **argv)
   glib_test_add ("/host/start-fails", test_start_fails);
   glib_test_add ("/host/own-attach", test_own_attach);
   glib_test_add ("/host/wait-exit", test_wait_exit);
+  glib_test_add ("/host/wrong-thread", test_wrong_thread);
+  glib_test_add ("/host/drop-in-thread", test_drop_in_thread);
+  glib_test_add ("/host/own-context", test_own_context);
   return g_test_run ();
 }
