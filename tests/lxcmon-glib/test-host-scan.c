@@ -112,8 +112,7 @@ test_names (void)
   g_assert_true (glib_host_has (host, "a b new\nline ä"));
   g_assert_cmpuint (lxcmon_host_get_left_out (host->host), ==, 1);
   /* In whatever order. */
-  glib_test_wait_until (host->signals->len
-                        == strlen ("a b init 1, new\nline init 2, ä init 3"));
+  glib_test_wait_until (host->signals->len == strlen ("a b init 1, new\nline init 2, ä init 3"));
   glib_host_finish (host, "new\nline", LXCMON_EXIT_STATUS_REBOOT);
   glib_host_add (host, "new\nline", 4);
   glib_test_wait_until (g_str_has_suffix (host->signals->str, "new\nline init 4"));
