@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Owns the way from what libvirt calls a domain to pids of ours: whether a domain's id is a pid on this
+ * machine, and which process the container's init is. Refuses to ask libvirt, and to wait.
+ */
+
+#include "lxcmon-libvirt-domain-private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <lxcmon/lxcmon-name.h>
+#include <lxcmon/lxcmon-process.h>
+
+#include "../lxcmon-glib/lxcmon-status-xml-private.h"
+
+/*< private >
+ * _lxcmon_libvirt_uri_is_local:
+ *
+ * Whether the libvirtd behind a URI runs on this machine: where no host is named, and the transport is
+ * none or a Unix socket. What a socket was forwarded from cannot be seen in it.
+ */
+gboolean
+_lxcmon_libvirt_uri_is_local (const char *uri)
+{
+  g_autoptr (GUri) parsed = g_uri_parse (uri, G_URI_FLAGS_PARSE_RELAXED, NULL);
+
+  if (parsed == NULL)
+    return FALSE;
+  const char *host = g_uri_get_host (parsed);
+  const char *transport = strchr (g_uri_get_scheme (parsed), '+');
+
+  return (host == NULL || *host == '\0') && (transport == NULL || strcmp (transport, "+unix") == 0);
+}
+
+/*< private >
+ * _lxcmon_libvirt_find_init:
+ *
+ * Finds the pid of a container's init by that of its controller: in /proc, or where that does not tell,
+ * in libvirt's status XML. Returns 0 where it cannot be known.
+ */
+gint
+_lxcmon_libvirt_find_init (const char *name, gint controller_pid)
+{
+  gint pid = lxcmon_process_find_init (controller_pid);
+
+  if (pid != 0 || controller_pid <= 0)
+    return pid;
+  char *path = lxcmon_name_to_socket_path (NULL, name, NULL);
+  if (path == NULL)
+    return 0;
+  pid = _lxcmon_status_xml_find_init (path, controller_pid);
+  free (path);
+
+  return pid;
+}
+
+/*< private >
+ * _lxcmon_libvirt_domain_new:
+ * @handle: libvirt's
+ * @is_local: whether its id is the pid of a controller on this machine
+ *
+ * Copies what a handle says by itself, without a call to libvirtd. The init pid is looked for at once: a
+ * container may end soon.
+ */
+LxcmonLibvirtDomain *
+_lxcmon_libvirt_domain_new (virDomainPtr handle, gboolean is_local)
+{
+  LxcmonLibvirtDomain *self = g_new0 (LxcmonLibvirtDomain, 1);
+  unsigned id = virDomainGetID (handle);
+
+  virDomainGetUUIDString (handle, self->uuid);
+  self->name = g_strdup (virDomainGetName (handle));
+  self->id = id <= G_MAXINT ? (gint) id : 0;
+  if (is_local)
+    {
+      self->controller_pid = self->id;
+      self->init_pid = _lxcmon_libvirt_find_init (self->name, self->controller_pid);
+    }
+
+  return self;
+}
+
+LxcmonLibvirtDomain *
+_lxcmon_libvirt_domain_copy (const LxcmonLibvirtDomain *self)
+{
+  LxcmonLibvirtDomain *copy = g_memdup2 (self, sizeof *self);
+
+  copy->name = g_strdup (self->name);
+  return copy;
+}
+
+void
+_lxcmon_libvirt_domain_free (LxcmonLibvirtDomain *self)
+{
+  g_free (self->name);
+  g_free (self);
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Owns the question whether somebody runs libvirt's event loop. libvirt has one for the whole process,
+ * and libvirt-glib's runs on the default main context alone, whatever context an app's objects belong
+ * to: without it no event comes, and libvirtd drops connections that answer no keepalive.
+ *
+ * Nothing here waits but the calls that say so; those are for threads of our own.
+ */
+
+#include "lxcmon-libvirt-loop-private.h"
+
+#include <libvirt-glib/libvirt-glib.h>
+#include <libvirt/libvirt.h>
+
+#include <lxcmon-glib/lxcmon-glib.h>
+
+/* A question that is answered in another thread, and maybe after who asked has gone. */
+typedef struct
+{
+  gatomicrefcount refs;
+  GMutex mutex;
+  GCond cond;
+  gboolean answered;
+} Question;
+
+static Question *
+question_new (void)
+{
+  Question *self = g_new0 (Question, 1);
+
+  g_atomic_ref_count_init (&self->refs);
+  g_mutex_init (&self->mutex);
+  g_cond_init (&self->cond);
+  return self;
+}
+
+static Question *
+question_ref (Question *self)
+{
+  g_atomic_ref_count_inc (&self->refs);
+  return self;
+}
+
+static void
+question_unref (void *data)
+{
+  Question *self = data;
+
+  if (!g_atomic_ref_count_dec (&self->refs))
+    return;
+  g_mutex_clear (&self->mutex);
+  g_cond_clear (&self->cond);
+  g_free (self);
+}
+
+static void
+answer (Question *self)
+{
+  g_mutex_lock (&self->mutex);
+  self->answered = TRUE;
+  g_cond_signal (&self->cond);
+  g_mutex_unlock (&self->mutex);
+}
+
+static gboolean
+wait_for_answer (Question *self, guint timeout_ms)
+{
+  gint64 deadline = g_get_monotonic_time () + (gint64) timeout_ms * G_TIME_SPAN_MILLISECOND;
+
+  g_mutex_lock (&self->mutex);
+  while (!self->answered && g_cond_wait_until (&self->cond, &self->mutex, deadline))
+    ;
+  gboolean answered = self->answered;
+  g_mutex_unlock (&self->mutex);
+
+  return answered;
+}
+
+static void
+on_timeout (int timer, void *data)
+{
+  virEventRemoveTimeout (timer);
+  answer (data);
+}
+
+/*< private >
+ * _lxcmon_libvirt_loop_pass:
+ *
+ * Waits until libvirt's event loop has come round: what was pending in it before has been dispatched
+ * then. Returns whether it has, in time.
+ */
+gboolean
+_lxcmon_libvirt_loop_pass (guint timeout_ms)
+{
+  Question *question = question_new ();
+  int timer = virEventAddTimeout (0, on_timeout, question_ref (question), question_unref);
+
+  if (timer < 0)
+    question_unref (question);
+  gboolean answered = timer >= 0 && wait_for_answer (question, timeout_ms);
+  if (timer >= 0 && !answered)
+    virEventRemoveTimeout (timer);
+  question_unref (question);
+
+  return answered;
+}
+
+static gboolean
+on_idle (gpointer user_data)
+{
+  answer (user_data);
+  return G_SOURCE_REMOVE;
+}
+
+/* Whether somebody runs the default main context. */
+static gboolean
+default_context_runs (guint timeout_ms)
+{
+  Question *question = question_new ();
+  g_autoptr (GSource) source = g_idle_source_new ();
+
+  g_source_set_static_name (source, "[lxcmon] does the default context run?");
+  g_source_set_priority (source, G_PRIORITY_DEFAULT);
+  g_source_set_callback (source, on_idle, question_ref (question), question_unref);
+  g_source_attach (source, NULL);
+  gboolean answered = wait_for_answer (question, timeout_ms);
+  g_source_destroy (source);
+  question_unref (question);
+
+  return answered;
+}
+
+/*< private >
+ * _lxcmon_libvirt_loop_check:
+ *
+ * Waits for libvirt's event loop to come round, and where it does not, finds out why.
+ *
+ * An app may have registered another event loop with libvirt before libvirt-glib was asked to: libvirt
+ * then goes on with that one and says nothing. As long as somebody runs it, it serves as well.
+ */
+gboolean
+_lxcmon_libvirt_loop_check (guint timeout_ms, GError **error)
+{
+  if (_lxcmon_libvirt_loop_pass (timeout_ms))
+    return TRUE;
+
+  if (default_context_runs (timeout_ms / 10))
+    g_set_error (
+        error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_TIMED_OUT,
+        "libvirt's event loop has not answered for %u ms, although the default main "
+        "context runs: another one than libvirt-glib's was registered with libvirt before, "
+        "and nobody runs it",
+        timeout_ms);
+  else
+    g_set_error (error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_TIMED_OUT,
+                 "the default main context has not answered for %u ms: libvirt's events come "
+                 "through it, so some thread has to run it",
+                 timeout_ms);
+  return FALSE;
+}
+
+static gpointer
+register_once (gpointer data)
+{
+  /* Without this libvirt prints every failed attempt to connect on standard error. */
+  gvir_init (NULL, NULL);
+  gvir_event_register ();
+  return NULL;
+}
+
+/*< private >
+ * _lxcmon_libvirt_loop_register:
+ *
+ * Makes libvirt-glib's the event loop of libvirt, if there is none yet.
+ */
+void
+_lxcmon_libvirt_loop_register (void)
+{
+  static GOnce once = G_ONCE_INIT;
+
+  g_once (&once, register_once, NULL);
+}
