@@ -32,6 +32,5 @@ LxcmonLibvirtLink *_lxcmon_libvirt_link_start (GObject *owner, const LxcmonLibvi
                                                GMainContext *context, const char *uri,
                                                virConnectPtr handle);
 void _lxcmon_libvirt_link_stop (LxcmonLibvirtLink *self);
-gint _lxcmon_libvirt_link_count (void);
 
 GError *_lxcmon_libvirt_error_new (const char *what);

@@ -4,18 +4,13 @@
  * Owns the connection to libvirtd: it is opened, registered at, listed, lost and opened again, in a
  * thread of the link's own, since each of these may block for long. Refuses to know what becomes of
  * what libvirt tells.
- *
- * There are three threads. Ours runs link_run(). The one that runs libvirt's event loop calls the
- * callbacks, which only hand on. The owner's runs its context: what it is told comes by a source in
- * there, never by g_main_context_invoke(), which would run in the wrong thread where nobody runs the
- * context just now.
  */
 
-#include "lxcmon-libvirt-link-private.h"
+#include "lxcmon-libvirt-link-parts-private.h"
 
 #include <errno.h>
 #include <libvirt/virterror.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include <lxcmon-glib/lxcmon-glib.h>
 
@@ -36,65 +31,15 @@
 /* How often a connection is looked at that somebody else's close callback has been registered with. */
 #define LOOK_INTERVAL_MS 1000
 
-#define NOT_LOST (-1)
-
-struct _LxcmonLibvirtLink
-{
-  gatomicrefcount refs;
-
-  /* These do not change. */
-  GWeakRef owner;
-  const LxcmonLibvirtLinkFuncs *funcs;
-  GMainContext *context;
-  char *uri;
-
-  GMutex mutex;
-  GCond cond;
-  gboolean stopped;
-  int lost; /* a virConnectCloseReason, or NOT_LOST */
-
-  gint serial; /* counts attempts to connect; atomic */
-  guint told;  /* in the owner's context: reports of older ones come too late */
-
-  /* These belong to our own thread. */
-  virConnectPtr handle;
-  gboolean handle_is_new; /* given to us, and not used yet */
-  gboolean has_close_callback;
-  int lifecycle_id;
-  int reboot_id;
-};
-
-/* What is on its way to the owner. */
-typedef struct
-{
-  LxcmonLibvirtLink *link;
-  guint serial;
-  LxcmonLibvirtEvent event;
-  GPtrArray *domains;
-  GError *error;
-  void (*tell) (GObject *owner, gpointer report);
-} Report;
-
-/* What a callback of libvirt's is given. */
-typedef struct
-{
-  LxcmonLibvirtLink *link;
-  guint serial;
-  gboolean is_local;
-} Registration;
-
-/* How many links there are in this process, those included that are still being closed. */
-static gint n_links;
-
-static LxcmonLibvirtLink *
-link_ref (LxcmonLibvirtLink *self)
+LxcmonLibvirtLink *
+_lxcmon_libvirt_link_ref (LxcmonLibvirtLink *self)
 {
   g_atomic_ref_count_inc (&self->refs);
   return self;
 }
 
-static void
-link_unref (LxcmonLibvirtLink *self)
+void
+_lxcmon_libvirt_link_unref (LxcmonLibvirtLink *self)
 {
   if (!g_atomic_ref_count_dec (&self->refs))
     return;
@@ -107,17 +52,10 @@ link_unref (LxcmonLibvirtLink *self)
   g_cond_clear (&self->cond);
   g_free (self->uri);
   g_free (self);
-  g_atomic_int_add (&n_links, -1);
 }
 
-gint
-_lxcmon_libvirt_link_count (void)
-{
-  return g_atomic_int_get (&n_links);
-}
-
-static gboolean
-is_stopped (LxcmonLibvirtLink *self)
+gboolean
+_lxcmon_libvirt_link_is_stopped (LxcmonLibvirtLink *self)
 {
   g_mutex_lock (&self->mutex);
   gboolean stopped = self->stopped;
@@ -147,166 +85,6 @@ _lxcmon_libvirt_error_new (const char *what)
   return g_error_new (LXCMON_MONITOR_ERROR, (int) code, "%s: %s", what,
                       why != NULL ? why->message : "libvirt does not say why");
 }
-
-/* ---- To the owner ---- */
-
-static Report *
-report_new (LxcmonLibvirtLink *link, guint serial, void (*tell) (GObject *owner, gpointer report))
-{
-  Report *self = g_new0 (Report, 1);
-
-  self->link = link_ref (link);
-  self->serial = serial;
-  self->tell = tell;
-  return self;
-}
-
-static void
-report_free (gpointer data)
-{
-  Report *self = data;
-
-  g_clear_pointer (&self->event.domain, _lxcmon_libvirt_domain_free);
-  g_clear_pointer (&self->domains, g_ptr_array_unref);
-  g_clear_error (&self->error);
-  link_unref (self->link);
-  g_free (self);
-}
-
-static void
-tell_event (GObject *owner, gpointer data)
-{
-  Report *report = data;
-
-  report->link->funcs->event (owner, &report->event, report->serial);
-}
-
-static void
-tell_listed (GObject *owner, gpointer data)
-{
-  Report *report = data;
-
-  report->link->funcs->listed (owner, report->domains, report->serial);
-}
-
-static void
-tell_lost (GObject *owner, gpointer data)
-{
-  Report *report = data;
-
-  report->link->funcs->lost (owner, report->error);
-}
-
-static void
-tell_failed (GObject *owner, gpointer data)
-{
-  Report *report = data;
-
-  report->link->funcs->failed (owner, report->error);
-}
-
-/* What is left of a connection when its loss or another one's list was told is no news any more. */
-static gboolean
-deliver (gpointer user_data)
-{
-  Report *self = user_data;
-  LxcmonLibvirtLink *link = self->link;
-  g_autoptr (GObject) owner = g_weak_ref_get (&link->owner);
-
-  if (owner == NULL || is_stopped (link) || self->serial < link->told)
-    return G_SOURCE_REMOVE;
-  link->told = self->tell == tell_lost ? self->serial + 1 : self->serial;
-  self->tell (owner, self);
-  return G_SOURCE_REMOVE;
-}
-
-/* Takes the report over. Sources of one priority are dispatched in the order in which they came. */
-static void
-post (Report *report)
-{
-  g_autoptr (GSource) source = g_idle_source_new ();
-
-  g_source_set_static_name (source, "[lxcmon] libvirt report");
-  g_source_set_priority (source, G_PRIORITY_DEFAULT);
-  g_source_set_callback (source, deliver, report, report_free);
-  g_source_attach (source, report->link->context);
-}
-
-/* Takes the error over. */
-static void
-post_error (LxcmonLibvirtLink *self, void (*tell) (GObject *owner, gpointer report), GError *error)
-{
-  Report *report = report_new (self, (guint) g_atomic_int_get (&self->serial), tell);
-
-  report->error = error;
-  post (report);
-}
-
-/* ---- Callbacks of libvirt's ---- */
-
-static Registration *
-registration_new (LxcmonLibvirtLink *link, gboolean is_local)
-{
-  Registration *self = g_new0 (Registration, 1);
-
-  self->link = link_ref (link);
-  self->serial = (guint) g_atomic_int_get (&link->serial);
-  self->is_local = is_local;
-  return self;
-}
-
-/* libvirt calls it when no callback runs any more, which may be after it was deregistered. */
-static void
-registration_free (void *data)
-{
-  Registration *self = data;
-
-  link_unref (self->link);
-  g_free (self);
-}
-
-static void
-post_event (Registration *self, virDomainPtr domain, LxcmonLibvirtEventKind kind, int detail)
-{
-  Report *report = report_new (self->link, self->serial, tell_event);
-
-  report->event.kind = kind;
-  report->event.detail = detail;
-  report->event.domain = _lxcmon_libvirt_domain_new (domain, self->is_local);
-  post (report);
-}
-
-static int
-on_lifecycle (virConnectPtr handle, virDomainPtr domain, int event, int detail, void *data)
-{
-  if (event == VIR_DOMAIN_EVENT_STARTED && detail != VIR_DOMAIN_EVENT_STARTED_WAKEUP)
-    post_event (data, domain, LXCMON_LIBVIRT_EVENT_STARTED, detail);
-  else if (event == VIR_DOMAIN_EVENT_STOPPED)
-    post_event (data, domain, LXCMON_LIBVIRT_EVENT_STOPPED, detail);
-  return 0;
-}
-
-static void
-on_reboot (virConnectPtr handle, virDomainPtr domain, void *data)
-{
-  post_event (data, domain, LXCMON_LIBVIRT_EVENT_REBOOTED, 0);
-}
-
-/* libvirt holds a lock of the connection's while it calls this. */
-static void
-on_close (virConnectPtr handle, int reason, void *data)
-{
-  Registration *self = data;
-
-  if (self->serial != (guint) g_atomic_int_get (&self->link->serial))
-    return;
-  g_mutex_lock (&self->link->mutex);
-  self->link->lost = reason;
-  g_cond_signal (&self->link->cond);
-  g_mutex_unlock (&self->link->mutex);
-}
-
-/* ---- Our own thread ---- */
 
 static gboolean
 open_handle (LxcmonLibvirtLink *self, GError **error)
@@ -342,59 +120,14 @@ is_local (LxcmonLibvirtLink *self)
   return local;
 }
 
-static gboolean
-register_callbacks (LxcmonLibvirtLink *self, gboolean local, GError **error)
-{
-  Registration *registrations[] = {
-    registration_new (self, local),
-    registration_new (self, local),
-    registration_new (self, local),
-  };
-
-  self->has_close_callback = virConnectRegisterCloseCallback (self->handle, on_close,
-                                                              registrations[0], registration_free)
-                             == 0;
-  if (!self->has_close_callback)
-    registration_free (registrations[0]);
-
-  self->lifecycle_id
-      = virConnectDomainEventRegisterAny (self->handle, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
-                                          VIR_DOMAIN_EVENT_CALLBACK (on_lifecycle),
-                                          registrations[1], registration_free);
-  if (self->lifecycle_id < 0)
-    registration_free (registrations[1]);
-
-  /* libvirt tells a container's reboot by this one alone. */
-  self->reboot_id
-      = virConnectDomainEventRegisterAny (self->handle, NULL, VIR_DOMAIN_EVENT_ID_REBOOT,
-                                          VIR_DOMAIN_EVENT_CALLBACK (on_reboot), registrations[2],
-                                          registration_free);
-  if (self->reboot_id < 0)
-    registration_free (registrations[2]);
-
-  if (self->lifecycle_id >= 0 && self->reboot_id >= 0)
-    return TRUE;
-  g_propagate_error (error, _lxcmon_libvirt_error_new ("cannot register for libvirt's events"));
-  return FALSE;
-}
-
 static void
 close_handle (LxcmonLibvirtLink *self)
 {
   if (self->handle == NULL)
     return;
 
-  if (self->lifecycle_id >= 0)
-    virConnectDomainEventDeregisterAny (self->handle, self->lifecycle_id);
-  if (self->reboot_id >= 0)
-    virConnectDomainEventDeregisterAny (self->handle, self->reboot_id);
-  /* It holds a reference to the connection. */
-  if (self->has_close_callback)
-    virConnectUnregisterCloseCallback (self->handle, on_close);
-  self->lifecycle_id = self->reboot_id = -1;
-  self->has_close_callback = FALSE;
-  virConnectClose (self->handle);
-  self->handle = NULL;
+  _lxcmon_libvirt_link_deregister (self);
+  g_clear_pointer (&self->handle, virConnectClose);
 }
 
 /* What is in libvirtd's list may have happened before events that it has still to send: it sends them
@@ -446,14 +179,14 @@ static gboolean
 connect_once (LxcmonLibvirtLink *self, GError **error)
 {
   g_mutex_lock (&self->mutex);
-  self->lost = NOT_LOST;
+  self->lost = LXCMON_LIBVIRT_NOT_LOST;
   g_mutex_unlock (&self->mutex);
   g_atomic_int_inc (&self->serial);
 
   if (!open_handle (self, error))
     return FALSE;
   gboolean local = is_local (self);
-  if (!register_callbacks (self, local, error))
+  if (!_lxcmon_libvirt_link_register (self, local, error))
     return FALSE;
   /* Drivers within our own process know no keepalive, and need none. */
   virConnectSetKeepAlive (self->handle, KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT);
@@ -461,9 +194,7 @@ connect_once (LxcmonLibvirtLink *self, GError **error)
   GPtrArray *domains = list_domains (self, local, error);
   if (domains == NULL)
     return FALSE;
-  Report *report = report_new (self, (guint) g_atomic_int_get (&self->serial), tell_listed);
-  report->domains = domains;
-  post (report);
+  _lxcmon_libvirt_link_post_list (self, domains);
   return TRUE;
 }
 
@@ -472,9 +203,9 @@ static void
 wait_for_loss (LxcmonLibvirtLink *self)
 {
   g_mutex_lock (&self->mutex);
-  while (!self->stopped && self->lost == NOT_LOST)
+  while (!self->stopped && self->lost == LXCMON_LIBVIRT_NOT_LOST)
     {
-      if (self->has_close_callback)
+      if (self->close_registration != NULL)
         {
           g_cond_wait (&self->cond, &self->mutex);
           continue;
@@ -506,16 +237,17 @@ get_reason (int reason)
 
 /* Tells of the loss, after all events that came before it. */
 static void
-post_loss (LxcmonLibvirtLink *self)
+tell_loss (LxcmonLibvirtLink *self)
 {
   g_mutex_lock (&self->mutex);
   int reason = self->lost;
   g_mutex_unlock (&self->mutex);
 
   _lxcmon_libvirt_loop_pass (LOOP_TIMEOUT_MS);
-  post_error (self, tell_lost,
-              g_error_new (LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_LOST,
-                           "the connection to %s was lost: %s", self->uri, get_reason (reason)));
+  _lxcmon_libvirt_link_post_loss (self,
+                                  g_error_new (LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_LOST,
+                                               "the connection to %s was lost: %s", self->uri,
+                                               get_reason (reason)));
 }
 
 static void
@@ -533,13 +265,13 @@ sleep_unless_stopped (LxcmonLibvirtLink *self, gint64 pause_ms)
 static gboolean
 connect_again (LxcmonLibvirtLink *self)
 {
-  for (gint64 pause_ms = PAUSE_MIN_MS; !is_stopped (self);
+  for (gint64 pause_ms = PAUSE_MIN_MS; !_lxcmon_libvirt_link_is_stopped (self);
        pause_ms = MIN (pause_ms * 2, PAUSE_MAX_MS))
     {
       g_autoptr (GError) error = NULL;
 
       sleep_unless_stopped (self, pause_ms);
-      if (!is_stopped (self) && connect_once (self, &error))
+      if (!_lxcmon_libvirt_link_is_stopped (self) && connect_once (self, &error))
         return TRUE;
       if (error != NULL)
         g_debug ("%s", error->message);
@@ -557,19 +289,19 @@ link_run (gpointer data)
       = _lxcmon_libvirt_loop_check (LOOP_TIMEOUT_MS, &error) && connect_once (self, &error);
 
   if (!connected)
-    post_error (self, tell_failed, error);
+    _lxcmon_libvirt_link_post_failure (self, error);
   while (connected)
     {
       wait_for_loss (self);
-      if (is_stopped (self))
+      if (_lxcmon_libvirt_link_is_stopped (self))
         break;
-      post_loss (self);
+      tell_loss (self);
       close_handle (self);
       connected = connect_again (self);
     }
 
   close_handle (self);
-  link_unref (self);
+  _lxcmon_libvirt_link_unref (self);
   return NULL;
 }
 
@@ -587,7 +319,6 @@ _lxcmon_libvirt_link_start (GObject *owner, const LxcmonLibvirtLinkFuncs *funcs,
 {
   LxcmonLibvirtLink *self = g_new0 (LxcmonLibvirtLink, 1);
 
-  g_atomic_int_inc (&n_links);
   g_atomic_ref_count_init (&self->refs);
   g_weak_ref_init (&self->owner, owner);
   self->funcs = funcs;
@@ -595,11 +326,11 @@ _lxcmon_libvirt_link_start (GObject *owner, const LxcmonLibvirtLinkFuncs *funcs,
   self->uri = g_strdup (uri);
   g_mutex_init (&self->mutex);
   g_cond_init (&self->cond);
-  self->lost = NOT_LOST;
+  self->lost = LXCMON_LIBVIRT_NOT_LOST;
   self->lifecycle_id = self->reboot_id = -1;
   self->handle = handle;
   self->handle_is_new = handle != NULL;
-  g_thread_unref (g_thread_new ("lxcmon-libvirt", link_run, link_ref (self)));
+  g_thread_unref (g_thread_new ("lxcmon-libvirt", link_run, _lxcmon_libvirt_link_ref (self)));
 
   return self;
 }
@@ -616,5 +347,5 @@ _lxcmon_libvirt_link_stop (LxcmonLibvirtLink *self)
   self->stopped = TRUE;
   g_cond_signal (&self->cond);
   g_mutex_unlock (&self->mutex);
-  link_unref (self);
+  _lxcmon_libvirt_link_unref (self);
 }

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Owns what libvirt calls back: containers' lives, their reboots, and the end of the connection. All of it
+ * happens in the thread that runs libvirt's event loop, and is only handed on there: no call to libvirtd,
+ * which would block the loop that its answer has to come through.
+ *
+ * It is the connection's handle that callbacks are registered with, and not libvirt-glib's objects: those
+ * know no reboot, call libvirtd in the midst of an event, and are made anew at each listing.
+ */
+
+#include "lxcmon-libvirt-link-parts-private.h"
+
+typedef struct
+{
+  LxcmonLibvirtLink *link;
+  guint serial;
+  gboolean is_local;
+} Registration;
+
+static Registration *
+registration_new (LxcmonLibvirtLink *link, gboolean is_local)
+{
+  Registration *self = g_new0 (Registration, 1);
+
+  self->link = _lxcmon_libvirt_link_ref (link);
+  self->serial = (guint) g_atomic_int_get (&link->serial);
+  self->is_local = is_local;
+  return self;
+}
+
+/* libvirt calls it when no callback runs any more, which may be after it was deregistered. */
+static void
+registration_free (void *data)
+{
+  Registration *self = data;
+
+  _lxcmon_libvirt_link_unref (self->link);
+  g_free (self);
+}
+
+static void
+post_event (Registration *self, virDomainPtr domain, LxcmonLibvirtEventKind kind, int detail)
+{
+  LxcmonLibvirtEvent event = {
+    .kind = kind,
+    .detail = detail,
+    .domain = _lxcmon_libvirt_domain_new (domain, self->is_local),
+  };
+
+  _lxcmon_libvirt_link_post_event (self->link, self->serial, &event);
+}
+
+static int
+on_lifecycle (virConnectPtr handle, virDomainPtr domain, int event, int detail, void *data)
+{
+  if (event == VIR_DOMAIN_EVENT_STARTED && detail != VIR_DOMAIN_EVENT_STARTED_WAKEUP)
+    post_event (data, domain, LXCMON_LIBVIRT_EVENT_STARTED, detail);
+  else if (event == VIR_DOMAIN_EVENT_STOPPED)
+    post_event (data, domain, LXCMON_LIBVIRT_EVENT_STOPPED, detail);
+  return 0;
+}
+
+static void
+on_reboot (virConnectPtr handle, virDomainPtr domain, void *data)
+{
+  post_event (data, domain, LXCMON_LIBVIRT_EVENT_REBOOTED, 0);
+}
+
+/* libvirt holds a lock of the connection's while it calls this. */
+static void
+on_close (virConnectPtr handle, int reason, void *data)
+{
+  Registration *self = data;
+
+  if (self->serial != (guint) g_atomic_int_get (&self->link->serial))
+    return;
+  g_mutex_lock (&self->link->mutex);
+  self->link->lost = reason;
+  g_cond_signal (&self->link->cond);
+  g_mutex_unlock (&self->link->mutex);
+}
+
+/* Registers a callback for all containers. Returns its id, or -1. */
+static int
+register_event (LxcmonLibvirtLink *self, gboolean is_local, int event,
+                virConnectDomainEventGenericCallback callback)
+{
+  Registration *registration = registration_new (self, is_local);
+  int id = virConnectDomainEventRegisterAny (self->handle, NULL, event, callback, registration,
+                                             registration_free);
+
+  if (id < 0)
+    registration_free (registration);
+  return id;
+}
+
+/*< private >
+ * _lxcmon_libvirt_link_register:
+ * @is_local: whether the ids of domains are pids of controllers on this machine
+ *
+ * Registers with the link's connection.
+ */
+gboolean
+_lxcmon_libvirt_link_register (LxcmonLibvirtLink *self, gboolean is_local, GError **error)
+{
+  /* Not every driver calls the function that would free it, so that we do; libvirt calls back and takes
+   * the callback away under the same lock. */
+  Registration *close_registration = registration_new (self, is_local);
+
+  if (virConnectRegisterCloseCallback (self->handle, on_close, close_registration, NULL) < 0)
+    g_clear_pointer (&close_registration, registration_free);
+  self->close_registration = close_registration;
+  self->lifecycle_id = register_event (self, is_local, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+                                       VIR_DOMAIN_EVENT_CALLBACK (on_lifecycle));
+  /* libvirt tells a container's reboot by this one alone. */
+  self->reboot_id = register_event (self, is_local, VIR_DOMAIN_EVENT_ID_REBOOT,
+                                    VIR_DOMAIN_EVENT_CALLBACK (on_reboot));
+  if (self->lifecycle_id >= 0 && self->reboot_id >= 0)
+    return TRUE;
+
+  g_propagate_error (error, _lxcmon_libvirt_error_new ("cannot register for libvirt's events"));
+  return FALSE;
+}
+
+/*< private >
+ * _lxcmon_libvirt_link_deregister:
+ *
+ * Takes back what was registered. A callback may still be running; what it needs is freed after it.
+ */
+void
+_lxcmon_libvirt_link_deregister (LxcmonLibvirtLink *self)
+{
+  if (self->lifecycle_id >= 0)
+    virConnectDomainEventDeregisterAny (self->handle, self->lifecycle_id);
+  if (self->reboot_id >= 0)
+    virConnectDomainEventDeregisterAny (self->handle, self->reboot_id);
+  self->lifecycle_id = self->reboot_id = -1;
+  /* This one holds a reference to the connection. */
+  if (self->close_registration != NULL)
+    virConnectUnregisterCloseCallback (self->handle, on_close);
+  g_clear_pointer (&self->close_registration, registration_free);
+}

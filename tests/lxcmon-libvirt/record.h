@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+/*
+ * What a host tells, written down: "web1 init 42", "web1 exit reboot", "web1 closed lost", each checked
+ * against the properties, and against what the row itself has told before.
+ */
+
+#include <lxcmon-libvirt/lxcmon-libvirt.h>
+
+typedef struct
+{
+  LxcmonLibvirtHost *host;
+  LxcmonMonitorList *list; /* the same */
+  GString *trace;          /* such as "web1 init 42, web1 exit shutdown, web1 closed" */
+  GString *changes;        /* of the list, such as "0-0+2 " */
+  GThread *thread;         /* where all of it has to happen */
+  guint n_notified;        /* how often "n-items" was */
+  gboolean started;
+  GError *start_error;
+  guint n_starts_done;
+
+  /* Called in the midst of a signal, where it is set. */
+  void (*in_handler) (gpointer user_data);
+  gpointer user_data;
+} Record;
+
+/* At the start of a test program: what libvirt and its glue make once stays, and is not the tests'. */
+void record_begin (int *argc, char ***argv);
+/* Returns when no connection is being closed any more. */
+void record_wait_for_threads (void);
+
+/* Takes the host over. */
+Record *record_new (LxcmonLibvirtHost *host);
+/* Stops the host and waits until nothing of it is left. */
+void record_free (Record *self);
+void record_start (Record *self, GCancellable *cancellable);
+/* Starts, and waits until the list is there. */
+void record_run (Record *self);
+void record_clear (Record *self);
+
+/* The list as text, such as "test web1". */
+char *record_list_names (Record *self);
+
+#define record_assert(self, expected)                   \
+  G_STMT_START                                          \
+  {                                                     \
+    g_assert_cmpstr ((self)->trace->str, ==, expected); \
+    record_clear (self);                                \
+  }                                                     \
+  G_STMT_END
+
+#define record_assert_names(self, expected)                    \
+  G_STMT_START                                                 \
+  {                                                            \
+    g_autofree char *record_names_ = record_list_names (self); \
+    g_assert_cmpstr (record_names_, ==, expected);             \
+  }                                                            \
+  G_STMT_END
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Record, record_free)

@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The host as an app sees it, over the driver that libvirt brings for tests: starting, stopping, the
+ * list, the signals, and which thread they come in.
+ */
+
+#include <libvirt/libvirt.h>
+#include <string.h>
+
+#include "common/glib-test.h"
+#include "record.h"
+
+#define URI "test:///default"
+
+/* A second connection: what the test does to containers, and the host hears of. */
+typedef struct
+{
+  virConnectPtr handle;
+} Driver;
+
+static void
+driver_clear (Driver *self)
+{
+  virConnectClose (self->handle);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Driver, driver_clear)
+
+static Driver
+driver_open (void)
+{
+  Driver self = { virConnectOpen (URI) };
+
+  g_assert_nonnull (self.handle);
+  return self;
+}
+
+static void
+driver_create (Driver *self, const char *name)
+{
+  g_autofree char *xml = g_strdup_printf (
+      "<domain type='test'><name>%s</name><memory>1024</memory><os><type>hvm</type></os></domain>",
+      name);
+  virDomainPtr domain = virDomainCreateXML (self->handle, xml, 0);
+
+  g_assert_nonnull (domain);
+  virDomainFree (domain);
+}
+
+static void
+driver_call (Driver *self, const char *name, int (*function) (virDomainPtr domain))
+{
+  virDomainPtr domain = virDomainLookupByName (self->handle, name);
+
+  g_assert_nonnull (domain);
+  g_assert_cmpint (function (domain), ==, 0);
+  virDomainFree (domain);
+}
+
+static Record *
+record_new_for_uri (void)
+{
+  return record_new (lxcmon_libvirt_host_new_for_uri (URI));
+}
+
+static void
+test_properties (void)
+{
+  g_autoptr (LxcmonLibvirtHost) host = lxcmon_libvirt_host_new_for_uri (NULL);
+  g_autoptr (GObject) owned = G_OBJECT (gvir_connection_new (URI));
+  GVirConnection *connection = GVIR_CONNECTION (owned);
+  g_autoptr (LxcmonLibvirtHost) other = lxcmon_libvirt_host_new (connection);
+  guint n_items = 1;
+
+  g_assert_cmpstr (lxcmon_libvirt_host_get_uri (host), ==, "lxc:///system");
+  g_assert_null (lxcmon_libvirt_host_get_connection (host));
+  g_assert_false (lxcmon_libvirt_host_get_connected (host));
+  g_assert_null (lxcmon_libvirt_host_get_error (host));
+  g_object_get (host, "n-items", &n_items, NULL);
+  g_assert_cmpuint (n_items, ==, 0);
+  g_assert_true (g_list_model_get_item_type (G_LIST_MODEL (host)) == LXCMON_TYPE_MONITOR);
+  g_assert_cmpstr (lxcmon_libvirt_host_get_uri (other), ==, URI);
+  g_assert_true (lxcmon_libvirt_host_get_connection (other) == connection);
+}
+
+/* What runs already is there without "init". */
+static void
+test_first_list (void)
+{
+  g_auto (Driver) driver = driver_open ();
+  g_autoptr (Record) record = record_new_for_uri ();
+
+  driver_create (&driver, "b");
+  driver_create (&driver, "a");
+  record_run (record);
+  record_assert_names (record, "a b test");
+  g_assert_cmpstr (record->changes->str, ==, "0-0+3 ");
+  g_assert_cmpuint (record->n_notified, ==, 1);
+  record_assert (record, "");
+
+  LxcmonMonitor *row = lxcmon_monitor_list_lookup (record->list, "a");
+  g_assert_cmpint (lxcmon_monitor_get_source (row), ==, LXCMON_SOURCE_LIBVIRT);
+  g_assert_cmpint (lxcmon_monitor_get_state (row), ==, LXCMON_STATE_SERVED);
+  /* The driver's ids are no pids. */
+  g_assert_cmpint (lxcmon_monitor_get_controller_pid (row), ==, 0);
+  g_assert_cmpint (lxcmon_monitor_get_init_pid (row), ==, 0);
+  g_assert_cmpint (lxcmon_monitor_get_exit_raw (row), ==, -1);
+  g_assert_null (lxcmon_monitor_list_lookup (record->list, "c"));
+  g_assert_null (lxcmon_monitor_list_lookup (record->list, ""));
+
+  driver_call (&driver, "a", virDomainDestroy);
+  driver_call (&driver, "b", virDomainDestroy);
+  glib_test_wait_until (g_list_model_get_n_items (G_LIST_MODEL (record->host)) == 1);
+  record_assert (record, "a closed destroyed, b closed destroyed");
+}
+
+static void
+test_life (void)
+{
+  g_auto (Driver) driver = driver_open ();
+  g_autoptr (Record) record = record_new_for_uri ();
+
+  record_run (record);
+  record_clear (record);
+  driver_create (&driver, "a");
+  glib_test_wait_until (record->trace->len > 0);
+  record_assert_names (record, "a test");
+  g_assert_cmpstr (record->changes->str, ==, "0-0+1 ");
+  g_autoptr (LxcmonMonitor) row = g_object_ref (lxcmon_monitor_list_lookup (record->list, "a"));
+  driver_call (&driver, "a", virDomainShutdown);
+  glib_test_wait_until (lxcmon_monitor_list_lookup (record->list, "a") == NULL);
+  g_assert_cmpstr (record->changes->str, ==, "0-0+1 0-1+0 ");
+  record_assert (record, "a init 0, a exit shutdown, a closed");
+
+  /* The next of that name is another one. */
+  driver_create (&driver, "a");
+  glib_test_wait_until (record->trace->len > 0);
+  g_assert_true (lxcmon_monitor_list_lookup (record->list, "a") != row);
+  g_assert_cmpint (lxcmon_monitor_get_state (row), ==, LXCMON_STATE_CLOSED);
+  driver_call (&driver, "a", virDomainDestroy);
+  glib_test_wait_until (lxcmon_monitor_list_lookup (record->list, "a") == NULL);
+  record_assert (record, "a init 0, a closed destroyed");
+}
+
+/* Everything comes in the order in which it happened. */
+static void
+test_many (void)
+{
+  g_auto (Driver) driver = driver_open ();
+  g_autoptr (Record) record = record_new_for_uri ();
+  g_autoptr (GString) expected = g_string_new (NULL);
+  const guint n = glib_test_is_slow () ? 50 : 500;
+
+  record_run (record);
+  record_clear (record);
+  for (guint i = 0; i < n; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("many%u", i % 7);
+      driver_create (&driver, name);
+      driver_call (&driver, name, i % 3 > 0 ? virDomainShutdown : virDomainDestroy);
+      g_string_append_printf (expected, "%s%s init 0, %s%s%s", i > 0 ? ", " : "", name,
+                              i % 3 > 0 ? name : "", i % 3 > 0 ? " exit shutdown, " : "", name);
+      g_string_append (expected, i % 3 > 0 ? " closed" : " closed destroyed");
+    }
+  glib_test_wait_until (record->trace->len >= expected->len);
+  glib_test_drain ();
+  record_assert (record, expected->str);
+  record_assert_names (record, "test");
+}
+
+static void
+test_stop (void)
+{
+  g_auto (Driver) driver = driver_open ();
+  g_autoptr (Record) record = record_new_for_uri ();
+
+  lxcmon_monitor_list_stop (record->list);
+  record_run (record);
+  record_clear (record);
+  g_autoptr (LxcmonMonitor) row = g_object_ref (lxcmon_monitor_list_lookup (record->list, "test"));
+  driver_create (&driver, "a");
+  lxcmon_monitor_list_stop (record->list);
+  g_assert_false (lxcmon_libvirt_host_get_connected (record->host));
+  g_assert_cmpint (lxcmon_monitor_get_state (row), ==, LXCMON_STATE_DETACHED);
+  record_assert_names (record, "");
+  glib_test_drain ();
+  record_assert (record, "");
+
+  /* And once more. */
+  record_run (record);
+  record_assert_names (record, "a test");
+  driver_call (&driver, "a", virDomainDestroy);
+  glib_test_wait_until (record->trace->len > 0);
+  record_assert (record, "a closed destroyed");
+}
+
+static void
+test_started_twice (void)
+{
+  g_autoptr (Record) record = record_new_for_uri ();
+
+  record_start (record, NULL);
+  record_start (record, NULL);
+  glib_test_wait_until (record->n_starts_done == 1);
+  g_assert_error (record->start_error, G_IO_ERROR, G_IO_ERROR_PENDING);
+  glib_test_wait_until (record->n_starts_done == 2);
+  g_assert_no_error (record->start_error);
+  record_start (record, NULL);
+  glib_test_wait_until (record->n_starts_done == 3);
+  g_assert_error (record->start_error, G_IO_ERROR, G_IO_ERROR_PENDING);
+  record_assert_names (record, "test");
+}
+
+static void
+test_stopped_while_starting (void)
+{
+  g_autoptr (Record) record = record_new_for_uri ();
+
+  record_start (record, NULL);
+  lxcmon_monitor_list_stop (record->list);
+  glib_test_wait_until (record->n_starts_done == 1);
+  g_assert_error (record->start_error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  record_assert_names (record, "");
+}
+
+static void
+test_cancelled (void)
+{
+  g_autoptr (Record) record = record_new_for_uri ();
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+
+  g_cancellable_cancel (cancellable);
+  record_start (record, cancellable);
+  glib_test_wait_until (record->n_starts_done == 1);
+  g_assert_error (record->start_error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  record_assert_names (record, "");
+
+  /* Afterwards it has no effect any more. */
+  g_cancellable_reset (cancellable);
+  record_start (record, cancellable);
+  glib_test_wait_until (record->n_starts_done == 2);
+  g_assert_no_error (record->start_error);
+  g_cancellable_cancel (cancellable);
+  glib_test_drain ();
+  record_assert_names (record, "test");
+}
+
+/* Dropped while it starts: the start keeps it alive. */
+static void
+test_dropped (void)
+{
+  Record *record = record_new_for_uri ();
+
+  record_start (record, NULL);
+  g_object_add_weak_pointer (G_OBJECT (record->host), (gpointer *) &record->host);
+  g_signal_handlers_disconnect_by_data (record->host, record);
+  g_object_unref (record->host);
+  g_assert_nonnull (record->host);
+  glib_test_wait_until (record->host == NULL);
+  g_assert_cmpuint (record->n_starts_done, ==, 1);
+  g_assert_no_error (record->start_error);
+  record_free (record);
+}
+
+static void
+test_no_such_place (void)
+{
+  g_autoptr (Record) record
+      = record_new (lxcmon_libvirt_host_new_for_uri ("lxc:///system?socket=/nonexistent/sock"));
+
+  record_start (record, NULL);
+  glib_test_wait_until (record->n_starts_done == 1);
+  g_assert_error (record->start_error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_FAILED);
+  g_assert_nonnull (strstr (record->start_error->message, "/nonexistent/sock"));
+  g_assert_false (lxcmon_libvirt_host_get_connected (record->host));
+  /* It was not lost: it never was. */
+  g_assert_null (lxcmon_libvirt_host_get_error (record->host));
+}
+
+/* An open connection is used; one that is not is left alone. */
+static void
+test_connection (gconstpointer data)
+{
+  gboolean open = GPOINTER_TO_INT (data);
+  g_auto (Driver) driver = driver_open ();
+  g_autoptr (GObject) owned = G_OBJECT (gvir_connection_new (URI));
+  GVirConnection *connection = GVIR_CONNECTION (owned);
+  g_autoptr (GError) error = NULL;
+
+  if (open)
+    g_assert_true (gvir_connection_open (connection, NULL, &error));
+  Record *record = record_new (lxcmon_libvirt_host_new (connection));
+  record_run (record);
+  g_assert_cmpint (gvir_connection_is_open (connection), ==, open);
+  record_clear (record);
+  driver_create (&driver, "a");
+  driver_call (&driver, "a", virDomainShutdown);
+  glib_test_wait_until (strstr (record->trace->str, "closed") != NULL);
+  record_assert (record, "a init 0, a exit shutdown, a closed");
+  record_free (record);
+  /* It is still the app's, and still open. */
+  g_assert_cmpint (gvir_connection_is_open (connection), ==, open);
+  glib_test_drain ();
+  if (open)
+    gvir_connection_close (connection);
+}
+
+typedef struct
+{
+  Driver driver;
+  gint step; /* 1: started; 2: both events seen */
+} ThreadTest;
+
+static gpointer
+run_in_thread (gpointer data)
+{
+  ThreadTest *test = data;
+  g_autoptr (GMainContext) context = g_main_context_new ();
+
+  g_main_context_push_thread_default (context);
+  Record *record = record_new_for_uri ();
+  record_run (record);
+  record_clear (record);
+  g_atomic_int_set (&test->step, 1);
+  glib_test_wait_until (strstr (record->trace->str, "closed") != NULL);
+  record_assert (record, "a init 0, a exit shutdown, a closed");
+  record_free (record);
+  glib_test_drain ();
+  g_atomic_int_set (&test->step, 2);
+  g_main_context_pop_thread_default (context);
+  return NULL;
+}
+
+/* A host in another thread's context tells there, while the default one only runs. */
+static void
+test_context (void)
+{
+  ThreadTest test = { driver_open (), 0 };
+  GThread *thread = g_thread_new ("host", run_in_thread, &test);
+
+  glib_test_wait_until (g_atomic_int_get (&test.step) == 1);
+  driver_create (&test.driver, "a");
+  driver_call (&test.driver, "a", virDomainShutdown);
+  glib_test_wait_until (g_atomic_int_get (&test.step) == 2);
+  g_thread_join (thread);
+  driver_clear (&test.driver);
+}
+
+static gpointer
+run_critical (gpointer data)
+{
+  lxcmon_monitor_list_stop (data);
+  lxcmon_monitor_list_start_async (data, NULL, NULL, NULL);
+  return NULL;
+}
+
+static void
+test_wrong_thread (void)
+{
+  g_autoptr (Record) record = record_new_for_uri ();
+
+  g_test_expect_message ("lxcmon-libvirt", G_LOG_LEVEL_CRITICAL,
+                         "*lxcmon_monitor_list_stop*thread*");
+  g_test_expect_message ("lxcmon-libvirt", G_LOG_LEVEL_CRITICAL, "*start_async*thread*");
+  record_run (record);
+  g_main_context_acquire (NULL);
+  g_thread_join (g_thread_new ("wrong", run_critical, record->host));
+  g_main_context_release (NULL);
+  g_test_assert_expected_messages ();
+  record_assert_names (record, "test");
+}
+
+static gpointer
+run_without_default (gpointer data)
+{
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  gint64 start = g_get_monotonic_time ();
+
+  g_main_context_push_thread_default (context);
+  Record *record = record_new_for_uri ();
+  record_start (record, NULL);
+  glib_test_wait_until (record->n_starts_done == 1);
+  g_assert_error (record->start_error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_TIMED_OUT);
+  g_assert_nonnull (strstr (record->start_error->message, "default main context"));
+  g_assert_cmpint (g_get_monotonic_time () - start, >=, 4900 * 1000);
+  g_assert_cmpint (g_get_monotonic_time () - start, <, 20 * G_USEC_PER_SEC);
+  record_free (record);
+  glib_test_drain ();
+  g_main_context_pop_thread_default (context);
+  return NULL;
+}
+
+/* Nobody runs the default context: start says so, within some 5 s. */
+static void
+test_nobody_runs_default (void)
+{
+  g_thread_join (g_thread_new ("host", run_without_default, NULL));
+}
+
+static void
+test_misuse (void)
+{
+  LxcmonLibvirtHost *none = NULL;
+
+  for (guint i = 0; i < 4; i++)
+    g_test_expect_message ("lxcmon-libvirt", G_LOG_LEVEL_CRITICAL, "*LXCMON_LIBVIRT_IS_HOST*");
+  g_test_expect_message ("lxcmon-libvirt", G_LOG_LEVEL_CRITICAL, "*GVIR_IS_CONNECTION*");
+  g_assert_null (lxcmon_libvirt_host_get_connection (none));
+  g_assert_null (lxcmon_libvirt_host_get_uri (none));
+  g_assert_false (lxcmon_libvirt_host_get_connected (none));
+  g_assert_null (lxcmon_libvirt_host_get_error (none));
+  g_assert_null (lxcmon_libvirt_host_new (NULL));
+  g_test_assert_expected_messages ();
+}
+
+int
+main (int argc, char **argv)
+{
+  record_begin (&argc, &argv);
+  /* The driver's containers live as long as somebody is connected. */
+  g_auto (Driver) driver = driver_open ();
+
+  glib_test_add ("/libvirt-host/properties", test_properties);
+  glib_test_add ("/libvirt-host/first-list", test_first_list);
+  glib_test_add ("/libvirt-host/life", test_life);
+  glib_test_add ("/libvirt-host/many", test_many);
+  glib_test_add ("/libvirt-host/stop", test_stop);
+  glib_test_add ("/libvirt-host/started-twice", test_started_twice);
+  glib_test_add ("/libvirt-host/stopped-while-starting", test_stopped_while_starting);
+  glib_test_add ("/libvirt-host/cancelled", test_cancelled);
+  glib_test_add ("/libvirt-host/dropped", test_dropped);
+  glib_test_add ("/libvirt-host/no-such-place", test_no_such_place);
+  glib_test_add_data ("/libvirt-host/connection/open", test_connection, GINT_TO_POINTER (TRUE));
+  glib_test_add_data ("/libvirt-host/connection/closed", test_connection, GINT_TO_POINTER (FALSE));
+  glib_test_add ("/libvirt-host/context", test_context);
+  glib_test_add ("/libvirt-host/wrong-thread", test_wrong_thread);
+  glib_test_add ("/libvirt-host/nobody-runs-default", test_nobody_runs_default);
+  glib_test_add ("/libvirt-host/misuse", test_misuse);
+  return g_test_run ();
+}
