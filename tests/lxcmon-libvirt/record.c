@@ -8,6 +8,8 @@
 
 #include "common/glib-test.h"
 
+static gint n_records;
+
 /* libvirt-glib's, which has one for each step of its event loop. */
 static void
 drop_message (const char *domain, GLogLevelFlags level, const char *message, gpointer user_data)
@@ -15,9 +17,8 @@ drop_message (const char *domain, GLogLevelFlags level, const char *message, gpo
 }
 
 void
-record_begin (int *argc, char ***argv)
+record_begin (void)
 {
-  glib_test_init (argc, argv);
   g_log_set_handler (NULL, G_LOG_LEVEL_DEBUG, drop_message, NULL);
   g_type_class_unref (g_type_class_ref (LXCMON_LIBVIRT_TYPE_HOST));
   glib_test_drain ();
@@ -167,6 +168,7 @@ record_new (LxcmonLibvirtHost *host)
 {
   Record *self = g_new0 (Record, 1);
 
+  g_atomic_int_inc (&n_records);
   self->host = host;
   self->list = LXCMON_MONITOR_LIST (host);
   self->trace = g_string_new (NULL);
@@ -189,7 +191,8 @@ record_free (Record *self)
       g_signal_handlers_disconnect_by_data (self->host, self);
       g_object_unref (self->host);
     }
-  record_wait_for_threads ();
+  if (g_atomic_int_dec_and_test (&n_records))
+    record_wait_for_threads ();
   g_string_free (self->trace, TRUE);
   g_string_free (self->changes, TRUE);
   g_clear_error (&self->start_error);

@@ -27,13 +27,13 @@ typedef struct
 } Record;
 
 /* At the start of a test program: what libvirt and its glue make once stays, and is not the tests'. */
-void record_begin (int *argc, char ***argv);
+void record_begin (void);
 /* Returns when no connection is being closed any more. */
 void record_wait_for_threads (void);
 
 /* Takes the host over. */
 Record *record_new (LxcmonLibvirtHost *host);
-/* Stops the host and waits until nothing of it is left. */
+/* Stops the host. The last one waits until nothing of any of them is left. */
 void record_free (Record *self);
 void record_start (Record *self, GCancellable *cancellable);
 /* Starts, and waits until the list is there. */

@@ -417,7 +417,8 @@ test_misuse (void)
 int
 main (int argc, char **argv)
 {
-  record_begin (&argc, &argv);
+  glib_test_init (&argc, &argv);
+  record_begin ();
   /* The driver's containers live as long as somebody is connected. */
   g_auto (Driver) driver = driver_open ();
 

@@ -137,8 +137,15 @@ write_configuration (Libvirtd *self, GError **error)
                                            "unix_sock_group = \"root\"\n"
                                            "log_outputs = \"2:file:%s\"\n",
                                            self->log_path);
+  g_autofree char *tcp = g_strdup_printf ("listen_tls = 0\n"
+                                          "listen_tcp = 1\n"
+                                          "listen_addr = \"127.0.0.1\"\n"
+                                          "tcp_port = \"%u\"\n"
+                                          "auth_tcp = \"none\"\n",
+                                          self->tcp_port);
+  g_autofree char *all = g_strconcat (text, self->tcp_port != 0 ? tcp : "", NULL);
 
-  return g_file_set_contents (path, text, -1, error);
+  return g_file_set_contents (path, all, -1, error);
 }
 
 /* libvirtd gives up when any driver that it loads fails, and QEMU's does where
@@ -168,7 +175,13 @@ spawn (Libvirtd *self, GError **error)
   g_autofree char *configuration = g_build_filename (self->directory, "daemon.conf", NULL);
   g_autofree char *pid_file = g_build_filename (self->directory, "daemon.pid", NULL);
   g_autofree char *drivers = g_strdup_printf ("LIBVIRT_DRIVER_DIR=%s/drivers", self->directory);
-  const char *argv[] = { get_program (), "-f", configuration, "-p", pid_file, NULL };
+  const char *argv[] = { get_program (),
+                         "-f",
+                         configuration,
+                         "-p",
+                         pid_file,
+                         self->tcp_port != 0 ? "--listen" : NULL,
+                         NULL };
   const char *envp[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", drivers, NULL };
   ProcessSetup setup = { .envp = envp, .death_signal = SIGTERM };
   int log_fd = process_open_log (self->log_path, error);
@@ -227,12 +240,30 @@ make_directory (Libvirtd *self, GError **error)
   return write_configuration (self, error) && link_driver (self, error);
 }
 
+/* Of the two daemons, libvirtd alone listens itself. */
+char *
+libvirtd_why_no_tcp (void)
+{
+  const Daemon *daemon_found = find_daemon ();
+
+  if (daemon_found != NULL && daemon_found != &daemons[0])
+    return g_strdup_printf ("%s does not listen on TCP", daemon_found->program);
+  return NULL;
+}
+
 Libvirtd *
 libvirtd_start (GError **error)
+{
+  return libvirtd_start_listening (0, error);
+}
+
+Libvirtd *
+libvirtd_start_listening (guint tcp_port, GError **error)
 {
   g_autoptr (Libvirtd) self = g_new0 (Libvirtd, 1);
   g_autofree char *why = libvirtd_why_unsupported ();
 
+  self->tcp_port = tcp_port;
   self->pidfd = -1;
   self->had_autostarted = access (AUTOSTARTED, F_OK) == 0;
   if (why != NULL)

@@ -30,6 +30,12 @@ pid_t libvirtd_find_living (void);
  * Needs container_enter_namespace () before. */
 Libvirtd *libvirtd_start (GError **error);
 
+/* The same, and it listens on that port of 127.0.0.1 too, for lxc+tcp, and lets everybody in. */
+Libvirtd *libvirtd_start_listening (guint tcp_port, GError **error);
+
+/* NULL where libvirtd_start_listening () can work as well. */
+char *libvirtd_why_no_tcp (void);
+
 /* Ends it if it still runs. Its domains run on; container_free () ends them. */
 void libvirtd_free (Libvirtd *self);
 

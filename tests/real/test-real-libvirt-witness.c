@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Many lives of containers in random order: what a host tells is what "virsh event" sees, each once, in
+ * the same order, and nothing else. */
+
+#include <signal.h>
+#include <string.h>
+
+#include "lxcmon-libvirt/record.h"
+#include "real-test.h"
+#include "witness.h"
+
+#define N_CONTAINERS 6
+#define N_LIVES      20
+#define N_LIVES_FULL 200
+
+typedef struct
+{
+  Container *container;
+  gboolean runs;
+} Row;
+
+static void
+row_create (Row *self, Libvirtd *libvirtd)
+{
+  g_autoptr (GError) error = NULL;
+
+  libvirtd_create (libvirtd, self->container, &error);
+  g_assert_no_error (error);
+  self->runs = TRUE;
+}
+
+/* Ends a container in one of four ways, or has it reboot. */
+static void
+row_do_something (Row *self, Libvirtd *libvirtd)
+{
+  g_autoptr (GError) error = NULL;
+
+  switch (g_test_rand_int_range (0, 5))
+    {
+    case 0:
+      real_command (self->container, "shutdown");
+      break;
+    case 1:
+      real_command (self->container, "exit 42");
+      break;
+    case 2:
+      container_signal (self->container, SIGKILL);
+      break;
+    case 3:
+      libvirtd_destroy_domain (libvirtd, self->container, &error);
+      g_assert_no_error (error);
+      break;
+    default:
+      real_command (self->container, "reboot");
+      libvirtd_wait_reboot (libvirtd, self->container, &error);
+      g_assert_no_error (error);
+      if (libvirtd_wait_served (self->container))
+        return;
+      /* libvirt 9.0.0 has lost its own container. */
+      libvirtd_destroy_domain (libvirtd, self->container, &error);
+      g_assert_no_error (error);
+      break;
+    }
+  libvirtd_wait_gone (libvirtd, self->container, &error);
+  g_assert_no_error (error);
+  self->runs = FALSE;
+}
+
+static char *
+without_pids (const char *trace)
+{
+  g_autoptr (GRegex) regex = g_regex_new (" init [0-9]+", 0, 0, NULL);
+
+  return g_regex_replace_literal (regex, trace, -1, 0, " init", 0, NULL);
+}
+
+static guint
+count_words (const char *trace, const char *word)
+{
+  guint n = 0;
+
+  for (const char *found = trace; (found = strstr (found, word)) != NULL; found += strlen (word))
+    n++;
+  return n;
+}
+
+static void
+test_lives (void)
+{
+  g_autoptr (Libvirtd) libvirtd = real_test_start_libvirtd ();
+  Row rows[N_CONTAINERS];
+  guint n_lives = g_getenv ("LXCMON_TEST_FULL") != NULL ? N_LIVES_FULL : N_LIVES;
+
+  if (libvirtd == NULL)
+    return;
+  for (guint i = 0; i < N_CONTAINERS; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("real-lives-%u", i);
+      rows[i] = (Row){ container_new (name), FALSE };
+    }
+  g_autoptr (Record) record = record_new (lxcmon_libvirt_host_new_for_uri ("lxc:///system"));
+  record_run (record);
+  g_autoptr (Witness) witness = witness_start ();
+
+  for (guint i = 0; i < n_lives;)
+    {
+      Row *row = &rows[g_test_rand_int_range (0, N_CONTAINERS)];
+
+      if (row->runs)
+        row_do_something (row, libvirtd);
+      else
+        {
+          row_create (row, libvirtd);
+          i++;
+        }
+      /* The context runs now and then only, as that of a busy app. */
+      if (g_test_rand_bit ())
+        real_run_for (1);
+    }
+  for (guint i = 0; i < N_CONTAINERS; i++)
+    while (rows[i].runs)
+      row_do_something (&rows[i], libvirtd);
+
+  real_wait (g_list_model_get_n_items (G_LIST_MODEL (record->host)) == 0);
+  real_run_for (200);
+  g_autofree char *seen = witness_end (witness);
+  g_autofree char *told = without_pids (record->trace->str);
+  g_assert_cmpstr (told, ==, seen);
+  /* Where this program ran its context only after the end, the pid could not be found any more. */
+  g_test_message ("%u pids were not known", count_words (record->trace->str, "init 0"));
+  g_test_message ("%u lives: %u init, %u exit shutdown, %u exit reboot, %u lost, %u destroyed, as "
+                  "virsh has seen them",
+                  n_lives, count_words (told, " init"), count_words (told, "exit shutdown"),
+                  count_words (told, "exit reboot"), count_words (told, "closed lost"),
+                  count_words (told, "closed destroyed"));
+  for (guint i = 0; i < N_CONTAINERS; i++)
+    container_free (rows[i].container);
+}
+
+int
+main (int argc, char *argv[])
+{
+  if (!real_test_begin (&argc, &argv))
+    return 0;
+  record_begin ();
+  real_test_add ("/real/libvirt-witness/lives", test_lives);
+  return g_test_run ();
+}
