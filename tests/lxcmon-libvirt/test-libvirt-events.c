@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What becomes of libvirt's words, fed to a host by hand: each line of the table, what a list changes and
+ * what it must not, and handlers that do whatever they like.
+ */
+
+#include <string.h>
+
+#include "common/glib-test.h"
+#include "lxcmon-libvirt/lxcmon-libvirt-host-private.h"
+#include "record.h"
+
+#define STARTED  LXCMON_LIBVIRT_EVENT_STARTED
+#define STOPPED  LXCMON_LIBVIRT_EVENT_STOPPED
+#define REBOOTED LXCMON_LIBVIRT_EVENT_REBOOTED
+
+/* A uuid is as good as another: here the name is one. The init of a controller is the next pid. */
+static LxcmonLibvirtDomain *
+domain_new (const char *name, gint id)
+{
+  LxcmonLibvirtDomain *self = g_new0 (LxcmonLibvirtDomain, 1);
+
+  g_strlcpy (self->uuid, name, sizeof self->uuid);
+  self->name = g_strdup (name);
+  self->id = id;
+  self->controller_pid = id;
+  self->init_pid = id > 0 ? id + 1 : 0;
+  return self;
+}
+
+static void
+feed (Record *record, guint serial, LxcmonLibvirtEventKind kind, const char *name, gint id)
+{
+  LxcmonLibvirtEvent event = { .kind = kind, .domain = domain_new (name, id) };
+  g_autoptr (LxcmonLibvirtHost) alive = g_object_ref (record->host);
+
+  if (kind == STOPPED)
+    {
+      event.detail = id;
+      event.domain->id = 0;
+    }
+  _lxcmon_libvirt_host_take_event (alive, &event, serial);
+  _lxcmon_libvirt_domain_free (event.domain);
+}
+
+/* "web1=42 web2=43" */
+static void
+feed_list (Record *record, guint serial, const char *text)
+{
+  g_autoptr (GPtrArray) domains
+      = g_ptr_array_new_with_free_func ((GDestroyNotify) _lxcmon_libvirt_domain_free);
+  g_auto (GStrv) words = g_strsplit (text, " ", -1);
+  g_autoptr (LxcmonLibvirtHost) alive = g_object_ref (record->host);
+
+  for (guint i = 0; words[i] != NULL && *words[i] != '\0'; i++)
+    {
+      char *id = strchr (words[i], '=');
+      *id = '\0';
+      g_ptr_array_add (domains, domain_new (words[i], (gint) g_ascii_strtoll (id + 1, NULL, 10)));
+    }
+  _lxcmon_libvirt_host_take_list (alive, domains, serial);
+}
+
+/* As the host does it when its link tells so. */
+static void
+feed_loss (Record *record)
+{
+  record->host->is_listed = FALSE;
+  record->host->list_serial = 0;
+}
+
+/* A host that was never started: nobody but us tells it anything. */
+static Record *
+record_with (const char *list)
+{
+  Record *record = record_new (lxcmon_libvirt_host_new_for_uri (NULL));
+
+  feed_list (record, 1, list);
+  record_clear (record);
+  return record;
+}
+
+typedef struct
+{
+  const char *name;
+  int detail;
+  const char *expected;
+} StoppedCase;
+
+static const StoppedCase stopped_cases[] = {
+  { "shutdown", VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN, "a exit shutdown, a closed" },
+  { "destroyed", VIR_DOMAIN_EVENT_STOPPED_DESTROYED, "a closed destroyed" },
+  { "failed", VIR_DOMAIN_EVENT_STOPPED_FAILED, "a closed lost" },
+  { "crashed", VIR_DOMAIN_EVENT_STOPPED_CRASHED, "a closed lost" },
+  { "migrated", VIR_DOMAIN_EVENT_STOPPED_MIGRATED, "a closed lost" },
+  { "saved", VIR_DOMAIN_EVENT_STOPPED_SAVED, "a closed lost" },
+  { "unknown", 1000, "a closed lost" },
+};
+
+static void
+test_stopped (gconstpointer data)
+{
+  const StoppedCase *test = data;
+  g_autoptr (Record) record = record_with ("a=10 b=20");
+
+  feed (record, 1, STOPPED, "a", test->detail);
+  record_assert_names (record, "b");
+  record_assert (record, test->expected);
+  /* Whoever is not there any more cannot end. */
+  feed (record, 1, STOPPED, "a", test->detail);
+  record_assert (record, "");
+}
+
+static void
+test_started (void)
+{
+  g_autoptr (Record) record = record_with ("");
+
+  feed (record, 1, STARTED, "a", 10);
+  LxcmonMonitor *row = lxcmon_monitor_list_lookup (record->list, "a");
+  g_assert_cmpint (lxcmon_monitor_get_controller_pid (row), ==, 10);
+  g_assert_cmpint (lxcmon_monitor_get_init_pid (row), ==, 11);
+  g_assert_cmpstr (record->changes->str, ==, "0-0+1 ");
+  /* Twice is once. */
+  feed (record, 1, STARTED, "a", 10);
+  record_assert (record, "a init 11");
+}
+
+/* The list was quicker than the event. */
+static void
+test_started_and_listed (void)
+{
+  g_autoptr (Record) record = record_with ("a=10");
+
+  feed (record, 1, STARTED, "a", 10);
+  g_assert_cmpstr (record->changes->str, ==, "");
+  record_assert (record, "a init 11");
+}
+
+static void
+test_started_anew (void)
+{
+  g_autoptr (Record) record = record_with ("a=10");
+
+  feed (record, 1, STARTED, "a", 20);
+  record_assert (record, "a closed lost, a init 21");
+  record_assert_names (record, "a");
+}
+
+static void
+test_rebooted (void)
+{
+  g_autoptr (Record) record = record_with ("a=10");
+  LxcmonMonitor *row = lxcmon_monitor_list_lookup (record->list, "a");
+
+  feed (record, 1, REBOOTED, "a", 20);
+  g_assert_true (lxcmon_monitor_list_lookup (record->list, "a") == row);
+  g_assert_cmpint (lxcmon_monitor_get_state (row), ==, LXCMON_STATE_SERVED);
+  g_assert_cmpint (lxcmon_monitor_get_controller_pid (row), ==, 20);
+  g_assert_false (lxcmon_monitor_get_exited (row));
+  g_assert_cmpint (lxcmon_monitor_get_exit_status (row), ==, LXCMON_EXIT_STATUS_UNKNOWN);
+  g_assert_cmpint (lxcmon_monitor_get_exit_raw (row), ==, -1);
+  g_assert_cmpstr (record->changes->str, ==, "");
+  record_assert (record, "a exit reboot, a closed, a init 21");
+  /* One that was not known can only be seen to start. */
+  feed (record, 1, REBOOTED, "b", 30);
+  record_assert (record, "b init 31");
+}
+
+/* What was missed is not made up: it was lost, or it appears. */
+static void
+test_relisted (void)
+{
+  g_autoptr (Record) record = record_with ("a=10 b=20 c=30");
+  g_autoptr (LxcmonMonitor) a = g_object_ref (lxcmon_monitor_list_lookup (record->list, "a"));
+  g_autoptr (LxcmonMonitor) b = g_object_ref (lxcmon_monitor_list_lookup (record->list, "b"));
+
+  feed_loss (record);
+  record_assert (record, "");
+  feed_list (record, 2, "a=10 b=21 d=40");
+  record_assert (record, "b closed lost, c closed lost");
+  record_assert_names (record, "a b d");
+  g_assert_true (lxcmon_monitor_list_lookup (record->list, "a") == a);
+  g_assert_true (lxcmon_monitor_list_lookup (record->list, "b") != b);
+}
+
+/* The list is older than what came before it. */
+static void
+test_event_before_list (void)
+{
+  g_autoptr (Record) record = record_with ("a=10 b=20 c=30");
+
+  feed_loss (record);
+  feed (record, 2, STOPPED, "a", VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN);
+  feed (record, 2, REBOOTED, "b", 21);
+  feed (record, 2, STARTED, "d", 40);
+  feed (record, 2, STARTED, "e", 50);
+  feed (record, 2, STOPPED, "e", VIR_DOMAIN_EVENT_STOPPED_DESTROYED);
+  feed (record, 2, STOPPED, "f", VIR_DOMAIN_EVENT_STOPPED_DESTROYED);
+  record_assert (record,
+                 "a exit shutdown, a closed, b exit reboot, b closed, b init 22, d init 41, "
+                 "e init 51, e closed destroyed");
+  feed_list (record, 2, "a=10 b=20 c=30 f=60");
+  record_assert (record, "");
+  record_assert_names (record, "b c d");
+}
+
+/* A connection that did not last has said so much, and the next one's list counts. */
+static void
+test_event_of_failed_connection (void)
+{
+  g_autoptr (Record) record = record_with ("a=10");
+
+  feed_loss (record);
+  feed (record, 2, STARTED, "b", 20);
+  record_assert (record, "b init 21");
+  feed_list (record, 3, "a=10 c=30");
+  record_assert (record, "b closed lost");
+  record_assert_names (record, "a c");
+}
+
+/* A list may tell the id of one that an event told nothing of. */
+static void
+test_unknown_id (void)
+{
+  g_autoptr (Record) record = record_with ("");
+
+  feed (record, 1, STARTED, "a", 0);
+  record_assert (record, "a init 0");
+  feed_loss (record);
+  feed_list (record, 2, "a=10");
+  g_assert_cmpint (lxcmon_monitor_get_init_pid (lxcmon_monitor_list_lookup (record->list, "a")), ==,
+                   11);
+  record_assert (record, "");
+}
+
+static void
+test_sorted (void)
+{
+  g_autoptr (Record) record = record_with ("m=10");
+  static const char *const names[] = { "z", "a", "n", "B", "m-1", "1" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    feed (record, 1, STARTED, names[i], (gint) i + 20);
+  record_assert_names (record, "1 B a m m-1 n z");
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    g_assert_cmpstr (lxcmon_monitor_get_name (lxcmon_monitor_list_lookup (record->list, names[i])),
+                     ==, names[i]);
+}
+
+/* ---- Handlers ---- */
+
+typedef struct
+{
+  Record *record;
+  const char *at; /* the trace's end at which the handler does it */
+} Handler;
+
+/* The next event of the same container comes in a main loop within the handler of this one. */
+static void
+feed_next (gpointer user_data)
+{
+  Handler *self = user_data;
+
+  if (!g_str_has_suffix (self->record->trace->str, self->at))
+    return;
+  self->record->in_handler = NULL;
+  feed (self->record, 1, STARTED, "a", 20);
+}
+
+static void
+test_nested (gconstpointer data)
+{
+  g_autoptr (Record) record = record_with ("a=10");
+  Handler handler = { record, data };
+
+  record->in_handler = feed_next;
+  record->user_data = &handler;
+  feed (record, 1, STOPPED, "a", VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN);
+  record_assert (record, "a exit shutdown, a closed, a init 21");
+  record_assert_names (record, "a");
+}
+
+static void
+feed_stop (gpointer user_data)
+{
+  Handler *self = user_data;
+
+  if (!g_str_has_suffix (self->record->trace->str, self->at))
+    return;
+  self->record->in_handler = NULL;
+  feed (self->record, 1, STOPPED, "a", VIR_DOMAIN_EVENT_STOPPED_DESTROYED);
+}
+
+static void
+test_nested_in_reboot (gconstpointer data)
+{
+  g_autoptr (Record) record = record_with ("a=10");
+  Handler handler = { record, data };
+
+  record->in_handler = feed_stop;
+  record->user_data = &handler;
+  feed (record, 1, REBOOTED, "a", 20);
+  record_assert (record, "a exit reboot, a closed, a init 21, a closed destroyed");
+  record_assert_names (record, "");
+}
+
+/* While a list is taken, an event comes that is newer. */
+static void
+feed_start_of_c (gpointer user_data)
+{
+  Handler *self = user_data;
+
+  self->record->in_handler = NULL;
+  feed (self->record, 2, REBOOTED, "b", 21);
+  feed (self->record, 2, STARTED, "c", 30);
+}
+
+static void
+test_nested_in_list (void)
+{
+  g_autoptr (Record) record = record_with ("a=10 b=20");
+  Handler handler = { record, NULL };
+
+  feed_loss (record);
+  record->in_handler = feed_start_of_c;
+  record->user_data = &handler;
+  feed_list (record, 2, "b=20");
+  record_assert (record, "a closed lost, b exit reboot, b closed, b init 22, c init 31");
+  record_assert_names (record, "b c");
+}
+
+/* Stopped in a handler: not a word more. Without a link of its own, the host is told to leave. */
+static void
+leave (gpointer user_data)
+{
+  Handler *self = user_data;
+
+  if (g_str_has_suffix (self->record->trace->str, self->at))
+    self->record->host->epoch++;
+}
+
+static void
+test_left (gconstpointer data)
+{
+  g_autoptr (Record) record = record_with ("a=10");
+  Handler handler = { record, data };
+  const char *all = "a exit reboot, a closed, a init 21";
+
+  record->in_handler = leave;
+  record->user_data = &handler;
+  feed (record, 1, REBOOTED, "a", 20);
+  g_assert_true (g_str_has_prefix (all, record->trace->str));
+  g_assert_true (g_str_has_suffix (record->trace->str, data));
+}
+
+/* The last reference is dropped in a handler. */
+static void
+drop (gpointer user_data)
+{
+  Record *record = user_data;
+
+  g_signal_handlers_disconnect_by_data (record->host, record);
+  g_clear_object (&record->host);
+}
+
+static void
+test_dropped (void)
+{
+  g_autoptr (Record) record = record_with ("a=10");
+  gpointer host = record->host;
+
+  g_object_add_weak_pointer (host, &host);
+  record->in_handler = drop;
+  record->user_data = record;
+  feed (record, 1, STOPPED, "a", VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN);
+  g_assert_null (host);
+  record_assert (record, "a exit shutdown");
+}
+
+int
+main (int argc, char **argv)
+{
+  glib_test_init (&argc, &argv);
+  record_begin ();
+  for (guint i = 0; i < G_N_ELEMENTS (stopped_cases); i++)
+    {
+      g_autofree char *path = g_strdup_printf ("/libvirt-events/stopped/%s", stopped_cases[i].name);
+      glib_test_add_data (path, test_stopped, &stopped_cases[i]);
+    }
+  glib_test_add ("/libvirt-events/started", test_started);
+  glib_test_add ("/libvirt-events/started-and-listed", test_started_and_listed);
+  glib_test_add ("/libvirt-events/started-anew", test_started_anew);
+  glib_test_add ("/libvirt-events/rebooted", test_rebooted);
+  glib_test_add ("/libvirt-events/relisted", test_relisted);
+  glib_test_add ("/libvirt-events/event-before-list", test_event_before_list);
+  glib_test_add ("/libvirt-events/failed-connection", test_event_of_failed_connection);
+  glib_test_add ("/libvirt-events/unknown-id", test_unknown_id);
+  glib_test_add ("/libvirt-events/sorted", test_sorted);
+  glib_test_add_data ("/libvirt-events/nested/exit", test_nested, "exit shutdown");
+  glib_test_add_data ("/libvirt-events/nested/closed", test_nested, "closed");
+  glib_test_add_data ("/libvirt-events/nested-in-reboot/exit", test_nested_in_reboot,
+                      "exit reboot");
+  glib_test_add_data ("/libvirt-events/nested-in-reboot/closed", test_nested_in_reboot, "closed");
+  glib_test_add_data ("/libvirt-events/nested-in-reboot/init", test_nested_in_reboot, "init 21");
+  glib_test_add ("/libvirt-events/nested-in-list", test_nested_in_list);
+  glib_test_add_data ("/libvirt-events/left/exit", test_left, "exit reboot");
+  glib_test_add_data ("/libvirt-events/left/closed", test_left, "closed");
+  glib_test_add_data ("/libvirt-events/left/init", test_left, "init 21");
+  glib_test_add ("/libvirt-events/dropped", test_dropped);
+  return g_test_run ();
+}
