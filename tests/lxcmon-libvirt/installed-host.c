@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * A program of somebody else: built by what pkg-config says of lxcmon-libvirt-1.0. It says which
+ * containers there are.
+ *
+ *   installed-host URI
+ */
+
+#include <lxcmon-libvirt/lxcmon-libvirt.h>
+
+static void
+on_started (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GError) error = NULL;
+  guint n = g_list_model_get_n_items (G_LIST_MODEL (object));
+
+  if (!lxcmon_monitor_list_start_finish (LXCMON_MONITOR_LIST (object), result, &error))
+    g_error ("%s", error->message);
+  for (guint i = 0; i < n; i++)
+    {
+      g_autoptr (LxcmonMonitor) monitor = g_list_model_get_item (G_LIST_MODEL (object), i);
+      g_print ("%s\n", lxcmon_monitor_get_name (monitor));
+    }
+  g_main_loop_quit (user_data);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
+  g_autoptr (LxcmonLibvirtHost) host = lxcmon_libvirt_host_new_for_uri (argv[1]);
+
+  lxcmon_monitor_list_start_async (LXCMON_MONITOR_LIST (host), NULL, on_started, loop);
+  g_main_loop_run (loop);
+  return 0;
+}
