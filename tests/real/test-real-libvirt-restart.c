@@ -91,7 +91,6 @@ try_create (Bridge *self, guint i)
 
   if (!libvirtd_create (self->libvirtd, self->containers[i], &error))
     {
-      g_test_message ("%s", error->message);
       self->n_not_started++;
       g_clear_pointer (&self->containers[i], container_free);
       g_autofree char *name = g_strdup_printf ("real-restart-%u", self->n_names++);
