@@ -90,6 +90,7 @@ test_lives (void)
 {
   g_autoptr (Libvirtd) libvirtd = real_test_start_libvirtd ();
   Row rows[N_CONTAINERS];
+  guint n_doubles;
   guint n_lives = g_getenv ("LXCMON_TEST_FULL") != NULL ? N_LIVES_FULL : N_LIVES;
 
   if (libvirtd == NULL)
@@ -124,10 +125,11 @@ test_lives (void)
 
   real_wait (g_list_model_get_n_items (G_LIST_MODEL (record->host)) == 0);
   real_run_for (200);
-  g_autofree char *seen = witness_end (witness);
+  g_autofree char *seen = witness_end (witness, &n_doubles);
   g_autofree char *told = without_pids (record->trace->str);
   g_assert_cmpstr (told, ==, seen);
   /* Where this program ran its context only after the end, the pid could not be found any more. */
+  g_test_message ("libvirtd has told %u ends twice", n_doubles);
   g_test_message ("%u pids were not known", count_words (record->trace->str, "init 0"));
   g_test_message ("%u lives: %u init, %u exit shutdown, %u exit reboot, %u lost, %u destroyed, as "
                   "virsh has seen them",

@@ -89,8 +89,9 @@ append (GString *trace, const char *means, const char *name)
   g_string_append_printf (trace, "%s%s", trace->len > 0 ? ", " : "", text);
 }
 
+/* @running: the containers that run, as far as the lines before have told. */
 static void
-translate (GString *trace, const char *line)
+translate (GString *trace, GHashTable *running, guint *n_doubles, const char *line)
 {
   g_autoptr (GRegex) regex
       = g_regex_new ("event '([a-z]+)' for (?:domain )?'?([^':\\s]+)'?(?:: (.*))?$", 0, 0, NULL);
@@ -103,21 +104,32 @@ translate (GString *trace, const char *line)
   g_autofree char *what = g_match_info_fetch (match, 3);
   if (strcmp (event, "reboot") == 0)
     append (trace, "%s exit reboot, %s closed, %s init", name);
-  for (gsize i = 0; strcmp (event, "lifecycle") == 0 && i < G_N_ELEMENTS (words); i++)
+  if (strcmp (event, "lifecycle") != 0)
+    return;
+  if (g_str_has_prefix (what, "Started"))
+    g_hash_table_add (running, g_strdup (name));
+  else if (g_str_has_prefix (what, "Stopped") && !g_hash_table_remove (running, name))
+    {
+      (*n_doubles)++;
+      return;
+    }
+  for (gsize i = 0; i < G_N_ELEMENTS (words); i++)
     if (g_str_has_prefix (what, words[i].said))
       append (trace, words[i].means, name);
 }
 
 char *
-witness_end (Witness *self)
+witness_end (Witness *self, guint *n_doubles)
 {
+  g_autoptr (GHashTable) running = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   g_autoptr (GString) trace = g_string_new (NULL);
   g_autofree char *text = NULL;
 
+  *n_doubles = 0;
   end_process (self);
   g_assert_true (g_file_get_contents (self->path, &text, NULL, NULL));
   g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
   for (gsize i = 0; lines[i] != NULL; i++)
-    translate (trace, lines[i]);
+    translate (trace, running, n_doubles, lines[i]);
   return g_strdup (trace->str);
 }

@@ -17,8 +17,12 @@ typedef struct _Witness Witness;
 Witness *witness_start (void);
 void witness_free (Witness *self);
 
-/* What it has seen of containers, such as "web1 init, web1 exit shutdown, web1 closed". It ends. */
-char *witness_end (Witness *self);
+/* What it has seen of containers, such as "web1 init, web1 exit shutdown, web1 closed". It ends.
+ *
+ * Where a container is destroyed and libvirtd notices its controller's end at the same time, 9.0.0 sends
+ * Stopped twice, Destroyed and Failed in either order. A life ends once: the second is left out, and
+ * counted in @n_doubles. */
+char *witness_end (Witness *self, guint *n_doubles);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Witness, witness_free)
 

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * A link by itself, with what it calls back and reports: what it tells its owner, in which order, where,
+ * and until when. Losing a connection and finding another takes a libvirtd: see ../real.
+ */
+
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+#include <string.h>
+
+#include "common/glib-test.h"
+#include "lxcmon-libvirt/lxcmon-libvirt-link-private.h"
+#include "record.h"
+
+#define URI "test:///default"
+
+/* The owner is any object. */
+typedef struct
+{
+  GObject *owner;
+  LxcmonLibvirtLink *link;
+  GString *trace;
+  GThread *thread;
+  gboolean stop_at_next;
+} Fixture;
+
+static Fixture *
+get_fixture (GObject *owner)
+{
+  Fixture *self = g_object_get_data (owner, "fixture");
+
+  g_assert_true (g_thread_self () == self->thread);
+  return self;
+}
+
+static void
+stop_if_asked (Fixture *self)
+{
+  if (self->stop_at_next)
+    g_clear_pointer (&self->link, _lxcmon_libvirt_link_stop);
+}
+
+static void
+on_event (GObject *owner, const LxcmonLibvirtEvent *event, guint serial)
+{
+  static const char *const kinds[] = { "started", "stopped", "rebooted" };
+  Fixture *self = get_fixture (owner);
+
+  g_assert_cmpuint (serial, ==, 1);
+  g_assert_cmpuint (strlen (event->domain->uuid), ==, 36);
+  g_assert_cmpint (event->domain->id > 0, ==, event->kind != LXCMON_LIBVIRT_EVENT_STOPPED);
+  g_assert_cmpint (event->domain->controller_pid, ==, 0);
+  g_string_append_printf (self->trace, "%s %s %d, ", event->domain->name, kinds[event->kind],
+                          event->detail);
+  stop_if_asked (self);
+}
+
+static void
+on_listed (GObject *owner, GPtrArray *domains, guint serial)
+{
+  Fixture *self = get_fixture (owner);
+
+  g_assert_cmpuint (serial, ==, 1);
+  g_string_append_printf (self->trace, "listed %u, ", domains->len);
+  stop_if_asked (self);
+}
+
+static void
+on_lost (GObject *owner, const GError *error)
+{
+  g_assert_not_reached ();
+}
+
+static void
+on_failed (GObject *owner, const GError *error)
+{
+  Fixture *self = get_fixture (owner);
+
+  g_assert_true (error->domain == LXCMON_MONITOR_ERROR);
+  g_string_append (self->trace, "failed, ");
+}
+
+static const LxcmonLibvirtLinkFuncs funcs = { on_event, on_listed, on_lost, on_failed };
+
+static Fixture *
+fixture_new (const char *uri, virConnectPtr handle)
+{
+  Fixture *self = g_new0 (Fixture, 1);
+  g_autoptr (GMainContext) context = g_main_context_ref_thread_default ();
+
+  self->owner = g_object_new (G_TYPE_OBJECT, NULL);
+  self->trace = g_string_new (NULL);
+  self->thread = g_thread_self ();
+  g_object_set_data (self->owner, "fixture", self);
+  self->link = _lxcmon_libvirt_link_start (self->owner, &funcs, context, uri, handle);
+  return self;
+}
+
+static void
+fixture_free (Fixture *self)
+{
+  g_clear_pointer (&self->link, _lxcmon_libvirt_link_stop);
+  g_clear_object (&self->owner);
+  record_wait_for_threads ();
+  g_string_free (self->trace, TRUE);
+  g_free (self);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Fixture, fixture_free)
+
+/* Ends the driver's one container and starts it again. */
+static void
+end_and_start (virConnectPtr driver)
+{
+  virDomainPtr domain = virDomainLookupByName (driver, "test");
+
+  g_assert_cmpint (virDomainDestroy (domain), ==, 0);
+  g_assert_cmpint (virDomainCreate (domain), ==, 0);
+  g_assert_cmpint (virDomainSuspend (domain), ==, 0);
+  g_assert_cmpint (virDomainResume (domain), ==, 0);
+  virDomainFree (domain);
+}
+
+static virConnectPtr driver;
+
+static void
+test_order (void)
+{
+  g_autoptr (Fixture) fixture = fixture_new (URI, NULL);
+
+  glib_test_wait_until (fixture->trace->len > 0);
+  end_and_start (driver);
+  glib_test_wait_until (strstr (fixture->trace->str, "started") != NULL);
+  glib_test_drain ();
+  g_assert_cmpstr (fixture->trace->str, ==, "listed 1, test stopped 1, test started 0, ");
+}
+
+/* A handle that was given is used, and given back once. */
+static void
+test_handle (void)
+{
+  virConnectPtr handle = virConnectOpen (URI);
+
+  g_assert_cmpint (virConnectRef (handle), ==, 0);
+  Fixture *fixture = fixture_new ("lxc:///system?socket=/nonexistent", handle);
+  glib_test_wait_until (fixture->trace->len > 0);
+  g_assert_cmpstr (fixture->trace->str, ==, "listed 1, ");
+  fixture_free (fixture);
+  g_assert_cmpint (virConnectClose (handle), ==, 0);
+}
+
+static void
+test_failed (void)
+{
+  g_autoptr (Fixture) fixture = fixture_new ("lxc:///system?socket=/nonexistent", NULL);
+
+  glib_test_wait_until (fixture->trace->len > 0);
+  g_assert_cmpstr (fixture->trace->str, ==, "failed, ");
+}
+
+/* What is on its way when the link is stopped does not arrive. */
+static void
+test_stopped (void)
+{
+  g_autoptr (Fixture) fixture = fixture_new (URI, NULL);
+
+  glib_test_wait_until (fixture->trace->len > 0);
+  fixture->stop_at_next = TRUE;
+  end_and_start (driver);
+  glib_test_wait_until (fixture->link == NULL);
+  glib_test_drain ();
+  g_assert_cmpstr (fixture->trace->str, ==, "listed 1, test stopped 1, ");
+}
+
+/* Stopped before it has begun. */
+static void
+test_stopped_at_once (void)
+{
+  for (guint i = 0; i < 50; i++)
+    {
+      g_autoptr (Fixture) fixture = fixture_new (URI, NULL);
+
+      if (i % 2 > 0)
+        g_main_context_iteration (NULL, FALSE);
+      g_clear_pointer (&fixture->link, _lxcmon_libvirt_link_stop);
+      record_wait_for_threads ();
+      g_assert_cmpstr (fixture->trace->str, ==, "");
+    }
+}
+
+/* No reference is kept to the owner, and nobody is told when it has gone. */
+static void
+test_owner_gone (void)
+{
+  g_autoptr (Fixture) fixture = fixture_new (URI, NULL);
+  gpointer owner = fixture->owner;
+
+  g_object_add_weak_pointer (owner, &owner);
+  glib_test_wait_until (fixture->trace->len > 0);
+  end_and_start (driver);
+  g_clear_object (&fixture->owner);
+  g_assert_null (owner);
+  glib_test_drain ();
+  g_assert_cmpstr (fixture->trace->str, ==, "listed 1, ");
+}
+
+static void
+test_error (void)
+{
+  virResetLastError ();
+  g_autoptr (GError) error = _lxcmon_libvirt_error_new ("nothing");
+
+  g_assert_error (error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_FAILED);
+  g_assert_cmpstr (error->message, ==, "nothing: libvirt does not say why");
+  g_assert_null (virDomainLookupByName (driver, "nonexistent"));
+  g_clear_error (&error);
+  error = _lxcmon_libvirt_error_new ("cannot look up");
+  g_assert_true (g_str_has_prefix (error->message, "cannot look up: Domain not found"));
+}
+
+int
+main (int argc, char **argv)
+{
+  glib_test_init (&argc, &argv);
+  record_begin ();
+  driver = virConnectOpen (URI);
+  glib_test_add ("/libvirt-link/order", test_order);
+  glib_test_add ("/libvirt-link/handle", test_handle);
+  glib_test_add ("/libvirt-link/failed", test_failed);
+  glib_test_add ("/libvirt-link/stopped", test_stopped);
+  glib_test_add ("/libvirt-link/stopped-at-once", test_stopped_at_once);
+  glib_test_add ("/libvirt-link/owner-gone", test_owner_gone);
+  glib_test_add ("/libvirt-link/error", test_error);
+  int result = g_test_run ();
+  virConnectClose (driver);
+  return result;
+}
