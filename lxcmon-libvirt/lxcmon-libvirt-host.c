@@ -613,8 +613,6 @@ lxcmon_libvirt_host_class_init (LxcmonLibvirtHostClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
 
-  _lxcmon_libvirt_loop_register ();
-
   object_class->get_property = lxcmon_libvirt_host_get_property;
   object_class->set_property = lxcmon_libvirt_host_set_property;
   object_class->constructed = lxcmon_libvirt_host_constructed;
@@ -628,6 +626,8 @@ lxcmon_libvirt_host_class_init (LxcmonLibvirtHostClass *klass)
 static void
 lxcmon_libvirt_host_init (LxcmonLibvirtHost *self)
 {
+  /* Not with the class: whoever only looks at the type has nothing to do with libvirt. */
+  _lxcmon_libvirt_loop_register ();
   self->context = g_main_context_ref_thread_default ();
   self->rows = g_list_store_new (LXCMON_TYPE_MONITOR);
   self->by_uuid = g_hash_table_new (g_str_hash, g_str_equal);

@@ -20,7 +20,7 @@ void
 record_begin (void)
 {
   g_log_set_handler (NULL, G_LOG_LEVEL_DEBUG, drop_message, NULL);
-  g_type_class_unref (g_type_class_ref (LXCMON_LIBVIRT_TYPE_HOST));
+  g_object_unref (lxcmon_libvirt_host_new_for_uri (NULL));
   glib_test_drain ();
 }
 

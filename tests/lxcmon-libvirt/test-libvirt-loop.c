@@ -76,6 +76,7 @@ test_nobody_runs (void)
   check (&self, FALSE);
   g_assert_error (self.error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_TIMED_OUT);
   g_assert_nonnull (strstr (self.error->message, "some thread has to run it"));
+  g_clear_error (&self.error);
   /* What was left behind does no harm when somebody comes to run it. */
   glib_test_drain ();
 }
@@ -117,6 +118,7 @@ test_other_loop (void)
   check (&self, TRUE);
   g_assert_error (self.error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_TIMED_OUT);
   g_assert_nonnull (strstr (self.error->message, "another one than libvirt-glib's"));
+  g_clear_error (&self.error);
 }
 
 static gpointer
