@@ -88,10 +88,23 @@ add_handle (int fd, int events, virEventHandleCallback callback, void *opaque, v
   return 1;
 }
 
+static void *kept;
+static virFreeCallback free_kept;
+
 static int
 add_timeout (int interval, virEventTimeoutCallback callback, void *opaque, virFreeCallback free)
 {
+  g_assert_null (kept);
+  kept = opaque;
+  free_kept = free;
   return 1;
+}
+
+static int
+remove_timeout (int id)
+{
+  free_kept (g_steal_pointer (&kept));
+  return 0;
 }
 
 static void
@@ -100,7 +113,7 @@ update (int id, int what)
 }
 
 static int
-take_away (int id)
+remove_handle (int id)
 {
   return 0;
 }
@@ -113,7 +126,7 @@ test_other_loop (void)
 
   if (!is_child (20))
     return;
-  virEventRegisterImpl (add_handle, update, take_away, add_timeout, update, take_away);
+  virEventRegisterImpl (add_handle, update, remove_handle, add_timeout, update, remove_timeout);
   _lxcmon_libvirt_loop_register ();
   check (&self, TRUE);
   g_assert_error (self.error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_TIMED_OUT);
