@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns "lxcmon list": the containers of the host, by one look that connects to nothing.
+ * Owns "lxcmon list": the containers of the host, by one look that connects to nothing; or with --connect
+ * those that libvirtd runs.
  */
 
 #include <lxcmon/lxcmon-process.h>
@@ -10,8 +11,8 @@
 #include <string.h>
 
 #include "escape.h"
-#include "options.h"
 #include "output.h"
+#include "source.h"
 #include "verbs.h"
 
 #define N_COLUMNS 5
@@ -25,27 +26,72 @@ typedef struct
 
 typedef struct
 {
-  const LxcmonRuntimeSocket *socket;
+  char *name;
+  LxcmonSource source; /* who can tell of it */
+  const char *state;
   int init_pid;
+  int controller_pid;
+  gboolean served;
   gint64 started; /* µs since 1970, or 0 */
 } Container;
 
-static Container
-examine (const LxcmonRuntimeSocket *socket)
+static void
+clear_container (gpointer data)
 {
-  Container self = { .socket = socket };
+  Container *self = data;
 
-  self.init_pid = lxcmon_process_find_init (socket->controller_pid);
-  self.started = lxcmon_process_get_start (self.init_pid);
-  if (self.started == 0)
-    self.started = lxcmon_process_get_start (socket->controller_pid);
-  return self;
+  g_free (self->name);
 }
 
-static const char *
-get_state (const Container *self)
+static GArray *
+new_containers (void)
 {
-  return self->socket->listener != 0 ? "running" : "stale";
+  GArray *containers = g_array_new (FALSE, FALSE, sizeof (Container));
+
+  g_array_set_clear_func (containers, clear_container);
+  return containers;
+}
+
+/* Processes of another machine have the pid 0, which nobody has. */
+static gint64
+find_start (int init_pid, int controller_pid)
+{
+  gint64 started = lxcmon_process_get_start (init_pid);
+
+  return started != 0 ? started : lxcmon_process_get_start (controller_pid);
+}
+
+static void
+add_socket (GArray *containers, const LxcmonRuntimeSocket *socket, gboolean driver_lives)
+{
+  Container container = {
+    .name = g_strdup (socket->name),
+    .source = driver_lives && socket->n_served > 0 ? LXCMON_SOURCE_LIBVIRT : LXCMON_SOURCE_DIRECT,
+    .state = socket->listener != 0 ? "running" : "stale",
+    .init_pid = lxcmon_process_find_init (socket->controller_pid),
+    .controller_pid = socket->controller_pid,
+    .served = socket->n_served > 0,
+  };
+
+  container.started = find_start (container.init_pid, container.controller_pid);
+  g_array_append_val (containers, container);
+}
+
+/* What libvirtd tells of is a container that it runs and is the client of. */
+static void
+add_monitor (GArray *containers, LxcmonMonitor *monitor)
+{
+  Container container = {
+    .name = g_strdup (lxcmon_monitor_get_name (monitor)),
+    .source = lxcmon_monitor_get_source (monitor),
+    .state = "running",
+    .init_pid = lxcmon_monitor_get_init_pid (monitor),
+    .controller_pid = lxcmon_monitor_get_controller_pid (monitor),
+    .served = TRUE,
+  };
+
+  container.started = find_start (container.init_pid, container.controller_pid);
+  g_array_append_val (containers, container);
 }
 
 static gsize
@@ -95,10 +141,10 @@ static void
 add_container (GArray *lines, const Container *container)
 {
   Line line = { {
-      escape_for_line (container->socket->name),
-      g_strdup (get_state (container)),
+      escape_for_line (container->name),
+      g_strdup (container->state),
       format_pid (container->init_pid),
-      format_pid (container->socket->controller_pid),
+      format_pid (container->controller_pid),
       format_age (container->started),
   } };
 
@@ -128,38 +174,58 @@ print_table (GArray *lines)
 }
 
 static void
-print_all_text (LxcmonRuntimeDir *look, gsize n)
+print_all_text (GArray *containers)
 {
   g_autoptr (GArray) lines = g_array_new (FALSE, FALSE, sizeof (Line));
 
   add_line (lines, (Line){ { g_strdup ("NAME"), g_strdup ("STATE"), g_strdup ("INIT-PID"),
                              g_strdup ("CONTROLLER-PID"), g_strdup ("AGE") } });
-  for (gsize i = 0; i < n; i++)
-    {
-      Container container = examine (lxcmon_runtime_dir_get_socket (look, i));
-      add_container (lines, &container);
-    }
+  for (guint i = 0; i < containers->len; i++)
+    add_container (lines, &g_array_index (containers, Container, i));
   print_table (lines);
 }
 
 static void
-print_all_json (LxcmonRuntimeDir *look, gsize n)
+print_all_json (GArray *containers)
 {
-  for (gsize i = 0; i < n && !output_is_broken (); i++)
+  for (guint i = 0; i < containers->len && !output_is_broken (); i++)
     {
-      Container container = examine (lxcmon_runtime_dir_get_socket (look, i));
-      output_json_container (container.socket->name, get_state (&container), container.init_pid,
-                             container.socket->controller_pid, container.socket->n_served > 0,
-                             container.started);
+      const Container *container = &g_array_index (containers, Container, i);
+      output_json_container (container->name, container->source, container->state,
+                             container->init_pid, container->controller_pid, container->served,
+                             container->started);
     }
 }
 
 static ExitCode
-list (const Options *options)
+print_all (const Options *options, GArray *containers)
 {
+  if (options->json)
+    print_all_json (containers);
+  else
+    print_all_text (containers);
+  return output_is_broken () ? EXIT_CODE_FAILED : EXIT_CODE_DONE;
+}
+
+/* ---- By a look ---- */
+
+static void
+add_sockets (GArray *containers, LxcmonRuntimeDir *look)
+{
+  gboolean driver_lives = lxcmon_runtime_dir_get_driver (look)->lives;
+  gsize n = lxcmon_runtime_dir_get_n_sockets (look);
+
+  lxcmon_runtime_dir_find_controllers (look);
+  for (gsize i = 0; i < n; i++)
+    add_socket (containers, lxcmon_runtime_dir_get_socket (look, i), driver_lives);
+}
+
+static ExitCode
+list_by_look (const Options *options)
+{
+  g_autoptr (GArray) containers = new_containers ();
   LxcmonError error;
   LxcmonRuntimeDir *look = lxcmon_runtime_dir_look (options->runtime_dir, &error);
-  gsize n = 0;
 
   /* Without the directory there has been no container yet. */
   if (look == NULL && error.code != LXCMON_MONITOR_ERROR_NOT_FOUND)
@@ -171,18 +237,77 @@ list (const Options *options)
     }
   if (look != NULL)
     {
-      lxcmon_runtime_dir_find_controllers (look);
-      n = lxcmon_runtime_dir_get_n_sockets (look);
+      add_sockets (containers, look);
       if (lxcmon_runtime_dir_get_n_left_out (look) > 0)
         message (options, "sockets left out, as their names are not UTF-8: %zu",
                  lxcmon_runtime_dir_get_n_left_out (look));
+      lxcmon_runtime_dir_free (look);
     }
-  if (options->json)
-    print_all_json (look, n);
-  else
-    print_all_text (look, n);
-  lxcmon_runtime_dir_free (look);
-  return output_is_broken () ? EXIT_CODE_FAILED : EXIT_CODE_DONE;
+  return print_all (options, containers);
+}
+
+/* ---- Through libvirtd ---- */
+
+typedef struct
+{
+  const Options *options;
+  GMainLoop *loop;
+  ExitCode code;
+} List;
+
+static void
+on_started (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  List *self = user_data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GArray) containers = new_containers ();
+
+  g_main_loop_quit (self->loop);
+  if (!lxcmon_monitor_list_start_finish (LXCMON_MONITOR_LIST (object), result, &error))
+    {
+      if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+        return;
+      message (self->options, "%s", error->message);
+      self->code = exit_code_for_error (error);
+      return;
+    }
+
+  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (object)); i++)
+    {
+      g_autoptr (LxcmonMonitor) monitor = g_list_model_get_item (G_LIST_MODEL (object), i);
+      add_monitor (containers, monitor);
+    }
+  self->code = print_all (self->options, containers);
+}
+
+static gboolean
+on_timeout (gpointer user_data)
+{
+  List *self = user_data;
+
+  message (self->options, "the time is over");
+  self->code = EXIT_CODE_TIMED_OUT;
+  g_main_loop_quit (self->loop);
+  return G_SOURCE_CONTINUE;
+}
+
+static ExitCode
+list_through_libvirt (const Options *options)
+{
+  g_autoptr (LxcmonMonitorList) list = source_new_list (options, LXCMON_SOURCE_LIBVIRT, FALSE);
+  List self = { .options = options, .loop = g_main_loop_new (NULL, FALSE) };
+  guint timeout = options->timeout > 0 ? g_timeout_add (options->timeout, on_timeout, &self) : 0;
+
+  lxcmon_monitor_list_start_async (list, NULL, on_started, &self);
+  g_main_loop_run (self.loop);
+
+  lxcmon_monitor_list_stop (list);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  if (timeout > 0)
+    g_source_remove (timeout);
+  g_main_loop_unref (self.loop);
+  return self.code;
 }
 
 int
@@ -191,10 +316,19 @@ list_main (int argc, char **argv)
   g_auto (Options) options = { 0 };
   ExitCode code = EXIT_CODE_DONE;
 
-  if (!options_parse (&options, OPTIONS_JSON | OPTIONS_RUNTIME_DIR, NULL, "",
-                      "Lists the containers of the host, and connects to none.", argc, argv, &code))
+  if (!options_parse (&options,
+                      OPTIONS_JSON | OPTIONS_RUNTIME_DIR | OPTIONS_TIMEOUT | OPTIONS_CONNECT, NULL,
+                      "",
+                      "Lists the containers of the host, and connects to none; with --connect "
+                      "those that libvirtd runs.",
+                      argc, argv, &code))
     return code;
   if (options.arguments != NULL)
     return usage_error ("list: it takes no arguments, and lists all containers");
-  return list (&options);
+  if (!source_check (&options, &code))
+    return code;
+
+  if (options.connect != NULL)
+    return list_through_libvirt (&options);
+  return list_by_look (&options);
 }

@@ -49,6 +49,11 @@ add_entries (GOptionContext *context, Options *self, OptionsSet set)
       "Wait for the place where somebody else has it", NULL },
     G_OPTION_ENTRY_NULL,
   };
+  GOptionEntry connect[] = {
+    { "connect", 0, 0, G_OPTION_ARG_STRING, &self->connect,
+      "Ask the libvirtd there, such as lxc:///system or lxc+ssh://host/system", "URI" },
+    G_OPTION_ENTRY_NULL,
+  };
   GOptionEntry always[] = {
     { "quiet", 'q', 0, G_OPTION_ARG_NONE, &self->quiet, "No messages on standard error", NULL },
     { "version", 0, 0, G_OPTION_ARG_NONE, &self->version, "Show the version", NULL },
@@ -62,6 +67,8 @@ add_entries (GOptionContext *context, Options *self, OptionsSet set)
     g_option_context_add_main_entries (context, runtime_dir, NULL);
   if (set & OPTIONS_CLIENT)
     g_option_context_add_main_entries (context, client, NULL);
+  if (set & OPTIONS_CONNECT)
+    g_option_context_add_main_entries (context, connect, NULL);
   g_option_context_add_main_entries (context, always, NULL);
 }
 
@@ -127,6 +134,7 @@ void
 options_clear (Options *self)
 {
   g_clear_pointer (&self->runtime_dir, g_free);
+  g_clear_pointer (&self->connect, g_free);
   g_clear_pointer (&self->arguments, g_strfreev);
 }
 
@@ -220,18 +228,20 @@ message_write_log (GLogLevelFlags level, const GLogField *fields, gsize n_fields
 /**
  * message_served:
  *
- * Says that a container is attached to.
+ * Says that a container is watched from now on.
  */
 void
 message_served (const Options *options, LxcmonMonitor *monitor)
 {
   const char *name = lxcmon_monitor_get_name (monitor);
   int init_pid = lxcmon_monitor_get_init_pid (monitor);
+  gboolean is_direct = lxcmon_monitor_get_source (monitor) == LXCMON_SOURCE_DIRECT;
+  const char *how = is_direct ? "attached" : "watched through libvirt";
 
   if (init_pid > 0)
-    message (options, "%s: attached; its init runs as pid %d", name, init_pid);
+    message (options, "%s: %s; its init runs as pid %d", name, how, init_pid);
   else
-    message (options, "%s: attached", name);
+    message (options, "%s: %s", name, how);
 }
 
 /**

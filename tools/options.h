@@ -18,6 +18,7 @@ typedef struct
   gboolean wait_for_place;
   gboolean version;
   char *runtime_dir;
+  char *connect; /* a URI of libvirt's */
   guint timeout; /* ms, 0 for none */
   char **arguments;
 } Options;
@@ -29,6 +30,7 @@ typedef enum
   OPTIONS_CLIENT = 1 << 1, /* how to get to a container */
   OPTIONS_TIMEOUT = 1 << 2,
   OPTIONS_RUNTIME_DIR = 1 << 3, /* OPTIONS_CLIENT has it too */
+  OPTIONS_CONNECT = 1 << 4,
 } OptionsSet;
 
 gboolean options_parse (Options *self, OptionsSet set, const GOptionEntry *more,

@@ -149,7 +149,7 @@ output_json_exit (JsonBuilder *builder, LxcmonExitStatus status, int raw)
 
 /* Begins an event: what all of them have. */
 static JsonBuilder *
-begin_json (Output *self, LxcmonMonitor *monitor, const char *event)
+begin_json_of (Output *self, LxcmonSource source, const char *event)
 {
   g_autofree char *now = format_now ();
   JsonBuilder *builder = json_builder_new ();
@@ -157,9 +157,17 @@ begin_json (Output *self, LxcmonMonitor *monitor, const char *event)
   json_builder_begin_object (builder);
   add_string (builder, "time", now);
   add_int (builder, "seq", (gint64) self->seq);
-  add_string (builder, "source",
-              enum_nick (LXCMON_TYPE_SOURCE, (int) lxcmon_monitor_get_source (monitor)));
+  add_string (builder, "source", enum_nick (LXCMON_TYPE_SOURCE, (int) source));
   add_string (builder, "event", event);
+  return builder;
+}
+
+/* The same for what has happened to a container. */
+static JsonBuilder *
+begin_json (Output *self, LxcmonMonitor *monitor, const char *event)
+{
+  JsonBuilder *builder = begin_json_of (self, lxcmon_monitor_get_source (monitor), event);
+
   add_string (builder, "container", lxcmon_monitor_get_name (monitor));
   return builder;
 }
@@ -236,6 +244,18 @@ error_nick (const GError *error)
   return enum_nick (LXCMON_TYPE_MONITOR_ERROR, error->code);
 }
 
+static void
+add_error (JsonBuilder *builder, const GError *error)
+{
+  if (error != NULL)
+    {
+      output_json_error (builder, error_nick (error), error->message);
+      return;
+    }
+  json_builder_set_member_name (builder, "error");
+  json_builder_add_null_value (builder);
+}
+
 void
 output_closed (Output *self, LxcmonMonitor *monitor, const GError *error)
 {
@@ -250,13 +270,42 @@ output_closed (Output *self, LxcmonMonitor *monitor, const GError *error)
     }
 
   g_autoptr (JsonBuilder) builder = begin_json (self, monitor, "closed");
+  add_error (builder, error);
+  output_json_line (builder);
+}
+
+static void
+print_connection_text (const GError *error)
+{
+  g_autofree char *now = format_now ();
+  g_autofree char *why = error != NULL ? escape_for_line (error->message) : NULL;
+
   if (error != NULL)
-    output_json_error (builder, error_nick (error), error->message);
+    printf ("%s source-lost error=%s: %s\n", now, error_nick (error), why);
   else
+    printf ("%s source-back\n", now);
+  output_flush ();
+}
+
+/**
+ * output_connection:
+ * @error: (nullable): why libvirtd is gone, or %NULL if it is back
+ *
+ * What has happened to where events come from, and to no container.
+ */
+void
+output_connection (Output *self, const GError *error)
+{
+  self->seq++;
+  if (!self->json)
     {
-      json_builder_set_member_name (builder, "error");
-      json_builder_add_null_value (builder);
+      print_connection_text (error);
+      return;
     }
+
+  g_autoptr (JsonBuilder) builder
+      = begin_json_of (self, LXCMON_SOURCE_LIBVIRT, error != NULL ? "source-lost" : "source-back");
+  add_error (builder, error);
   output_json_line (builder);
 }
 
@@ -268,15 +317,15 @@ output_closed (Output *self, LxcmonMonitor *monitor, const GError *error)
  * A line of "list".
  */
 void
-output_json_container (const char *name, const char *state, int init_pid, int controller_pid,
-                       gboolean served, gint64 started)
+output_json_container (const char *name, LxcmonSource source, const char *state, int init_pid,
+                       int controller_pid, gboolean served, gint64 started)
 {
   g_autoptr (JsonBuilder) builder = json_builder_new ();
   g_autofree char *time = started > 0 ? format_time (started) : NULL;
 
   json_builder_begin_object (builder);
   add_string (builder, "container", name);
-  add_string (builder, "source", enum_nick (LXCMON_TYPE_SOURCE, LXCMON_SOURCE_DIRECT));
+  add_string (builder, "source", enum_nick (LXCMON_TYPE_SOURCE, (int) source));
   add_string (builder, "state", state);
   add_pid (builder, "init_pid", init_pid);
   add_pid (builder, "controller_pid", controller_pid);

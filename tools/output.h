@@ -19,9 +19,10 @@ void output_served (Output *self, LxcmonMonitor *monitor);
 void output_init (Output *self, LxcmonMonitor *monitor, int pid);
 void output_exit (Output *self, LxcmonMonitor *monitor, LxcmonExitStatus status);
 void output_closed (Output *self, LxcmonMonitor *monitor, const GError *error);
+void output_connection (Output *self, const GError *error);
 
-void output_json_container (const char *name, const char *state, int init_pid, int controller_pid,
-                            gboolean served, gint64 started);
+void output_json_container (const char *name, LxcmonSource source, const char *state, int init_pid,
+                            int controller_pid, gboolean served, gint64 started);
 
 void output_flush (void);
 gboolean output_is_broken (void);

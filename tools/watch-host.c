@@ -114,7 +114,19 @@ on_items_changed (GListModel *list, guint position, guint removed, guint added, 
       g_signal_connect (monitor, "notify::state", G_CALLBACK (on_state), user_data);
       g_signal_connect (monitor, "notify::error", G_CALLBACK (on_error), user_data);
       say_error (user_data, monitor);
+      /* What libvirtd runs is served before it is in the list. */
+      if (lxcmon_monitor_get_state (monitor) == LXCMON_STATE_SERVED)
+        say_served (user_data, monitor);
     }
+}
+
+static void
+on_connection (const GError *error, gpointer user_data)
+{
+  WatchHost *self = user_data;
+
+  output_connection (&self->output, error);
+  check_output (self);
 }
 
 static void
@@ -162,11 +174,14 @@ run (WatchHost *self, LxcmonMonitorList *list)
   g_signal_connect (list, "closed", G_CALLBACK (on_closed), self);
   gulong items_changed
       = g_signal_connect (list, "items-changed", G_CALLBACK (on_items_changed), self);
+  gulong connection = source_watch_connection (list, on_connection, self);
   lxcmon_monitor_list_start_async (list, NULL, on_started, self);
   g_main_loop_run (self->loop);
 
   /* Whatever comes from here on is of no interest. */
   g_signal_handler_disconnect (list, items_changed);
+  if (connection != 0)
+    g_signal_handler_disconnect (list, connection);
   lxcmon_monitor_list_stop (list);
   while (g_main_context_iteration (NULL, FALSE))
     ;
@@ -184,7 +199,8 @@ run (WatchHost *self, LxcmonMonitorList *list)
 ExitCode
 watch_host (const Options *options, gboolean follow)
 {
-  g_autoptr (LxcmonMonitorList) list = source_new_list (options, follow);
+  g_autoptr (LxcmonMonitorList) list
+      = source_new_list (options, source_choose (options, NULL, NULL), follow);
   WatchHost self = { .options = options, .output.json = options->json, .code = EXIT_CODE_DONE };
 
   self.loop = g_main_loop_new (NULL, FALSE);
