@@ -327,6 +327,8 @@ list_main (int argc, char **argv)
     return usage_error ("list: it takes no arguments, and lists all containers");
   if (!source_check (&options, &code))
     return code;
+  if (options.timeout > 0 && options.connect == NULL)
+    return usage_error ("list: a look takes no time; --timeout goes with --connect");
 
   if (options.connect != NULL)
     return list_through_libvirt (&options);

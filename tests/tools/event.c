@@ -51,21 +51,31 @@ json_expect_string (JsonObject *object, const char *key)
 
 /* Reads the next event: what all of them have in common, and no key but @keys. */
 static JsonObject *
-expect_event (Events *self, const char *event, const char *const *keys)
+expect_any_event (Events *self, const char *event, const char *const *keys)
 {
   g_autofree char *line = command_read_line (self->command);
   JsonObject *object = json_parse (line);
 
   g_assert_cmpstr (json_expect_string (object, "event"), ==, event);
   g_assert_cmpint (json_expect_int (object, "seq"), ==, ++self->seq);
-  g_assert_cmpstr (json_expect_string (object, "source"), ==, "direct");
-  g_assert_cmpstr (json_expect_string (object, "container"), ==, self->container);
+  g_assert_cmpstr (json_expect_string (object, "source"), ==,
+                   self->through_libvirt ? "libvirt" : "direct");
   assert_matches (json_expect_string (object, "time"), TIME_PATTERN);
   json_expect_keys (object, keys);
   return object;
 }
 
-#define COMMON "time", "seq", "source", "event", "container"
+static JsonObject *
+expect_event (Events *self, const char *event, const char *const *keys)
+{
+  JsonObject *object = expect_any_event (self, event, keys);
+
+  g_assert_cmpstr (json_expect_string (object, "container"), ==, self->container);
+  return object;
+}
+
+#define OF_ALL "time", "seq", "source", "event"
+#define COMMON OF_ALL, "container"
 
 static void
 expect_pid (JsonObject *object, const char *key, int pid)
@@ -107,12 +117,10 @@ events_expect_exit (Events *self, const char *status, int raw)
 }
 
 /* @code: the error's, or NULL where it has to be null. */
-void
-events_expect_closed (Events *self, const char *code)
+static void
+expect_error (JsonObject *object, const char *code)
 {
-  const char *const keys[] = { COMMON, "error", NULL };
-  const char *const error_keys[] = { "code", "message", NULL };
-  g_autoptr (JsonObject) object = expect_event (self, "closed", keys);
+  const char *const keys[] = { "code", "message", NULL };
 
   if (code == NULL)
     {
@@ -121,7 +129,26 @@ events_expect_closed (Events *self, const char *code)
     }
   JsonObject *error = json_object_get_object_member (object, "error");
   g_assert_nonnull (error);
-  json_expect_keys (error, error_keys);
+  json_expect_keys (error, keys);
   g_assert_cmpstr (json_expect_string (error, "code"), ==, code);
   g_assert_cmpuint (strlen (json_expect_string (error, "message")), >, 0);
+}
+
+void
+events_expect_closed (Events *self, const char *code)
+{
+  const char *const keys[] = { COMMON, "error", NULL };
+  g_autoptr (JsonObject) object = expect_event (self, "closed", keys);
+
+  expect_error (object, code);
+}
+
+void
+events_expect_connection (Events *self, gboolean is_back)
+{
+  const char *const keys[] = { OF_ALL, "error", NULL };
+  g_autoptr (JsonObject) object
+      = expect_any_event (self, is_back ? "source-back" : "source-lost", keys);
+
+  expect_error (object, is_back ? NULL : "lost");
 }

@@ -18,6 +18,7 @@ typedef struct
   Command *command;
   const char *container;
   gint64 seq; /* of the last event */
+  gboolean through_libvirt;
 } Events;
 
 JsonObject *json_parse (const char *line);
@@ -29,3 +30,4 @@ void events_expect_served (Events *self, int controller_pid, int init_pid);
 void events_expect_init (Events *self, int pid);
 void events_expect_exit (Events *self, const char *status, int raw);
 void events_expect_closed (Events *self, const char *code);
+void events_expect_connection (Events *self, gboolean is_back);

@@ -205,6 +205,37 @@ test_json_errors (Fixture *self, gconstpointer json)
 }
 
 static void
+test_connection_text (Fixture *self, gconstpointer json)
+{
+  g_autoptr (GError) error
+      = g_error_new_literal (LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_LOST, "gone\nfor good");
+
+  output_connection (&self->output, error);
+  output_connection (&self->output, NULL);
+  expect (self, TIME " source-lost error=lost: gone\\\\x0Afor good\n" TIME " source-back\n");
+}
+
+/* No container has anything to do with it; it counts like any other event. */
+static void
+test_connection_json (Fixture *self, gconstpointer json)
+{
+  g_autoptr (GError) error
+      = g_error_new_literal (LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_LOST, "gone");
+
+  output_closed (&self->output, LXCMON_MONITOR (self->monitor), NULL);
+  output_connection (&self->output, error);
+  output_connection (&self->output, NULL);
+  expect (self,
+          HEAD ("1", "closed") "\"error\":null\\}\n"
+                               "\\{\"time\":\"" TIME
+                               "\",\"seq\":2,\"source\":\"libvirt\",\"event\":\"source-lost\","
+                               "\"error\":\\{\"code\":\"lost\",\"message\":\"gone\"\\}\\}\n"
+                               "\\{\"time\":\"" TIME
+                               "\",\"seq\":3,\"source\":\"libvirt\",\"event\":\"source-back\","
+                               "\"error\":null\\}\n");
+}
+
+static void
 test_status_nicks (void)
 {
   g_assert_cmpstr (output_status_nick (LXCMON_EXIT_STATUS_ERROR), ==, "error");
@@ -224,6 +255,8 @@ main (int argc, char **argv)
   ADD ("/tool/output/text-one-line", NULL, test_text_one_line);
   ADD ("/tool/output/json", "json", test_json);
   ADD ("/tool/output/json-errors", "json", test_json_errors);
+  ADD ("/tool/output/connection-text", NULL, test_connection_text);
+  ADD ("/tool/output/connection-json", "json", test_connection_json);
   g_test_add_func ("/tool/output/status-nicks", test_status_nicks);
 
   return g_test_run ();
