@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The command beside a real libvirtd: it goes through libvirtd by itself where one lives, tells of all
+ * that a container does, outlives libvirtd's restart, and says by its exit code what it has seen. */
+
+#include <signal.h>
+#include <unistd.h>
+
+#include "process.h"
+#include "real-test.h"
+#include "tools/event.h"
+
+#define NAME           "real-command"
+#define LOCAL          "lxc:///system"
+#define END_TIMEOUT_MS 15000
+
+typedef struct
+{
+  Libvirtd *libvirtd;
+  Container *container;
+} Host;
+
+static gboolean
+host_start (Host *self)
+{
+  self->libvirtd = real_test_start_libvirtd ();
+  if (self->libvirtd == NULL)
+    return FALSE;
+  self->container = container_new (NAME);
+  return TRUE;
+}
+
+static void
+host_clear (Host *self)
+{
+  g_clear_pointer (&self->libvirtd, libvirtd_free);
+  g_clear_pointer (&self->container, container_free);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Host, host_clear)
+
+static void
+host_create (Host *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  libvirtd_create (self->libvirtd, self->container, &error);
+  g_assert_no_error (error);
+}
+
+static void
+host_wait_gone (Host *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  libvirtd_wait_gone (self->libvirtd, self->container, &error);
+  g_assert_no_error (error);
+}
+
+static void
+host_destroy (Host *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  libvirtd_destroy_domain (self->libvirtd, self->container, &error);
+  g_assert_no_error (error);
+  host_wait_gone (self);
+}
+
+static void
+host_end_libvirtd (Host *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  libvirtd_kill (self->libvirtd, SIGKILL);
+  libvirtd_wait_end (self->libvirtd, END_TIMEOUT_MS, &error);
+  g_assert_no_error (error);
+}
+
+static void
+host_start_libvirtd (Host *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  libvirtd_free (self->libvirtd);
+  self->libvirtd = libvirtd_start (&error);
+  g_assert_no_error (error);
+}
+
+/* Who was there before the command: "served" alone. */
+static void
+expect_served (Host *self, Events *events)
+{
+  events_expect_served (events, container_get_controller_pid (self->container),
+                        real_init_pid (self->container));
+}
+
+static void
+host_reboot (Host *self, Events *events)
+{
+  g_autoptr (GError) error = NULL;
+
+  real_command (self->container, "reboot");
+  events_expect_exit (events, "reboot", 2);
+  events_expect_closed (events, NULL);
+  libvirtd_wait_reboot (self->libvirtd, self->container, &error);
+  g_assert_no_error (error);
+  expect_served (self, events);
+  events_expect_init (events, real_init_pid (self->container));
+}
+
+/* Without a word about libvirt, by name and by the socket's path, and with its URI. */
+static void
+check_watch (const char *first, const char *second)
+{
+  g_auto (Host) host = { 0 };
+
+  if (!host_start (&host))
+    return;
+  host_create (&host);
+  Events events = { command_start ("watch", "--json", first, second, NULL), NAME, 0, TRUE };
+  expect_served (&host, &events);
+  host_reboot (&host, &events);
+  if (libvirtd_wait_served (host.container))
+    {
+      real_command (host.container, "shutdown");
+      events_expect_exit (&events, "shutdown", 1);
+      events_expect_closed (&events, NULL);
+      command_expect_end (events.command, 0, NOTHING, NOTHING);
+      return;
+    }
+  g_test_message ("libvirtd has lost its own container");
+  command_signal (events.command, SIGTERM);
+  command_expect_end (events.command, 0, ANYTHING, NOTHING);
+}
+
+static void
+test_watch_name (void)
+{
+  check_watch (NAME, NULL);
+}
+
+static void
+test_watch_path (void)
+{
+  check_watch (CONTAINER_RUNTIME_DIR "/" NAME ".sock", NULL);
+}
+
+static void
+test_watch_uri (void)
+{
+  check_watch ("--connect=" LOCAL, NAME);
+}
+
+static void
+test_no_follow (void)
+{
+  g_auto (Host) host = { 0 };
+  g_autoptr (GError) error = NULL;
+
+  if (!host_start (&host))
+    return;
+  host_create (&host);
+  Events events = { command_start ("watch", "--json", "--no-follow", NAME, NULL), NAME, 0, TRUE };
+  expect_served (&host, &events);
+  real_command (host.container, "reboot");
+  events_expect_exit (&events, "reboot", 2);
+  events_expect_closed (&events, NULL);
+  command_expect_end (events.command, 0, NOTHING, NOTHING);
+  libvirtd_wait_reboot (host.libvirtd, host.container, &error);
+  g_assert_no_error (error);
+}
+
+/* Its controller is killed, or it is destroyed. */
+static void
+test_lost (void)
+{
+  g_auto (Host) host = { 0 };
+
+  if (!host_start (&host))
+    return;
+  host_create (&host);
+  Events events = { command_start ("watch", "--json", NAME, NULL), NAME, 0, TRUE };
+  expect_served (&host, &events);
+  container_signal (host.container, SIGKILL);
+  events_expect_closed (&events, "lost");
+  command_expect_end (events.command, 5, NOTHING, NOTHING);
+  host_wait_gone (&host);
+
+  host_create (&host);
+  Command *command = command_start ("watch", NAME, NULL);
+  command_expect_message (command, "lxcmon: " NAME ": watched through libvirt; .+");
+  host_destroy (&host);
+  /* libvirtd sometimes tells both, in either order. */
+  command_expect_end (command, 5, TIME_PATTERN " " NAME " closed error=(destroyed|lost): .+\n",
+                      NOTHING);
+}
+
+/* All containers: one comes, goes, and comes again. */
+static void
+test_watch_all (void)
+{
+  g_auto (Host) host = { 0 };
+
+  if (!host_start (&host))
+    return;
+  host_create (&host);
+  Events events = { command_start ("watch", "--json", NULL), NAME, 0, TRUE };
+  expect_served (&host, &events);
+  real_command (host.container, "shutdown");
+  events_expect_exit (&events, "shutdown", 1);
+  events_expect_closed (&events, NULL);
+  host_wait_gone (&host);
+
+  Command *text = command_start ("watch", "--quiet", "--connect", LOCAL, NULL);
+  real_run_for (300);
+  host_create (&host);
+  /* The harness may have needed several tries. */
+  g_autofree char *init
+      = g_strdup_printf (TIME_PATTERN " " NAME " init pid=%d", real_init_pid (host.container));
+  for (;;)
+    {
+      g_autofree char *line = command_read_line (text);
+      if (g_regex_match_simple (init, line, 0, 0))
+        break;
+    }
+  command_signal (text, SIGTERM);
+  command_expect_end (text, 0, NOTHING, NOTHING);
+  command_signal (events.command, SIGTERM);
+  command_expect_end (events.command, 0, ANYTHING, NOTHING);
+}
+
+static void
+expect_wait (Host *host, const char *order, int code, const char *output)
+{
+  Command *command = command_start ("wait", "--timeout=20s", NAME, NULL);
+
+  /* It says nothing when it is there. */
+  real_run_for (500);
+  real_command (host->container, order);
+  command_expect_end (command, code, output, NOTHING);
+}
+
+static void
+test_wait (void)
+{
+  g_auto (Host) host = { 0 };
+  g_autoptr (GError) error = NULL;
+
+  if (!host_start (&host))
+    return;
+  command_expect_end (command_start ("wait", NAME, NULL), 7, NOTHING,
+                      "lxcmon: " NAME ": libvirtd runs no container of this name\n");
+  host_create (&host);
+  expect_wait (&host, "shutdown", 0, "shutdown\n");
+  host_wait_gone (&host);
+
+  host_create (&host);
+  Command *killed = command_start ("wait", "--connect", LOCAL, NAME, NULL);
+  real_run_for (500);
+  container_signal (host.container, SIGKILL);
+  command_expect_end (killed, 5, NOTHING, "lxcmon: " NAME ": its controller went without EXIT\n");
+  host_wait_gone (&host);
+
+  host_create (&host);
+  command_expect_end (command_start ("wait", "--timeout=300ms", NAME, NULL), 124, NOTHING,
+                      "lxcmon: the time is over, .+\n");
+  expect_wait (&host, "reboot", 3, "reboot\n");
+  libvirtd_wait_reboot (host.libvirtd, host.container, &error);
+  g_assert_no_error (error);
+}
+
+/* libvirtd is killed, a container lives through it, and another life of it ends meanwhile. */
+static void
+test_source_lost (void)
+{
+  g_auto (Host) host = { 0 };
+
+  if (!host_start (&host))
+    return;
+  host_create (&host);
+  Events all = { command_start ("watch", "--json", NULL), NAME, 0, TRUE };
+  expect_served (&host, &all);
+  Events named = { command_start ("watch", "--json", NAME, NULL), NAME, 0, TRUE };
+  expect_served (&host, &named);
+  Command *text = command_start ("watch", "--quiet", NAME, NULL);
+  Command *wait = command_start ("wait", NAME, NULL);
+  real_run_for (500);
+
+  host_end_libvirtd (&host);
+  events_expect_connection (&all, FALSE);
+  events_expect_connection (&named, FALSE);
+  command_expect_line (text, TIME_PATTERN " source-lost error=lost: the connection to .+");
+  command_expect_message (wait, "lxcmon: the connection to .+; waiting for it to come back");
+  host_start_libvirtd (&host);
+  events_expect_connection (&all, TRUE);
+  events_expect_connection (&named, TRUE);
+  command_expect_line (text, TIME_PATTERN " source-back");
+  command_expect_message (wait, "lxcmon: libvirtd is back");
+
+  host_end_libvirtd (&host);
+  events_expect_connection (&all, FALSE);
+  events_expect_connection (&named, FALSE);
+  container_signal (host.container, SIGKILL);
+  real_wait_end (host.container);
+  host_start_libvirtd (&host);
+  events_expect_connection (&all, TRUE);
+  events_expect_closed (&all, "lost");
+  events_expect_connection (&named, TRUE);
+  events_expect_closed (&named, "lost");
+  command_expect_end (named.command, 5, NOTHING, NOTHING);
+  command_expect_end (text, 5,
+                      TIME_PATTERN " source-lost .+\n" TIME_PATTERN " source-back\n" TIME_PATTERN
+                                   " " NAME " closed error=lost: .+\n",
+                      NOTHING);
+  command_expect_end (wait, 5, NOTHING, "(?:lxcmon: .+\n){3}");
+
+  /* No word of a loss at its own end. */
+  command_signal (all.command, SIGTERM);
+  command_expect_end (all.command, 0, NOTHING, NOTHING);
+}
+
+static void
+expect_listed (Host *self, const char *option)
+{
+  static const char *const keys[]
+      = { "container", "source", "state", "init_pid", "controller_pid", "served", "started", NULL };
+  Command *command = command_start ("list", "--json", option, NULL);
+  g_autofree char *line = command_read_line (command);
+  g_autoptr (JsonObject) object = json_parse (line);
+
+  json_expect_keys (object, keys);
+  g_assert_cmpstr (json_expect_string (object, "container"), ==, NAME);
+  g_assert_cmpstr (json_expect_string (object, "source"), ==, "libvirt");
+  g_assert_cmpstr (json_expect_string (object, "state"), ==, "running");
+  g_assert_cmpint (json_expect_int (object, "init_pid"), ==, real_init_pid (self->container));
+  g_assert_cmpint (json_expect_int (object, "controller_pid"), ==,
+                   container_get_controller_pid (self->container));
+  g_assert_true (json_object_get_boolean_member (object, "served"));
+  assert_matches (json_expect_string (object, "started"), TIME_PATTERN);
+  command_expect_end (command, 0, NOTHING, NOTHING);
+}
+
+/* By a look and through libvirtd: the same line. */
+static void
+test_list (void)
+{
+  g_auto (Host) host = { 0 };
+
+  if (!host_start (&host))
+    return;
+  host_create (&host);
+  expect_listed (&host, NULL);
+  expect_listed (&host, "--connect=" LOCAL);
+}
+
+/* Whoever wants the place itself is not sent through libvirtd. */
+static void
+test_direct (void)
+{
+  g_auto (Host) host = { 0 };
+
+  if (!host_start (&host))
+    return;
+  host_create (&host);
+  command_expect_end (command_start ("watch", "--wait-for-place", "--timeout=300ms", NAME, NULL),
+                      124, NOTHING, "lxcmon: the time is over\n");
+  command_expect_end (command_start ("watch", "--take-place", NAME, NULL), 6, NOTHING, ANYTHING);
+  command_expect_end (command_start ("watch", "/nonexistent/" NAME ".sock", NULL), 7, NOTHING,
+                      ANYTHING);
+}
+
+int
+main (int argc, char *argv[])
+{
+  if (!real_test_begin (&argc, &argv))
+    return 0;
+  real_test_add ("/real/command-libvirt/watch-name", test_watch_name);
+  real_test_add ("/real/command-libvirt/watch-path", test_watch_path);
+  real_test_add ("/real/command-libvirt/watch-uri", test_watch_uri);
+  real_test_add ("/real/command-libvirt/no-follow", test_no_follow);
+  real_test_add ("/real/command-libvirt/lost", test_lost);
+  real_test_add ("/real/command-libvirt/watch-all", test_watch_all);
+  real_test_add ("/real/command-libvirt/wait", test_wait);
+  real_test_add ("/real/command-libvirt/source-lost", test_source_lost);
+  real_test_add ("/real/command-libvirt/list", test_list);
+  real_test_add ("/real/command-libvirt/direct", test_direct);
+  return g_test_run ();
+}
