@@ -30,6 +30,9 @@ _lxcmon ()
     --runtime-dir)
       mapfile -t COMPREPLY < <(compgen -d -- "$cur")
       return ;;
+    --connect)
+      mapfile -t COMPREPLY < <(compgen -W 'lxc:///system' -- "$cur")
+      return ;;
     --timeout|--after|--init-pid|--repeat)
       return ;;
   esac
@@ -39,9 +42,9 @@ _lxcmon ()
   done
 
   case $verb in
-    watch) words='--json --runtime-dir --take-place --wait-for-place --timeout --no-follow --quiet' ;;
-    wait) words='--runtime-dir --take-place --wait-for-place --timeout --quiet' ;;
-    list) words='--json --runtime-dir --quiet' ;;
+    watch) words='--json --runtime-dir --take-place --wait-for-place --connect --timeout --no-follow --quiet' ;;
+    wait) words='--runtime-dir --take-place --wait-for-place --connect --timeout --quiet' ;;
+    list) words='--json --runtime-dir --connect --timeout --quiet' ;;
     simulate) words='--init-pid --exit --after --repeat --quiet' ;;
     decode) words='--hex --json --quiet' ;;
     *) return ;;
