@@ -8,6 +8,8 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "event.h"
@@ -124,6 +126,34 @@ test_no_libvirtd (Room *room)
 }
 
 static void
+become_nobody (gpointer data)
+{
+  if (geteuid () == 0 && setuid (65534) != 0)
+    _exit (9);
+}
+
+/* libvirtd's socket is there, and not for us. */
+static void
+test_not_permitted (Room *room)
+{
+  g_autofree char *uri = g_strdup_printf ("lxc+unix:///system?socket=%s", room->path);
+  CommandHow how = { .setup = become_nobody };
+
+  if (geteuid () == 0
+      && system ("setpriv --reuid=65534 \"$LXCMON_COMMAND\" --version >/dev/null 2>&1") != 0)
+    {
+      g_test_skip ("others than root cannot run the command here");
+      return;
+    }
+  room_start (room);
+  g_assert_cmpint (chmod (room->path, 0), ==, 0);
+  command_expect_end (command_start_how (&how, "watch", "--connect", uri, NULL), 8, NOTHING,
+                      "lxcmon: cannot connect to .+: Permission denied\n");
+  command_expect_end (command_start_how (&how, "wait", "--connect", uri, "a", NULL), 8, NOTHING,
+                      "lxcmon: cannot connect to .+: Permission denied\n");
+}
+
+static void
 test_usage (Room *room)
 {
   expect_usage (command_start ("list", "--connect=", NULL), "--connect: the URI is empty");
@@ -220,6 +250,7 @@ main (int argc, char **argv)
   room_test_add ("/tool/source/not-found", test_not_found);
   room_test_add ("/tool/source/wait", test_wait);
   room_test_add ("/tool/source/no-libvirtd", test_no_libvirtd);
+  room_test_add ("/tool/source/not-permitted", test_not_permitted);
   room_test_add ("/tool/source/usage", test_usage);
 #else
   room_test_add ("/tool/source/no-libvirt", test_no_libvirt);
