@@ -3,7 +3,10 @@
 /* The command beside a real libvirtd: it goes through libvirtd by itself where one lives, tells of all
  * that a container does, outlives libvirtd's restart, and says by its exit code what it has seen. */
 
+#include <arpa/inet.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "process.h"
@@ -354,6 +357,87 @@ test_list (void)
   expect_listed (&host, "--connect=" LOCAL);
 }
 
+static guint
+find_free_port (void)
+{
+  struct sockaddr_in address = { .sin_family = AF_INET };
+  socklen_t size = sizeof address;
+  int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+  address.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
+  g_assert_cmpint (bind (fd, (struct sockaddr *) &address, size), ==, 0);
+  g_assert_cmpint (getsockname (fd, (struct sockaddr *) &address, &size), ==, 0);
+  close (fd);
+  return ntohs (address.sin_port);
+}
+
+/* As from another host: the same but for the pids. */
+static void
+test_remote (void)
+{
+  g_auto (Host) host = { 0 };
+  g_autofree char *why = libvirtd_why_unsupported ();
+  g_autofree char *why_no_tcp = libvirtd_why_no_tcp ();
+  g_autoptr (GError) error = NULL;
+  guint port = find_free_port ();
+  g_autofree char *uri = g_strdup_printf ("lxc+tcp://127.0.0.1:%u/system", port);
+
+  if (why != NULL || why_no_tcp != NULL)
+    {
+      g_test_skip (why != NULL ? why : why_no_tcp);
+      return;
+    }
+  host.libvirtd = libvirtd_start_listening (port, &error);
+  g_assert_no_error (error);
+  host.container = container_new (NAME);
+  host_create (&host);
+  command_expect_end (command_start ("list", "--connect", uri, NULL), 0,
+                      "NAME .+\n" NAME " +running +- +- +-\n", NOTHING);
+  Events events
+      = { command_start ("watch", "--json", "--connect", uri, NAME, NULL), NAME, 0, TRUE };
+  events_expect_served (&events, 0, 0);
+  real_command (host.container, "reboot");
+  events_expect_exit (&events, "reboot", 2);
+  events_expect_closed (&events, NULL);
+  events_expect_served (&events, 0, 0);
+  g_autofree char *line = command_read_line (events.command);
+  assert_matches (line, ".+\"event\":\"init\",.+\"pid\":0\\}");
+  libvirtd_wait_reboot (host.libvirtd, host.container, &error);
+  g_assert_no_error (error);
+  command_signal (events.command, SIGTERM);
+  command_expect_end (events.command, 0, NOTHING, NOTHING);
+}
+
+/* Somebody without rights goes through libvirtd as well: it can see who holds the lock. */
+static void
+become_nobody (gpointer data)
+{
+  if (setgid (65534) != 0 || setuid (65534) != 0)
+    _exit (9);
+}
+
+static void
+test_unprivileged (void)
+{
+  g_auto (Host) host = { 0 };
+  CommandHow how = { .setup = become_nobody };
+
+  if (system ("setpriv --reuid=65534 \"$LXCMON_COMMAND\" --version >/dev/null 2>&1") != 0)
+    {
+      g_test_skip ("others than root cannot run the command here");
+      return;
+    }
+  if (!host_start (&host))
+    return;
+  host_create (&host);
+  Events events = { command_start_how (&how, "watch", "--json", NAME, NULL), NAME, 0, TRUE };
+  expect_served (&host, &events);
+  real_command (host.container, "shutdown");
+  events_expect_exit (&events, "shutdown", 1);
+  events_expect_closed (&events, NULL);
+  command_expect_end (events.command, 0, NOTHING, NOTHING);
+}
+
 /* Whoever wants the place itself is not sent through libvirtd. */
 static void
 test_direct (void)
@@ -384,6 +468,8 @@ main (int argc, char *argv[])
   real_test_add ("/real/command-libvirt/wait", test_wait);
   real_test_add ("/real/command-libvirt/source-lost", test_source_lost);
   real_test_add ("/real/command-libvirt/list", test_list);
+  real_test_add ("/real/command-libvirt/remote", test_remote);
+  real_test_add ("/real/command-libvirt/unprivileged", test_unprivileged);
   real_test_add ("/real/command-libvirt/direct", test_direct);
   return g_test_run ();
 }
