@@ -7,4 +7,7 @@
  * a timer that it sets would be the parent's. So each object remembers the generation it was made in.
  */
 
+/* Written by the fork itself. To be read where an object is at hand, so that forks are watched already. */
+extern unsigned int _lxcmon_fork_count;
+
 unsigned int _lxcmon_fork_generation (void);

@@ -10,12 +10,12 @@
 #include <pthread.h>
 
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
-static unsigned int fork_generation;
+unsigned int _lxcmon_fork_count;
 
 static void
 count_fork (void)
 {
-  fork_generation++;
+  _lxcmon_fork_count++;
 }
 
 static void
@@ -28,5 +28,5 @@ unsigned int
 _lxcmon_fork_generation (void)
 {
   pthread_once (&fork_once, watch_forks);
-  return fork_generation;
+  return _lxcmon_fork_count;
 }

@@ -238,6 +238,13 @@ lxcmon_hub_is_foreign (const LxcmonHub *self)
   return self->fork_generation != _lxcmon_fork_generation ();
 }
 
+/* The same where a callback has run: it may have forked. */
+static inline bool
+is_foreign_now (const LxcmonHub *self)
+{
+  return self->fork_generation != _lxcmon_fork_count;
+}
+
 static struct epoll_event
 make_event (LxcmonConnection *connection, bool writable)
 {
@@ -369,6 +376,8 @@ run_timers (LxcmonHub *self)
   int64_t now = _lxcmon_clock_now ();
   uint64_t n_expirations;
 
+  if (is_foreign_now (self))
+    return;
   self->timer_expired = false;
   self->armed_for = 0;
   (void) !read (self->timer_fd, &n_expirations, sizeof n_expirations);
@@ -380,6 +389,8 @@ run_timers (LxcmonHub *self)
         break;
       _lxcmon_timers_remove (&self->timers, connection);
       _lxcmon_connection_on_timer (connection);
+      if (is_foreign_now (self))
+        return;
     }
   arm (self);
 }
@@ -437,6 +448,8 @@ run_ready (LxcmonHub *self)
   while ((connection = next_ready (self, &events)) != NULL)
     {
       run_connection (self, connection, events);
+      if (is_foreign_now (self))
+        return false;
       if (_lxcmon_reader_has_enough (&self->reader))
         return self->position == self->n_events;
     }
@@ -475,7 +488,7 @@ lxcmon_hub_dispatch (LxcmonHub *self)
   /* Entered again: the bytes in hand first. Then those whose turn it was, then who is new. */
   if (self->reader.connection != NULL)
     _lxcmon_reader_run (&self->reader);
-  if (run_ready (self))
+  if (!is_foreign_now (self) && run_ready (self))
     {
       ask_what_is_ready (self);
       run_ready (self);

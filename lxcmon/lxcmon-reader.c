@@ -12,6 +12,7 @@
 #include "lxcmon-reader-private.h"
 #include "lxcmon-error-private.h"
 #include "lxcmon-event-private.h"
+#include "lxcmon-fork-private.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -91,7 +92,7 @@ deliver_event (LxcmonReader *self, LxcmonConnection *connection)
 }
 
 /* Hands on what is in the buffer. A callback may do anything, so after each nothing is believed but
- * what the reader says. */
+ * what the reader says; and where it has forked, the child has nothing to do with the rest. */
 static void
 deliver (LxcmonReader *self)
 {
@@ -102,6 +103,11 @@ deliver (LxcmonReader *self)
     {
       LxcmonConnection *connection = self->connection;
 
+      if (connection->fork_generation != _lxcmon_fork_count)
+        {
+          _lxcmon_reader_leave (self);
+          return;
+        }
       if (!self->has_pending && deliver_event (self, connection))
         continue;
       if (self->has_pending)

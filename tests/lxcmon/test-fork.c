@@ -185,6 +185,65 @@ test_fork_in_callback (CoreMode mode)
   core_session_clear (&session);
 }
 
+/* The child does not end in the callback, but returns from it into the dispatch. */
+typedef struct
+{
+  CoreSession session;
+  CoreSession other; /* behind the same hub, where there is one */
+  gsize said;        /* when it was forked */
+  gboolean is_child;
+  int status;
+} ReturnTest;
+
+static gsize
+count_said (const ReturnTest *self)
+{
+  return self->session.trace->len + (self->other.trace != NULL ? self->other.trace->len : 0);
+}
+
+static void
+fork_and_return (CoreSession *session, const char *event)
+{
+  ReturnTest *self = session->hook_data;
+
+  session->hook = NULL;
+  self->said = count_said (self);
+  pid_t pid = fork ();
+  self->is_child = pid == 0;
+  if (pid > 0)
+    g_assert_cmpint (waitpid (pid, &self->status, 0), ==, pid);
+}
+
+/* What is in hand, in the socket, and behind other descriptors is the parent's. */
+static void
+test_return_in_child (CoreMode mode)
+{
+  ReturnTest test = { .status = -1 };
+
+  core_session_init_pair (&test.session, mode);
+  test.session.hook = fork_and_return;
+  test.session.hook_data = &test;
+  core_send_story (test.session.peer);
+  core_session_hang_up (&test.session);
+  if (mode == CORE_BEHIND_HUB)
+    {
+      core_session_init_behind (&test.other, test.session.hub);
+      core_session_attach_pair (&test.other, NULL);
+      core_send_init (test.other.peer, 1);
+    }
+  core_session_dispatch (&test.session);
+  if (test.is_child)
+    _exit (count_said (&test) == test.said ? 0 : 1);
+  g_assert_cmpint (test.status, ==, 0);
+  core_session_expect (&test.session, "served init(3869) exit(reboot) closed(null)");
+  if (mode == CORE_BEHIND_HUB)
+    {
+      core_session_expect (&test.other, "served init(1)");
+      core_session_clear (&test.other);
+    }
+  core_session_clear (&test.session);
+}
+
 /* Lists the descriptors of a program that was run from here: no socket, epoll or timer is there. */
 static void
 test_exec (CoreMode mode)
@@ -219,6 +278,7 @@ main (int argc, char *argv[])
   core_test_add_modes ("/fork/child-attaches-anew", test_child_attaches_anew);
   core_test_add_modes ("/fork/parent-leaves", test_parent_leaves);
   core_test_add_modes ("/fork/in-callback", test_fork_in_callback);
+  core_test_add_modes ("/fork/return-in-child", test_return_in_child);
   core_test_add_modes ("/fork/exec", test_exec);
 
   return g_test_run ();
