@@ -385,9 +385,19 @@ lxcmon_client_dispose (GObject *object)
       return;
     }
 
+  /* A pending call holds a reference, so there is none, unless this was run by hand. */
+  GTask *attach = _lxcmon_client_steal_attach (self);
+  GList *waits = _lxcmon_client_steal_waits (self);
   _lxcmon_client_leave (self);
   _lxcmon_client_release (self);
   g_atomic_int_set (&self->dropped, FALSE);
+  if (attach != NULL || waits != NULL)
+    {
+      g_autoptr (GError) gone
+          = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "the client is gone");
+      _lxcmon_client_return_attach (attach, gone);
+      _lxcmon_client_return_waits (waits, LXCMON_EXIT_STATUS_UNKNOWN, gone);
+    }
   G_OBJECT_CLASS (lxcmon_client_parent_class)->dispose (object);
   if (context != NULL)
     g_main_context_release (context);

@@ -344,6 +344,20 @@ test_blocking_while_attaching (void)
   g_assert_cmpstr (glib_session_finish_attach (session), ==, NULL);
 }
 
+/* Bindings dispose of what is left when a program ends. */
+static void
+test_disposed (void)
+{
+  g_autoptr (GlibSession) session = glib_session_new ();
+  Wait wait = { 0 };
+
+  glib_session_attach_silent (session);
+  begin (session, NULL, &wait);
+  g_object_run_dispose (G_OBJECT (session->client));
+  check (&wait, LXCMON_EXIT_STATUS_UNKNOWN, "cancelled");
+  g_assert_cmpstr (glib_session_finish_attach (session), ==, "cancelled");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -364,5 +378,6 @@ main (int argc, char **argv)
   glib_test_add ("/client-wait/blocking-lost", test_blocking_lost);
   glib_test_add ("/client-wait/blocking-cancelled", test_blocking_cancelled);
   glib_test_add ("/client-wait/blocking-while-attaching", test_blocking_while_attaching);
+  glib_test_add ("/client-wait/disposed", test_disposed);
   return g_test_run ();
 }
