@@ -89,11 +89,13 @@ on_exit_message (LxcmonConnection *connection, LxcmonExitStatus status, int raw,
 }
 
 /* The controller has gone. The client stays in its context while the handlers run: it keeps other
- * threads out, and a reboot may have to be followed there. */
+ * threads out, and a reboot may have to be followed there. An attach may not have returned yet, where
+ * all this comes in a main loop in a handler of "served"; it has succeeded. */
 static void
 on_closed (LxcmonConnection *connection, const LxcmonError *error, void *user_data)
 {
   LxcmonClient *self = g_object_ref (user_data);
+  GTask *attach = _lxcmon_client_steal_attach (self);
   GList *waits = _lxcmon_client_steal_waits (self);
   gboolean reboot = lxcmon_connection_get_exit_status (connection) == LXCMON_EXIT_STATUS_REBOOT;
   g_autoptr (GError) why = error != NULL ? _lxcmon_monitor_error_new (error) : NULL;
@@ -108,6 +110,7 @@ on_closed (LxcmonConnection *connection, const LxcmonError *error, void *user_da
   if (!_lxcmon_client_has_left (self, epoch) && reboot && self->follow != NULL)
     _lxcmon_follow_start (self->follow);
 
+  _lxcmon_client_return_attach (attach, NULL);
   /* Whoever waits for an EXIT that has not come hears why it will not. */
   _lxcmon_client_return_waits (waits, LXCMON_EXIT_STATUS_UNKNOWN, why);
   if (self->epoch == epoch && !_lxcmon_client_is_active (self))

@@ -228,6 +228,56 @@ test_nothing_after_detach (void)
   g_assert_true (lxcmon_monitor_get_exited (LXCMON_MONITOR (session->client)));
 }
 
+/* Served, and a main loop in a handler of that: the container ends in there, and a handler of "closed"
+ * attaches again, before the first attach has returned. */
+typedef struct
+{
+  GlibSession *session;
+  Call second;
+  gboolean acted;
+} Ending;
+
+static void
+end_in_loop (GObject *object, GParamSpec *property, gpointer user_data)
+{
+  Ending *ending = user_data;
+
+  if (ending->acted || glib_session_get_state (ending->session) != LXCMON_STATE_SERVED)
+    return;
+  ending->acted = TRUE;
+  glib_session_finish (ending->session, LXCMON_EXIT_STATUS_SHUTDOWN);
+  glib_test_wait_until (g_str_has_suffix (ending->session->signals->str, "closed"));
+}
+
+static void
+attach_when_closed (LxcmonMonitor *monitor, const GError *error, gpointer user_data)
+{
+  Ending *ending = user_data;
+
+  glib_session_start (ending->session);
+  lxcmon_client_attach_async (ending->session->client, NULL, on_done, &ending->second);
+}
+
+static void
+test_attach_unreturned (void)
+{
+  for (guint i = 0; i < 2; i++)
+    {
+      g_autoptr (GlibSession) session = glib_session_new ();
+      g_autoptr (GCancellable) cancellable = i == 0 ? NULL : g_cancellable_new ();
+      Ending ending = { session };
+      Call first = { 0 };
+
+      g_signal_connect (session->client, "notify::state", G_CALLBACK (end_in_loop), &ending);
+      g_signal_connect (session->client, "closed", G_CALLBACK (attach_when_closed), &ending);
+      call_attach (session, cancellable, &first);
+      wait_for (&first, NULL);
+      wait_for (&ending.second, NULL);
+      g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_SERVED);
+      g_signal_handlers_disconnect_by_data (session->client, &ending);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -238,5 +288,6 @@ main (int argc, char **argv)
   glib_test_add ("/client-reentry/attach-leaving", test_attach_leaving);
   glib_test_add ("/client-reentry/drop-failing", test_drop_failing);
   glib_test_add ("/client-reentry/nothing-after-detach", test_nothing_after_detach);
+  glib_test_add ("/client-reentry/attach-unreturned", test_attach_unreturned);
   return g_test_run ();
 }
