@@ -134,11 +134,11 @@ take_look (LxcmonHost *self, LxcmonRuntimeDir *look)
     take_socket (self, look, lxcmon_runtime_dir_get_socket (look, i));
   if (self->epoch == epoch)
     sweep (self);
+  if (self->epoch == epoch && !self->complete)
+    _lxcmon_host_model_announce (self);
   if (self->epoch == epoch)
     _lxcmon_host_set_left_out (self,
                                look != NULL ? (guint) lxcmon_runtime_dir_get_n_left_out (look) : 0);
-  if (self->epoch == epoch && !self->complete)
-    _lxcmon_host_model_announce (self);
   if (self->epoch == epoch && self->start_task != NULL)
     _lxcmon_host_finish_start (self, NULL);
 }

@@ -94,6 +94,13 @@ bind_at (GlibHost *host, const char *base)
   return fd;
 }
 
+/* Whatever is told, the list and what was told of it are the same. */
+static void
+check_list (GObject *object, GParamSpec *property, GlibHost *host)
+{
+  g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (object)), ==, host->copy->len);
+}
+
 static void
 test_names (void)
 {
@@ -108,6 +115,7 @@ test_names (void)
   g_assert_true (g_file_set_contents (file, "", 0, NULL));
   g_assert_cmpint (symlink ("a b.sock", link), ==, 0);
   int odd = bind_at (host, "\xff.sock");
+  g_signal_connect (host->host, "notify", G_CALLBACK (check_list), host);
   glib_host_start (host);
   g_assert_true (glib_host_has (host, "a b new\nline ä"));
   g_assert_cmpuint (lxcmon_host_get_left_out (host->host), ==, 1);
