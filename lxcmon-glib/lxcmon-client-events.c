@@ -59,12 +59,15 @@ on_init (LxcmonConnection *connection, int pid, void *user_data)
   LxcmonClient *self = g_object_ref (user_data);
   guint16 epoch = self->epoch;
 
-  self->init_pid = pid;
-  _lxcmon_client_notify_init (self);
-  if (!_lxcmon_client_has_left (self, epoch))
-    _lxcmon_client_emit_init (self, pid);
-  if (self->row != NULL && !_lxcmon_client_has_left (self, epoch))
-    _lxcmon_host_row_take_init (self, pid);
+  if (self->row == NULL || _lxcmon_host_row_owe (self, LXCMON_OWED_INIT, pid))
+    {
+      self->init_pid = pid;
+      _lxcmon_client_notify_init (self);
+      if (!_lxcmon_client_has_left (self, epoch))
+        _lxcmon_client_emit_init (self, pid);
+      if (self->row != NULL)
+        _lxcmon_host_row_pay (self);
+    }
   g_object_unref (self);
 }
 
@@ -75,14 +78,19 @@ on_exit_message (LxcmonConnection *connection, LxcmonExitStatus status, int raw,
   guint16 epoch = self->epoch;
   GList *waits = NULL;
 
+  if (self->row != NULL && !_lxcmon_host_row_owe (self, LXCMON_OWED_EXIT, (gint) status))
+    {
+      g_object_unref (self);
+      return;
+    }
   _lxcmon_client_notify_exit (self, TRUE, status, raw);
   if (!_lxcmon_client_has_left (self, epoch))
     {
       /* They wait for the EXIT that has come: detaching now does not take it from them. */
       waits = _lxcmon_client_steal_waits (self);
       _lxcmon_client_emit_exit (self, status);
-      if (self->row != NULL && !_lxcmon_client_has_left (self, epoch))
-        _lxcmon_host_row_take_exit (self, status);
+      if (self->row != NULL)
+        _lxcmon_host_row_pay (self);
     }
   _lxcmon_client_return_waits (waits, status, NULL);
   g_object_unref (self);
@@ -95,6 +103,12 @@ static void
 on_closed (LxcmonConnection *connection, const LxcmonError *error, void *user_data)
 {
   LxcmonClient *self = g_object_ref (user_data);
+
+  if (self->row != NULL && !_lxcmon_host_row_owe (self, LXCMON_OWED_NOTHING, 0))
+    {
+      g_object_unref (self);
+      return;
+    }
   GTask *attach = _lxcmon_client_steal_attach (self);
   GList *waits = _lxcmon_client_steal_waits (self);
   gboolean reboot = lxcmon_connection_get_exit_status (connection) == LXCMON_EXIT_STATUS_REBOOT;

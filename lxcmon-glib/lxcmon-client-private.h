@@ -109,8 +109,15 @@ void _lxcmon_client_take_failed (LxcmonClient *self, GError *error);
 void _lxcmon_client_return_waits (GList *tasks, LxcmonExitStatus status, const GError *error);
 
 /* lxcmon-host-row.c: what a host's rows tell it */
-void _lxcmon_host_row_take_init (LxcmonClient *client, gint pid);
-void _lxcmon_host_row_take_exit (LxcmonClient *client, LxcmonExitStatus status);
+typedef enum
+{
+  LXCMON_OWED_NOTHING,
+  LXCMON_OWED_INIT,
+  LXCMON_OWED_EXIT,
+} LxcmonOwed;
+
+gboolean _lxcmon_host_row_owe (LxcmonClient *client, LxcmonOwed owed, gint value);
+void _lxcmon_host_row_pay (LxcmonClient *client);
 void _lxcmon_host_row_take_closed (LxcmonClient *client, const GError *error);
 void _lxcmon_host_row_take_failed (LxcmonClient *client, const GError *error);
 

@@ -114,12 +114,33 @@ _lxcmon_host_model_announce (LxcmonHost *self)
     emit_changed (self, 0, 0, self->rows->len);
 }
 
-/* What has closed keeps its state: it is to be seen how it ended. */
-static void
-leave_controller (LxcmonClient *client)
+/* A client that leaves the list, and what it was about until then. */
+typedef struct
 {
-  if (_lxcmon_client_is_active (client))
-    _lxcmon_client_detach (client);
+  LxcmonClient *client;
+  guint16 epoch;
+} Leaving;
+
+static Leaving
+begin_leaving (LxcmonHostRow *row)
+{
+  Leaving leaving = {
+    .client = g_object_ref (row->client),
+    .epoch = row->client->epoch,
+  };
+
+  _lxcmon_host_row_leave (row);
+  return leaving;
+}
+
+/* What has closed keeps its state: it is to be seen how it ended. And what a handler has attached since
+ * is its own. */
+static void
+finish_leaving (Leaving *leaving)
+{
+  if (leaving->client->epoch == leaving->epoch && _lxcmon_client_is_active (leaving->client))
+    _lxcmon_client_detach (leaving->client);
+  g_object_unref (leaving->client);
 }
 
 /*< private >
@@ -135,11 +156,10 @@ _lxcmon_host_model_remove (LxcmonHost *self, LxcmonHostRow *row)
 
   if (!_lxcmon_host_model_find (self, row->client->name, &position))
     g_assert_not_reached ();
-  g_autoptr (LxcmonClient) client = g_object_ref (row->client);
   g_ptr_array_remove_index (self->rows, position);
-  _lxcmon_host_row_leave (row);
+  Leaving leaving = begin_leaving (row);
   emit_changed (self, position, 1, 0);
-  leave_controller (client);
+  finish_leaving (&leaving);
 }
 
 /*< private >
@@ -151,20 +171,16 @@ _lxcmon_host_model_remove (LxcmonHost *self, LxcmonHostRow *row)
 void
 _lxcmon_host_model_clear (LxcmonHost *self, gboolean quietly)
 {
-  g_autoptr (GPtrArray) clients = g_ptr_array_new_with_free_func (g_object_unref);
   guint n = self->rows->len;
+  g_autofree Leaving *leaving = g_new (Leaving, n);
 
   for (guint i = 0; i < n; i++)
-    {
-      LxcmonHostRow *row = _lxcmon_host_model_get (self, i);
-      g_ptr_array_add (clients, g_object_ref (row->client));
-      _lxcmon_host_row_leave (row);
-    }
+    leaving[i] = begin_leaving (_lxcmon_host_model_get (self, i));
   g_ptr_array_set_size (self->rows, 0);
   gboolean announced = self->complete;
   self->complete = FALSE;
   if (n > 0 && announced && !quietly)
     emit_changed (self, 0, n, 0);
   for (guint i = 0; i < n; i++)
-    leave_controller (g_ptr_array_index (clients, i));
+    finish_leaving (&leaving[i]);
 }

@@ -38,6 +38,10 @@ struct _LxcmonHostRow
   guint8 n_tries;       /* attaches that failed in a row */
   guint8 asked;         /* who listens was found out, or could not be */
   guint8 may_go;        /* where it is closed: nobody listens any more, or EXIT has come */
+  guint8 telling;       /* that it has closed: it stays while handlers run */
+  guint8 owed; /* LxcmonOwed: what its own handlers hear, and the host's have still to hear */
+  guint16 owed_epoch; /* the client's */
+  gint owed_value;
 };
 
 /* The driver that manages the containers, as far as a host must know. */

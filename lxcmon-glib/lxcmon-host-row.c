@@ -320,7 +320,7 @@ _lxcmon_host_row_miss (LxcmonHostRow *self)
       break;
     case LXCMON_ROW_CLOSED:
       self->may_go = TRUE;
-      if (g_get_monotonic_time () >= self->deadline)
+      if (!self->telling && g_get_monotonic_time () >= self->deadline)
         _lxcmon_host_model_remove (self->host, self);
       break;
     case LXCMON_ROW_PENDING:
@@ -414,8 +414,8 @@ _lxcmon_host_row_take_deadline (LxcmonHostRow *self, gint64 now)
     }
 }
 
-void
-_lxcmon_host_row_take_init (LxcmonClient *client, gint pid)
+static void
+take_init (LxcmonClient *client, gint pid)
 {
   LxcmonHost *host = client->row->host;
 
@@ -424,13 +424,64 @@ _lxcmon_host_row_take_init (LxcmonClient *client, gint pid)
     lxcmon_monitor_list_emit_init (LXCMON_MONITOR_LIST (host), LXCMON_MONITOR (client), pid);
 }
 
-void
-_lxcmon_host_row_take_exit (LxcmonClient *client, LxcmonExitStatus status)
+static void
+take_exit (LxcmonClient *client, LxcmonExitStatus status)
 {
   LxcmonHost *host = client->row->host;
 
   if (!g_atomic_int_get (&host->dropped))
     lxcmon_monitor_list_emit_exit (LXCMON_MONITOR_LIST (host), LXCMON_MONITOR (client), status);
+}
+
+/*< private >
+ * _lxcmon_host_row_pay:
+ * @client: a host's row, which the caller has taken a reference to
+ *
+ * Tells the host what it is owed, unless the client has left since.
+ */
+void
+_lxcmon_host_row_pay (LxcmonClient *client)
+{
+  LxcmonHostRow *self = client->row;
+  LxcmonOwed owed = self->owed;
+
+  self->owed = LXCMON_OWED_NOTHING;
+  if (owed == LXCMON_OWED_NOTHING || _lxcmon_client_has_left (client, self->owed_epoch))
+    return;
+  if (owed == LXCMON_OWED_INIT)
+    take_init (client, self->owed_value);
+  else
+    take_exit (client, (LxcmonExitStatus) self->owed_value);
+}
+
+/*< private >
+ * _lxcmon_host_row_owe:
+ * @client: a host's row, which the caller has taken a reference to
+ * @owed: what its own handlers are going to hear
+ * @value: a pid, or a status
+ *
+ * Notes what the host has to hear after the row's own handlers. A main loop in one of those may bring
+ * the next event: what the host is owed until then is told before.
+ *
+ * Returns: false where a handler has left what was going on
+ */
+gboolean
+_lxcmon_host_row_owe (LxcmonClient *client, LxcmonOwed owed, gint value)
+{
+  guint16 epoch = client->epoch;
+
+  _lxcmon_host_row_pay (client);
+  if (_lxcmon_client_has_left (client, epoch))
+    return FALSE;
+
+  LxcmonHostRow *self = client->row;
+  if (self != NULL)
+    {
+      self->owed = (guint8) owed;
+      self->owed_value = value;
+      self->owed_epoch = epoch;
+    }
+  return TRUE;
 }
 
 static gboolean
@@ -472,11 +523,13 @@ _lxcmon_host_row_take_closed (LxcmonClient *client, const GError *error)
   g_autoptr (LxcmonHost) host = g_object_ref (self->host);
 
   take_end (self, error);
+  self->telling = TRUE;
   if (!g_atomic_int_get (&host->dropped))
     lxcmon_monitor_list_emit_closed (LXCMON_MONITOR_LIST (host), LXCMON_MONITOR (client), error);
   if (client->row != self)
     return;
 
+  self->telling = FALSE;
   _lxcmon_host_work_scan_soon (host);
   if (self->mode == LXCMON_ROW_CLOSED)
     close_row (self, error == NULL);

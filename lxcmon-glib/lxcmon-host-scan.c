@@ -77,7 +77,7 @@ take_socket (LxcmonHost *self, LxcmonRuntimeDir *look, const LxcmonRuntimeSocket
     {
       LxcmonHostRow *row = _lxcmon_host_model_get (self, position);
       row->serial = self->serial;
-      if (row->mode != LXCMON_ROW_CLOSED || row->file == socket->file)
+      if (row->mode != LXCMON_ROW_CLOSED || row->telling || row->file == socket->file)
         {
           _lxcmon_host_row_update (row, look, socket);
           return;

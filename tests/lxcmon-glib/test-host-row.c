@@ -305,6 +305,124 @@ test_drop_in_handler (gconstpointer data)
   glib_test_remove_dir (dir);
 }
 
+/* A main loop in a handler: the row is looked at in there, and stays as long as it was asked for. */
+static void
+loop_for_a_while (void)
+{
+  for (gint64 end = g_get_monotonic_time () + 200000; g_get_monotonic_time () < end;)
+    glib_test_iterate (end + GLIB_TEST_PATIENCE_US, G_STRLOC, "a look");
+}
+
+static void
+check_still_there (LxcmonMonitorList *list, LxcmonMonitor *monitor, const GError *error,
+                   gpointer user_data)
+{
+  loop_for_a_while ();
+  g_assert_true (lxcmon_monitor_list_lookup (list, "web1") == monitor);
+  g_assert_cmpint (lxcmon_monitor_get_state (monitor), ==, LXCMON_STATE_CLOSED);
+}
+
+static void
+test_loop_in_closed (gconstpointer data)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+  guint keep_closed = GPOINTER_TO_UINT (data);
+
+  lxcmon_host_set_keep_closed (host->host, keep_closed);
+  glib_host_add (host, "web1", 11);
+  glib_host_start (host);
+  glib_host_wait_signals (host, "web1 init 11");
+  g_signal_connect (host->host, "closed", G_CALLBACK (check_still_there), NULL);
+  glib_host_finish (host, "web1", LXCMON_EXIT_STATUS_SHUTDOWN);
+  glib_test_wait_until (g_str_has_suffix (host->signals->str, "closed"));
+  gint64 start = g_get_monotonic_time ();
+  glib_host_wait_names (host, "");
+  g_assert_cmpint (g_get_monotonic_time () - start, >=, (gint64) keep_closed * 1000);
+  g_assert_cmpstr (host->signals->str, ==, "web1 init 11, web1 exit shutdown, web1 closed");
+}
+
+/* What comes in a main loop in a monitor's own handler is told by the host after what is told there. */
+static void
+loop_once (LxcmonMonitor *monitor)
+{
+  g_signal_handlers_disconnect_by_func (monitor, loop_once, NULL);
+  loop_for_a_while ();
+}
+
+static void
+send_and_loop (GlibHost *host)
+{
+  LxcmonMonitor *monitor = glib_host_get (host, "web1");
+
+  g_signal_handlers_disconnect_by_func (monitor, send_and_loop, host);
+  glib_host_finish (host, "web1", LXCMON_EXIT_STATUS_SHUTDOWN);
+  loop_for_a_while ();
+}
+
+static void
+watch_init (GListModel *list, guint position, guint removed, guint added, GlibHost *host)
+{
+  if (added > 0)
+    g_signal_connect_swapped (glib_host_get (host, "web1"), "init", G_CALLBACK (send_and_loop),
+                              host);
+}
+
+static void
+test_loop_in_own_handler (gconstpointer data)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+
+  glib_host_add (host, "web1", 11);
+  if (g_str_equal (data, "init"))
+    {
+      g_signal_connect (host->host, "items-changed", G_CALLBACK (watch_init), host);
+      glib_host_start (host);
+    }
+  else
+    {
+      glib_host_start (host);
+      glib_host_wait_signals (host, "web1 init 11");
+      g_signal_connect (glib_host_get (host, "web1"), data, G_CALLBACK (loop_once), NULL);
+      glib_host_finish (host, "web1", LXCMON_EXIT_STATUS_SHUTDOWN);
+    }
+  glib_host_wait_signals (host, "web1 init 11, web1 exit shutdown, web1 closed");
+  glib_host_wait_names (host, "");
+}
+
+/* What has left the list is a client like any other, as soon as anybody hears that it has. */
+static void
+attach_removed (GListModel *list, guint position, guint removed, guint added, gpointer user_data)
+{
+  LxcmonClient *client = user_data;
+
+  if (removed > 0)
+    lxcmon_client_attach_async (client, NULL, NULL, NULL);
+}
+
+static void
+test_attach_in_items_changed (gconstpointer data)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+
+  glib_host_add (host, "web1", 11);
+  glib_host_start (host);
+  glib_host_wait_signals (host, "web1 init 11");
+  g_autoptr (LxcmonClient) client = g_object_ref (LXCMON_CLIENT (glib_host_get (host, "web1")));
+  lxcmon_host_set_keep_closed (host->host, 1000000);
+  glib_host_finish (host, "web1", LXCMON_EXIT_STATUS_SHUTDOWN);
+  glib_test_wait_until (g_str_has_suffix (host->signals->str, "closed"));
+  g_signal_connect (host->host, "items-changed", G_CALLBACK (attach_removed), client);
+  /* The row goes because another container of its name has come, or because the host is stopped. */
+  glib_host_add (host, "web1", 12);
+  if (g_str_equal (data, "stop"))
+    lxcmon_monitor_list_stop (host->list);
+  glib_test_wait_until (glib_host_get (host, "web1") != LXCMON_MONITOR (client));
+  loop_for_a_while ();
+  g_assert_cmpint (lxcmon_monitor_get_state (LXCMON_MONITOR (client)), ==, LXCMON_STATE_SERVED);
+  lxcmon_client_detach (client);
+  g_signal_handlers_disconnect_by_data (host->host, client);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -328,5 +446,14 @@ main (int argc, char **argv)
   glib_test_add_data ("/host/row/drop-in/init", test_drop_in_handler, "init");
   glib_test_add_data ("/host/row/drop-in/exit", test_drop_in_handler, "exit");
   glib_test_add_data ("/host/row/drop-in/closed", test_drop_in_handler, "closed");
+  glib_test_add_data ("/host/row/loop-in-closed", test_loop_in_closed, GUINT_TO_POINTER (0));
+  glib_test_add_data ("/host/row/loop-in-closed-kept", test_loop_in_closed, GUINT_TO_POINTER (400));
+  glib_test_add_data ("/host/row/loop-in-own/init", test_loop_in_own_handler, "init");
+  glib_test_add_data ("/host/row/loop-in-own/exit", test_loop_in_own_handler, "exit");
+  glib_test_add_data ("/host/row/loop-in-own/closed", test_loop_in_own_handler, "closed");
+  glib_test_add_data ("/host/row/attach-in-items-changed/replaced", test_attach_in_items_changed,
+                      "");
+  glib_test_add_data ("/host/row/attach-in-items-changed/stop", test_attach_in_items_changed,
+                      "stop");
   return g_test_run ();
 }
