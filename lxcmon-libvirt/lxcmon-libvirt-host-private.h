@@ -10,6 +10,9 @@
 #include "lxcmon-libvirt-link-private.h"
 #include "lxcmon-libvirt-monitor-private.h"
 
+/* Something that is still to be done of what was told; see lxcmon-libvirt-events.c. */
+typedef struct _LxcmonLibvirtStep LxcmonLibvirtStep;
+
 struct _LxcmonLibvirtHost
 {
   GObject parent_instance;
@@ -32,7 +35,8 @@ struct _LxcmonLibvirtHost
   GHashTable *heard;
   guint heard_serial;
   gboolean is_listed;
-  guint list_serial;
+
+  GQueue steps; /* of LxcmonLibvirtStep */
 };
 
 LxcmonLibvirtMonitor *_lxcmon_libvirt_host_add (LxcmonLibvirtHost *self,
@@ -41,6 +45,8 @@ void _lxcmon_libvirt_host_remove (LxcmonLibvirtHost *self, LxcmonLibvirtMonitor 
 void _lxcmon_libvirt_host_add_all (LxcmonLibvirtHost *self, GPtrArray *domains);
 gboolean _lxcmon_libvirt_host_has_left (LxcmonLibvirtHost *self, guint epoch);
 
+void _lxcmon_libvirt_step_free (LxcmonLibvirtStep *step);
+void _lxcmon_libvirt_host_do_steps (LxcmonLibvirtHost *self);
 void _lxcmon_libvirt_host_take_event (LxcmonLibvirtHost *self, const LxcmonLibvirtEvent *event,
                                       guint serial);
 void _lxcmon_libvirt_host_take_list (LxcmonLibvirtHost *self, GPtrArray *domains, guint serial);

@@ -164,20 +164,11 @@ _lxcmon_libvirt_host_add (LxcmonLibvirtHost *self, const LxcmonLibvirtDomain *do
  * _lxcmon_libvirt_host_add_all:
  * @domains: of #LxcmonLibvirtDomain
  *
- * Adds rows: with one change of the list where it was empty.
+ * Adds rows to a list that is empty, with one change of it.
  */
 void
 _lxcmon_libvirt_host_add_all (LxcmonLibvirtHost *self, GPtrArray *domains)
 {
-  guint epoch = self->epoch;
-
-  if (g_list_model_get_n_items (G_LIST_MODEL (self->rows)) > 0)
-    {
-      for (guint i = 0; i < domains->len && !_lxcmon_libvirt_host_has_left (self, epoch); i++)
-        _lxcmon_libvirt_host_add (self, domains->pdata[i]);
-      return;
-    }
-
   g_autoptr (GPtrArray) rows = g_ptr_array_new_with_free_func (g_object_unref);
   for (guint i = 0; i < domains->len; i++)
     g_ptr_array_add (rows, make_row (self, domains->pdata[i]));
@@ -256,17 +247,25 @@ set_error (LxcmonLibvirtHost *self, const GError *error)
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_ERROR]);
 }
 
-/* Ends the start that is pending, if there is one. Takes the error over. */
-static void
-return_start (LxcmonLibvirtHost *self, GError *error)
+/* Takes the start that is pending away, if there is one: whoever tells anything before returning it may
+ * meet a handler that starts again. */
+static GTask *
+steal_start (LxcmonLibvirtHost *self)
 {
-  g_autoptr (GTask) task = g_steal_pointer (&self->start_task);
-
   if (self->cancel_source != NULL)
     {
       g_source_destroy (self->cancel_source);
       g_clear_pointer (&self->cancel_source, g_source_unref);
     }
+  return g_steal_pointer (&self->start_task);
+}
+
+/* Ends a start, if there is one. Takes both over. */
+static void
+return_start (GTask *start, GError *error)
+{
+  g_autoptr (GTask) task = start;
+
   if (task == NULL)
     g_clear_error (&error);
   else if (error != NULL)
@@ -290,14 +289,16 @@ on_listed (GObject *owner, GPtrArray *domains, guint serial)
   gboolean is_first = self->start_task != NULL;
   guint epoch = self->epoch;
 
-  if (!is_first)
+  _lxcmon_libvirt_host_do_steps (self);
+  if (!is_first && self->epoch == epoch)
     set_connected (self, TRUE);
   if (self->epoch == epoch)
     _lxcmon_libvirt_host_take_list (self, domains, serial);
-  if (is_first && self->epoch == epoch)
+  /* It may be lost again, where a handler has run a main loop. */
+  if (is_first && self->epoch == epoch && self->is_listed)
     set_connected (self, TRUE);
   if (is_first && self->epoch == epoch)
-    return_start (self, NULL);
+    return_start (steal_start (self), NULL);
 }
 
 static void
@@ -306,8 +307,10 @@ on_lost (GObject *owner, const GError *error)
   LxcmonLibvirtHost *self = LXCMON_LIBVIRT_HOST (owner);
   guint epoch = self->epoch;
 
+  _lxcmon_libvirt_host_do_steps (self);
+  if (self->epoch != epoch)
+    return;
   self->is_listed = FALSE;
-  self->list_serial = 0;
   set_error (self, error);
   if (self->epoch == epoch)
     set_connected (self, FALSE);
@@ -318,8 +321,8 @@ leave (LxcmonLibvirtHost *self)
 {
   self->epoch++;
   self->is_listed = FALSE;
-  self->list_serial = 0;
   g_hash_table_remove_all (self->heard);
+  g_queue_clear_full (&self->steps, (GDestroyNotify) _lxcmon_libvirt_step_free);
   g_clear_pointer (&self->link, _lxcmon_libvirt_link_stop);
 }
 
@@ -342,10 +345,11 @@ static void
 on_failed (GObject *owner, const GError *error)
 {
   LxcmonLibvirtHost *self = LXCMON_LIBVIRT_HOST (owner);
+  GTask *start = steal_start (self);
 
   leave (self);
   empty_list (self);
-  return_start (self, g_error_copy (error));
+  return_start (start, g_error_copy (error));
 }
 
 static const LxcmonLibvirtLinkFuncs link_funcs = {
@@ -379,12 +383,17 @@ stop (LxcmonMonitorList *list)
 
   if (!check_thread (self, "lxcmon_monitor_list_stop") || self->link == NULL)
     return;
-  g_object_ref (self);
+
+  g_autoptr (LxcmonLibvirtHost) alive = g_object_ref (self);
+  GTask *start = steal_start (self);
+  gboolean was_connected = self->connected;
+
   leave (self);
+  self->connected = FALSE;
   empty_list (self);
-  set_connected (self, FALSE);
-  return_start (self, g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "it was stopped"));
-  g_object_unref (self);
+  if (was_connected && !self->connected)
+    g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_CONNECTED]);
+  return_start (start, g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "it was stopped"));
 }
 
 static gboolean
@@ -534,8 +543,11 @@ static void
 lxcmon_libvirt_host_dispose (GObject *object)
 {
   LxcmonLibvirtHost *self = LXCMON_LIBVIRT_HOST (object);
+  /* It holds a reference, so there is none, unless this was run by hand. */
+  GTask *start = steal_start (self);
 
   leave (self);
+  return_start (start, g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "the host is gone"));
   G_OBJECT_CLASS (lxcmon_libvirt_host_parent_class)->dispose (object);
 }
 

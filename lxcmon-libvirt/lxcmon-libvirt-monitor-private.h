@@ -16,15 +16,9 @@
 G_DECLARE_FINAL_TYPE (LxcmonLibvirtMonitor, _lxcmon_libvirt_monitor, LXCMON_LIBVIRT, MONITOR,
                       GObject)
 
-/* Something that is still to be done for a row; see lxcmon-libvirt-events.c. */
-typedef struct _LxcmonLibvirtStep LxcmonLibvirtStep;
-
-void _lxcmon_libvirt_step_free (LxcmonLibvirtStep *step);
-
 LxcmonLibvirtMonitor *_lxcmon_libvirt_monitor_new (const LxcmonLibvirtDomain *domain);
 const char *_lxcmon_libvirt_monitor_get_uuid (LxcmonLibvirtMonitor *self);
 gint _lxcmon_libvirt_monitor_get_id (LxcmonLibvirtMonitor *self);
-GQueue *_lxcmon_libvirt_monitor_get_steps (LxcmonLibvirtMonitor *self);
 gboolean _lxcmon_libvirt_monitor_get_init_told (LxcmonLibvirtMonitor *self);
 
 void _lxcmon_libvirt_monitor_begin (LxcmonLibvirtMonitor *self, const LxcmonLibvirtDomain *domain);

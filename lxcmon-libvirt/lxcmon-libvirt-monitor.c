@@ -21,7 +21,6 @@ struct _LxcmonLibvirtMonitor
   gint init_pid;
   gboolean exited;
   gboolean init_told; /* in this life of the container */
-  GQueue steps;
 };
 
 static void monitor_iface_init (LxcmonMonitorInterface *iface);
@@ -127,7 +126,6 @@ monitor_finalize (GObject *object)
 {
   LxcmonLibvirtMonitor *self = LXCMON_LIBVIRT_MONITOR (object);
 
-  g_queue_clear_full (&self->steps, (GDestroyNotify) _lxcmon_libvirt_step_free);
   g_free (self->uuid);
   g_free (self->name);
   g_clear_error (&self->error);
@@ -149,7 +147,6 @@ static void
 _lxcmon_libvirt_monitor_init (LxcmonLibvirtMonitor *self)
 {
   self->exit_status = LXCMON_EXIT_STATUS_UNKNOWN;
-  g_queue_init (&self->steps);
 }
 
 /*< private >
@@ -181,12 +178,6 @@ gint
 _lxcmon_libvirt_monitor_get_id (LxcmonLibvirtMonitor *self)
 {
   return self->id;
-}
-
-GQueue *
-_lxcmon_libvirt_monitor_get_steps (LxcmonLibvirtMonitor *self)
-{
-  return &self->steps;
 }
 
 gboolean
@@ -300,6 +291,5 @@ _lxcmon_libvirt_monitor_tell_closed (LxcmonLibvirtMonitor *self, const GError *e
 void
 _lxcmon_libvirt_monitor_leave (LxcmonLibvirtMonitor *self)
 {
-  g_queue_clear_full (&self->steps, (GDestroyNotify) _lxcmon_libvirt_step_free);
   SET (self, state, LXCMON_STATE_DETACHED, "state");
 }

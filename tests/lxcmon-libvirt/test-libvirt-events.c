@@ -67,7 +67,6 @@ static void
 feed_loss (Record *record)
 {
   record->host->is_listed = FALSE;
-  record->host->list_serial = 0;
 }
 
 /* A host that was never started: nobody but us tells it anything. */
@@ -306,6 +305,56 @@ test_nested_in_reboot (gconstpointer data)
   record_assert_names (record, "");
 }
 
+/* A life whose end was not seen makes way for the next one, which ends in a main loop within a handler. */
+static void
+on_change (GListModel *list, guint position, guint removed, guint added, Handler *handler)
+{
+  Record *record = handler->record;
+
+  if (removed > 0 && handler->at == NULL)
+    {
+      handler->at = "done";
+      feed (record, 1, STOPPED, "a", VIR_DOMAIN_EVENT_STOPPED_DESTROYED);
+    }
+}
+
+static void
+test_nested_in_anew (gconstpointer data)
+{
+  g_autoptr (Record) record = record_with ("a=10");
+  Handler handler = { record, data };
+
+  if (data != NULL)
+    {
+      record->in_handler = feed_stop;
+      record->user_data = &handler;
+    }
+  else
+    g_signal_connect (record->host, "items-changed", G_CALLBACK (on_change), &handler);
+  feed (record, 1, STARTED, "a", 20);
+  record_assert (record, "a closed lost, a init 21, a closed destroyed");
+  record_assert_names (record, "");
+}
+
+/* The next event comes in a handler of the row's own: the list tells in order, too. */
+static void
+feed_in_row (Record *record)
+{
+  feed (record, 1, STARTED, "a", 20);
+}
+
+static void
+test_nested_in_row (gconstpointer data)
+{
+  g_autoptr (Record) record = record_with ("a=10");
+  g_autoptr (LxcmonMonitor) row = g_object_ref (lxcmon_monitor_list_lookup (record->list, "a"));
+
+  g_signal_connect_swapped (row, data, G_CALLBACK (feed_in_row), record);
+  feed (record, 1, STOPPED, "a", VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN);
+  record_assert (record, "a exit shutdown, a closed, a init 21");
+  record_assert_names (record, "a");
+}
+
 /* While a list is taken, an event comes that is newer. */
 static void
 feed_start_of_c (gpointer user_data)
@@ -404,6 +453,10 @@ main (int argc, char **argv)
                       "exit reboot");
   glib_test_add_data ("/libvirt-events/nested-in-reboot/closed", test_nested_in_reboot, "closed");
   glib_test_add_data ("/libvirt-events/nested-in-reboot/init", test_nested_in_reboot, "init 21");
+  glib_test_add_data ("/libvirt-events/nested-in-anew/closed", test_nested_in_anew, "closed lost");
+  glib_test_add_data ("/libvirt-events/nested-in-anew/items-changed", test_nested_in_anew, NULL);
+  glib_test_add_data ("/libvirt-events/nested-in-row/exit", test_nested_in_row, "exit");
+  glib_test_add_data ("/libvirt-events/nested-in-row/closed", test_nested_in_row, "closed");
   glib_test_add ("/libvirt-events/nested-in-list", test_nested_in_list);
   glib_test_add_data ("/libvirt-events/left/exit", test_left, "exit reboot");
   glib_test_add_data ("/libvirt-events/left/closed", test_left, "closed");

@@ -430,6 +430,42 @@ test_misuse (void)
   g_test_assert_expected_messages ();
 }
 
+/* A handler of what stopping tells starts again: that start has an outcome of its own. */
+static void
+start_again (GListModel *list, guint position, guint removed, guint added, Record *record)
+{
+  if (removed > 0)
+    record_start (record, NULL);
+}
+
+static void
+start_when_disconnected (LxcmonLibvirtHost *host, GParamSpec *property, Record *record)
+{
+  if (!lxcmon_libvirt_host_get_connected (host) && !record->started)
+    record_start (record, NULL);
+}
+
+static void
+test_start_in_stop (gconstpointer data)
+{
+  g_autoptr (Record) record = record_new_for_uri ();
+
+  record_run (record);
+  record->started = FALSE;
+  gulong handler = g_signal_connect (record->host, data,
+                                     g_str_equal (data, "items-changed")
+                                         ? G_CALLBACK (start_again)
+                                         : G_CALLBACK (start_when_disconnected),
+                                     record);
+  guint n_starts_done = record->n_starts_done;
+  lxcmon_monitor_list_stop (record->list);
+  g_signal_handler_disconnect (record->host, handler);
+  glib_test_wait_until (record->n_starts_done > n_starts_done);
+  g_assert_no_error (record->start_error);
+  g_assert_true (lxcmon_libvirt_host_get_connected (record->host));
+  record_assert_names (record, "test");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -454,5 +490,9 @@ main (int argc, char **argv)
   glib_test_add ("/libvirt-host/wrong-thread", test_wrong_thread);
   glib_test_add ("/libvirt-host/nobody-runs-default", test_nobody_runs_default);
   glib_test_add ("/libvirt-host/misuse", test_misuse);
+  glib_test_add_data ("/libvirt-host/start-in-stop/items-changed", test_start_in_stop,
+                      "items-changed");
+  glib_test_add_data ("/libvirt-host/start-in-stop/connected", test_start_in_stop,
+                      "notify::connected");
   return g_test_run ();
 }
