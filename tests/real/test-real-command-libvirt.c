@@ -199,6 +199,33 @@ test_lost (void)
                       NOTHING);
 }
 
+/* How many clients libvirtd has accepted on its socket for those who only look on. */
+static guint
+count_connections (void)
+{
+  g_autofree char *rows = NULL;
+  guint n = 0;
+
+  g_assert_true (g_file_get_contents ("/proc/net/unix", &rows, NULL, NULL));
+  g_auto (GStrv) lines = g_strsplit (rows, "\n", -1);
+  for (char **line = lines; *line != NULL; line++)
+    if (g_regex_match_simple (" 03 +[0-9]+ .*/libvirt-sock-ro$", *line, 0, 0))
+      n++;
+  return n;
+}
+
+/* Starts a command that says nothing when it is there, and returns when it is: connected, and some time
+ * later, as it still has to ask for the containers. */
+#define START_SILENT(command, ...)                    \
+  G_STMT_START                                        \
+  {                                                   \
+    guint n_before = count_connections ();            \
+    command = command_start (__VA_ARGS__, NULL);      \
+    real_wait (count_connections () == n_before + 1); \
+    real_run_for (1000);                              \
+  }                                                   \
+  G_STMT_END
+
 /* All containers: one comes, goes, and comes again. */
 static void
 test_watch_all (void)
@@ -215,8 +242,8 @@ test_watch_all (void)
   events_expect_closed (&events, NULL);
   host_wait_gone (&host);
 
-  Command *text = command_start ("watch", "--quiet", "--connect", LOCAL, NULL);
-  real_run_for (300);
+  Command *text;
+  START_SILENT (text, "watch", "--quiet", "--connect", LOCAL);
   host_create (&host);
   /* The harness may have needed several tries. */
   g_autofree char *init
@@ -236,10 +263,9 @@ test_watch_all (void)
 static void
 expect_wait (Host *host, const char *order, int code, const char *output)
 {
-  Command *command = command_start ("wait", "--timeout=20s", NAME, NULL);
+  Command *command;
 
-  /* It says nothing when it is there. */
-  real_run_for (500);
+  START_SILENT (command, "wait", "--timeout=20s", NAME);
   real_command (host->container, order);
   command_expect_end (command, code, output, NOTHING);
 }
@@ -259,8 +285,8 @@ test_wait (void)
   host_wait_gone (&host);
 
   host_create (&host);
-  Command *killed = command_start ("wait", "--connect", LOCAL, NAME, NULL);
-  real_run_for (500);
+  Command *killed;
+  START_SILENT (killed, "wait", "--connect", LOCAL, NAME);
   container_signal (host.container, SIGKILL);
   command_expect_end (killed, 5, NOTHING, "lxcmon: " NAME ": its controller went without EXIT\n");
   host_wait_gone (&host);
@@ -286,9 +312,9 @@ test_source_lost (void)
   expect_served (&host, &all);
   Events named = { command_start ("watch", "--json", NAME, NULL), NAME, 0, TRUE };
   expect_served (&host, &named);
-  Command *text = command_start ("watch", "--quiet", NAME, NULL);
-  Command *wait = command_start ("wait", NAME, NULL);
-  real_run_for (500);
+  Command *text, *wait;
+  START_SILENT (text, "watch", "--quiet", NAME);
+  START_SILENT (wait, "wait", NAME);
 
   host_end_libvirtd (&host);
   events_expect_connection (&all, FALSE);

@@ -222,6 +222,31 @@ command_close_output (Command *self)
   close_fd (&self->out.fd);
 }
 
+static gboolean
+handles (Command *self, int number)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/%d/status", self->pid);
+  g_autofree char *status = NULL;
+
+  g_assert_true (g_file_get_contents (path, &status, NULL, NULL));
+  const char *caught = strstr (status, "\nSigCgt:");
+  g_assert_nonnull (caught);
+  return (g_ascii_strtoull (caught + strlen ("\nSigCgt:"), NULL, 16) >> (number - 1) & 1) != 0;
+}
+
+/* Returns when the command has a handler for a signal. */
+void
+command_wait_handles (Command *self, int number)
+{
+  gint64 deadline = g_get_monotonic_time () + COMMAND_PATIENCE_US;
+
+  while (!handles (self, number))
+    {
+      g_assert_cmpint (g_get_monotonic_time (), <, deadline);
+      g_usleep (2000);
+    }
+}
+
 void
 command_signal (Command *self, int number)
 {

@@ -38,6 +38,7 @@ void command_expect_message (Command *self, const char *pattern);
 void command_feed (Command *self, const void *bytes, gsize size);
 void command_feed_end (Command *self);
 void command_close_output (Command *self);
+void command_wait_handles (Command *self, int number);
 void command_signal (Command *self, int number);
 void command_expect_end (Command *self, int code, const char *output, const char *messages);
 

@@ -96,7 +96,7 @@ expect_wait_signalled (int number)
   Command *command = command_start ("wait", "--connect", URI, "test", NULL);
 
   /* It handles signals before it connects. */
-  g_usleep (300000);
+  command_wait_handles (command, number);
   command_signal (command, number);
   command_expect_end (command, 128 + number, NOTHING, NOTHING);
 }
