@@ -245,19 +245,25 @@ message_served (const Options *options, LxcmonMonitor *monitor)
 }
 
 /**
- * message_busy:
+ * message_take_place:
  *
  * Who is told that the place is taken is told what there is to be done, and what it would cost.
  */
 void
-message_busy (const Options *options)
+message_take_place (const Options *options)
 {
-  message (options, "--wait-for-place waits until the place is free.");
   if (!options->take_place)
     message (options,
              "--take-place goes to the controller all the same: whoever needs the place too, "
              "such as libvirtd, may then miss the container's start and end, and not "
              "restart it when it reboots.");
+}
+
+static void
+message_busy (const Options *options)
+{
+  message (options, "--wait-for-place waits until the place is free.");
+  message_take_place (options);
 }
 
 /**

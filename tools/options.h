@@ -43,7 +43,7 @@ GLogWriterOutput message_write_log (GLogLevelFlags level, const GLogField *field
                                     gpointer user_data);
 void message (const Options *options, const char *format, ...) G_GNUC_PRINTF (2, 3);
 void message_served (const Options *options, LxcmonMonitor *monitor);
-void message_busy (const Options *options);
+void message_take_place (const Options *options);
 void message_error (const Options *options, const char *name, const GError *error);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, options_clear)

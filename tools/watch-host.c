@@ -94,7 +94,8 @@ say_error (WatchHost *self, LxcmonMonitor *monitor)
   if (g_error_matches (error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_BUSY)
       && !self->said_what_to_do)
     {
-      message_busy (self->options);
+      message (self->options, "Such a container is attached to when its place is free.");
+      message_take_place (self->options);
       self->said_what_to_do = TRUE;
     }
 }

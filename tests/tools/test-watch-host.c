@@ -89,7 +89,7 @@ test_busy (Room *room)
   g_assert_true (lxcmon_client_attach (client, NULL, NULL));
   Command *command = start_watch (room, NULL);
   command_expect_message (command, "lxcmon: web1: .+ serves another client");
-  command_expect_message (command, "lxcmon: --wait-for-place .+");
+  command_expect_message (command, "lxcmon: Such a container .+");
   command_expect_message (command, "lxcmon: --take-place .+");
   command_signal (command, SIGTERM);
   command_expect_end (command, 0, NOTHING, NOTHING);
