@@ -199,31 +199,17 @@ test_lost (void)
                       NOTHING);
 }
 
-/* How many clients libvirtd has accepted on its socket for those who only look on. */
-static guint
-count_connections (void)
-{
-  g_autofree char *rows = NULL;
-  guint n = 0;
+/* How long a command may take until it is connected to libvirtd and has asked for the containers. */
+#define START_MS 2000
 
-  g_assert_true (g_file_get_contents ("/proc/net/unix", &rows, NULL, NULL));
-  g_auto (GStrv) lines = g_strsplit (rows, "\n", -1);
-  for (char **line = lines; *line != NULL; line++)
-    if (g_regex_match_simple (" 03 +[0-9]+ .*/libvirt-sock-ro$", *line, 0, 0))
-      n++;
-  return n;
-}
-
-/* Starts a command that says nothing when it is there, and returns when it is: connected, and some time
- * later, as it still has to ask for the containers. */
-#define START_SILENT(command, ...)                    \
-  G_STMT_START                                        \
-  {                                                   \
-    guint n_before = count_connections ();            \
-    command = command_start (__VA_ARGS__, NULL);      \
-    real_wait (count_connections () == n_before + 1); \
-    real_run_for (1000);                              \
-  }                                                   \
+/* Starts a command that says nothing when it is there. Nothing else shows that it is: whoever is too slow
+ * for this fails, and does not pass. */
+#define START_SILENT(command, ...)               \
+  G_STMT_START                                   \
+  {                                              \
+    command = command_start (__VA_ARGS__, NULL); \
+    real_run_for (START_MS);                     \
+  }                                              \
   G_STMT_END
 
 /* All containers: one comes, goes, and comes again. */

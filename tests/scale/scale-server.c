@@ -118,15 +118,22 @@ begin_life (Server *self, Life *life)
 }
 
 static void
-end_life (Server *self, Life *life)
+unlink_socket (const Life *life)
 {
   struct sockaddr_un address;
   socklen_t size = sizeof address;
 
-  /* The file goes before the end of file comes, as with a real controller. */
   if (getsockname (life->listen_fd, (struct sockaddr *) &address, &size) == 0)
     (void) unlink (address.sun_path);
+}
+
+static void
+end_life (Server *self, Life *life)
+{
+  /* The file goes before the end of file comes, as with a real controller. */
+  unlink_socket (life);
   close (life->listen_fd);
+  life->listen_fd = -1;
   if (life->client_fd >= 0)
     close (life->client_fd);
   self->n_open--;
@@ -225,6 +232,9 @@ accept_client (Server *self, Life *life)
   watch (self, life, fd, EPOLLOUT);
 }
 
+/* How long to wait before looking whether all is over. */
+#define IDLE_MS 100
+
 void
 scale_server_run (const ScaleServer *options)
 {
@@ -241,7 +251,11 @@ scale_server_run (const ScaleServer *options)
 
   while (self.n_open > 0)
     {
-      int n = epoll_wait (self.epoll_fd, events, EVENTS_PER_WAIT, -1);
+      int n = epoll_wait (self.epoll_fd, events, EVENTS_PER_WAIT, IDLE_MS);
+
+      /* Who was started in place of one that was killed may be too late for its last clients. */
+      if (n == 0 && g_atomic_int_get (&options->shared->over))
+        break;
       for (int i = 0; i < n; i++)
         {
           Life *life = &self.lives[events[i].data.u32];
@@ -251,5 +265,7 @@ scale_server_run (const ScaleServer *options)
             accept_client (&self, life);
         }
     }
+  for (guint i = 0; i < options->n; i++)
+    unlink_socket (&self.lives[i]);
   _exit (0);
 }

@@ -23,6 +23,7 @@ typedef struct
 typedef struct
 {
   gint stop;     /* set by the test: the lives that are on are finished, and no new one begins */
+  gint over;     /* all clients are down, and none will come */
   gint n_events; /* sent so far, by all servers: when there are enough, the test says stop */
   ScaleTally tally[]; /* one for each container */
 } ScaleShared;
