@@ -9,10 +9,22 @@
  * directory changes; lxcmon-host-row.c what becomes of one row; lxcmon-host-driver.c libvirtd's life.
  */
 
+#include <errno.h>
 #include <lxcmon-glib/lxcmon-host.h>
 #include <lxcmon/lxcmon-runtime-dir.h>
 
 #include "lxcmon-client-private.h"
+
+/* Where descriptors or memory have run out: when to try again. */
+#define LXCMON_HOST_SHORTAGE_US (1 * G_TIME_SPAN_SECOND)
+
+static inline gboolean
+_lxcmon_host_is_shortage (const LxcmonError *error)
+{
+  return error->system_errno == EMFILE || error->system_errno == ENFILE
+         || error->system_errno == ENOMEM || error->system_errno == ENOBUFS
+         || error->system_errno == ENOSPC;
+}
 
 typedef enum
 {

@@ -7,16 +7,12 @@
 
 #include "lxcmon-host-private.h"
 
-#include <errno.h>
-
 #include <lxcmon/lxcmon-process.h>
 
 #include "lxcmon-status-xml-private.h"
 
 #define RETRY_MIN_US (50 * G_TIME_SPAN_MILLISECOND)
 #define RETRY_MAX_US (5 * G_TIME_SPAN_SECOND) /* also for a place that somebody has: nobody tells */
-#define SHORTAGE_US  (1 * G_TIME_SPAN_SECOND)
-
 
 static void
 set_deadline (LxcmonHostRow *self, gint64 deadline)
@@ -110,9 +106,7 @@ is_shortage (LxcmonHostRow *self, const GError *error)
 
   if (!is_code (error, LXCMON_MONITOR_ERROR_FAILED))
     return FALSE;
-  return why == NULL || why->system_errno == EMFILE || why->system_errno == ENFILE
-         || why->system_errno == ENOMEM || why->system_errno == ENOBUFS
-         || why->system_errno == ENOSPC;
+  return why == NULL || _lxcmon_host_is_shortage (why);
 }
 
 static void
@@ -124,7 +118,7 @@ take_shortage (LxcmonHostRow *self, const GError *error)
     g_warning ("not all containers can be attached to, and the others are served: %s",
                error->message);
   host->said_shortage = TRUE;
-  host->shortage_until = g_get_monotonic_time () + SHORTAGE_US;
+  host->shortage_until = g_get_monotonic_time () + LXCMON_HOST_SHORTAGE_US;
   set_mode (self, LXCMON_ROW_PENDING, 0);
 }
 

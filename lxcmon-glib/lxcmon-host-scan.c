@@ -7,18 +7,6 @@
 
 #include "lxcmon-host-private.h"
 
-#include <errno.h>
-
-/* Where descriptors have run out: when to try again. */
-#define SHORTAGE_US (1 * G_TIME_SPAN_SECOND)
-
-static gboolean
-is_shortage (const LxcmonError *error)
-{
-  return error->system_errno == EMFILE || error->system_errno == ENFILE
-         || error->system_errno == ENOMEM;
-}
-
 /* Says once what is wrong, until something is right again. */
 static void
 say_once (gboolean *said, const LxcmonError *error)
@@ -37,10 +25,10 @@ take_failure (LxcmonHost *self, const LxcmonError *error)
       _lxcmon_host_finish_start (self, _lxcmon_monitor_error_new (error));
       return FALSE;
     }
-  if (is_shortage (error))
+  if (_lxcmon_host_is_shortage (error))
     {
       say_once (&self->said_shortage, error);
-      self->scan_at = g_get_monotonic_time () + SHORTAGE_US;
+      self->scan_at = g_get_monotonic_time () + LXCMON_HOST_SHORTAGE_US;
     }
   else
     say_once (&self->said_error, error);

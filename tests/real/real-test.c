@@ -4,8 +4,11 @@
 
 #include "real-test.h"
 
+#include <arpa/inet.h>
 #include <gio/gio.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "process.h"
 #include "smoke-tools.h"
@@ -198,4 +201,18 @@ real_init_pid (Container *container)
 
   g_assert_cmpint (pid, >, 1);
   return pid;
+}
+
+guint
+real_find_free_port (void)
+{
+  struct sockaddr_in address = { .sin_family = AF_INET };
+  socklen_t size = sizeof address;
+  int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+  address.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
+  g_assert_cmpint (bind (fd, (struct sockaddr *) &address, size), ==, 0);
+  g_assert_cmpint (getsockname (fd, (struct sockaddr *) &address, &size), ==, 0);
+  close (fd);
+  return ntohs (address.sin_port);
 }

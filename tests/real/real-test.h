@@ -59,6 +59,9 @@ void real_wait_end (Container *container);
  * copy of the controller's socket, on which nobody would ever hear of the end. */
 void real_kill_at_the_start (Container *container);
 
+/* A TCP port of the loopback that nobody listens on. */
+guint real_find_free_port (void);
+
 /* Init's pid, found by the harness in /proc. */
 int real_init_pid (Container *container);
 

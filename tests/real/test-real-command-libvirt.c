@@ -3,10 +3,8 @@
 /* The command beside a real libvirtd: it goes through libvirtd by itself where one lives, tells of all
  * that a container does, outlives libvirtd's restart, and says by its exit code what it has seen. */
 
-#include <arpa/inet.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "process.h"
@@ -369,20 +367,6 @@ test_list (void)
   expect_listed (&host, "--connect=" LOCAL);
 }
 
-static guint
-find_free_port (void)
-{
-  struct sockaddr_in address = { .sin_family = AF_INET };
-  socklen_t size = sizeof address;
-  int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-  address.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
-  g_assert_cmpint (bind (fd, (struct sockaddr *) &address, size), ==, 0);
-  g_assert_cmpint (getsockname (fd, (struct sockaddr *) &address, &size), ==, 0);
-  close (fd);
-  return ntohs (address.sin_port);
-}
-
 /* As from another host: the same but for the pids. */
 static void
 test_remote (void)
@@ -391,7 +375,7 @@ test_remote (void)
   g_autofree char *why = libvirtd_why_unsupported ();
   g_autofree char *why_no_tcp = libvirtd_why_no_tcp ();
   g_autoptr (GError) error = NULL;
-  guint port = find_free_port ();
+  guint port = real_find_free_port ();
   g_autofree char *uri = g_strdup_printf ("lxc+tcp://127.0.0.1:%u/system", port);
 
   if (why != NULL || why_no_tcp != NULL)

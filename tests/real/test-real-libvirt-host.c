@@ -3,12 +3,10 @@
 /* A host over a real libvirtd: each way in which a container starts and ends, local and remote, with and
  * without rights. */
 
-#include <arpa/inet.h>
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -245,20 +243,6 @@ test_connection (void)
   real_run_for (50);
 }
 
-static guint
-find_free_port (void)
-{
-  struct sockaddr_in address = { .sin_family = AF_INET };
-  socklen_t size = sizeof address;
-  int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-  address.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
-  g_assert_cmpint (bind (fd, (struct sockaddr *) &address, size), ==, 0);
-  g_assert_cmpint (getsockname (fd, (struct sockaddr *) &address, &size), ==, 0);
-  close (fd);
-  return ntohs (address.sin_port);
-}
-
 /* As from another host: the same but for the pids. */
 static void
 test_remote (void)
@@ -267,7 +251,7 @@ test_remote (void)
   g_autofree char *why = libvirtd_why_unsupported ();
   g_autofree char *why_no_tcp = libvirtd_why_no_tcp ();
   g_autoptr (GError) error = NULL;
-  guint port = find_free_port ();
+  guint port = real_find_free_port ();
   g_autofree char *uri = g_strdup_printf ("lxc+tcp://127.0.0.1:%u/system", port);
 
   if (why != NULL || why_no_tcp != NULL)
