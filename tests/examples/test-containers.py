@@ -23,11 +23,13 @@ def skip(why):
     sys.exit(0)
 
 
+# Without a reset: the first picture's end would be that of the last client, and the window not let in.
 class Screen:
     def __init__(self):
         reader, writer = os.pipe()
         self.server = subprocess.Popen(
-            ['Xvfb', '-displayfd', str(writer), '-screen', '0', '480x320x24', '-nolisten', 'tcp'],
+            ['Xvfb', '-displayfd', str(writer), '-screen', '0', '480x320x24', '-nolisten', 'tcp',
+             '-noreset'],
             pass_fds=[writer], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         os.close(writer)
         with os.fdopen(reader) as stream:
