@@ -90,6 +90,7 @@ struct _LxcmonHost
   gint64 safety_at;
   gint64 due_at; /* the first deadline of all rows, or earlier */
   gint64 shortage_until;
+  guint n_early_looks; /* since the last hint: somebody had bound a socket and did not listen yet */
   guint n_pending;
   guint cursor; /* the next row that may be pending */
   guint serial; /* of the last scan */
@@ -126,6 +127,7 @@ void _lxcmon_host_work_stop (LxcmonHost *self);
 void _lxcmon_host_work_schedule (LxcmonHost *self);
 void _lxcmon_host_work_hint (LxcmonHost *self);
 void _lxcmon_host_work_scan_soon (LxcmonHost *self);
+void _lxcmon_host_work_expect_listener (LxcmonHost *self);
 
 /* lxcmon-host-watch.c */
 void _lxcmon_host_watch_update (LxcmonHost *self);

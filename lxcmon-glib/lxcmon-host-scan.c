@@ -58,6 +58,8 @@ take_socket (LxcmonHost *self, LxcmonRuntimeDir *look, const LxcmonRuntimeSocket
 {
   guint position;
 
+  if (socket->listener == 0 && socket->bound)
+    _lxcmon_host_work_expect_listener (self);
   if (socket->listener == 0 || g_hash_table_contains (self->ended, &socket->file))
     return;
 

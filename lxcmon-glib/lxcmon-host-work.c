@@ -15,6 +15,9 @@
  * look again. */
 #define SAFETY_US (1 * G_TIME_SPAN_SECOND)
 
+/* Looks for a listener that may be about to come, after which there is the one look for safety. */
+#define EARLY_LOOKS_MAX 20
+
 /* How long a turn may be, as others wait for the loop. */
 #define TURN_US (4 * G_TIME_SPAN_MILLISECOND)
 
@@ -69,6 +72,23 @@ void
 _lxcmon_host_work_hint (LxcmonHost *self)
 {
   self->safety_at = g_get_monotonic_time () + SAFETY_US;
+  self->n_early_looks = 0;
+  _lxcmon_host_work_scan_soon (self);
+}
+
+/*< private >
+ * _lxcmon_host_work_expect_listener:
+ *
+ * Somebody has bound a socket and does not listen on it: most likely he is about to, and nobody tells when he
+ * does. Looks again soon, and not for ever.
+ */
+void
+_lxcmon_host_work_expect_listener (LxcmonHost *self)
+{
+  if (self->n_early_looks >= EARLY_LOOKS_MAX)
+    return;
+
+  self->n_early_looks++;
   _lxcmon_host_work_scan_soon (self);
 }
 

@@ -295,6 +295,7 @@ look_at_sockets (LxcmonRuntimeDir *self, int dir_fd, const char *path, LxcmonErr
   for (size_t i = 0; i < self->n_sockets && done; i++)
     {
       self->sockets[i].listener = places[i].listener;
+      self->sockets[i].bound = places[i].n_bound > 0;
       self->sockets[i].n_served = places[i].n_served;
       self->sockets[i].n_waiting = places[i].n_waiting;
     }

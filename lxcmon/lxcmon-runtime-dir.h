@@ -36,7 +36,8 @@ struct _LxcmonDriver
  *   in it, newlines too
  * @file: which file it is: a number that is another one for each controller that came to the same name
  * @listener: the inode of the socket that listens there, as `/proc/net/unix` has it, or 0 where nobody
- *   does: the file is stale
+ *   does: the file is stale, unless it is @bound
+ * @bound: whether a socket is bound there that does not listen: its controller may be about to
  * @n_served: how many clients the controller has accepted
  * @n_waiting: how many clients, living or dead, are in its backlog
  * @controller_pid: who listens, or 0 where it was not asked for, or cannot be known
@@ -53,6 +54,7 @@ struct _LxcmonRuntimeSocket
   unsigned int n_served;
   unsigned int n_waiting;
   int controller_pid;
+  bool bound;
 };
 
 LXCMON_EXPORT LxcmonRuntimeDir *lxcmon_runtime_dir_look (const char *runtime_dir,

@@ -5,7 +5,7 @@
  * about 1.6 µs to read, so ten thousand clients that attach one after the other must not each read
  * ten thousand rows.
  *
- * A row's state is 01 for a listener, 02 for a connection that nobody has accepted, 03 for one that
+ * A row's state is 01 for a listener, which has a flag besides that one that is only bound has not, 02 for a connection that nobody has accepted, 03 for one that
  * somebody has. The path stands there raw, newlines included; abstract names and sockets without a
  * path are left out.
  */
@@ -29,10 +29,13 @@
 
 enum
 {
-  STATE_LISTENS = 1,
+  STATE_UNCONNECTED = 1,
   STATE_WAITS = 2,
   STATE_SERVED = 3,
 };
+
+/* A kernel's SO_ACCEPTCON, as the column of flags has it. */
+#define FLAG_LISTENS 0x10000
 
 /* What is kept of a path is a hash of 64 bits: only root can bind in the directories that matter,
  * and a collision would mean no more than a BUSY too many. */
@@ -99,6 +102,7 @@ grow (Snapshot *self)
 /* What a row says beside its path. */
 typedef struct
 {
+  unsigned long flags;
   int state;
   uint64_t inode;
 } Columns;
@@ -115,10 +119,12 @@ add_row (Snapshot *self, const char *path, size_t length, const Columns *columns
       entry->hash = hash_path (path, length);
       self->n_entries++;
     }
-  entry->place.n_listeners += columns->state == STATE_LISTENS;
+  bool listens = columns->state == STATE_UNCONNECTED && (columns->flags & FLAG_LISTENS) != 0;
+  entry->place.n_listeners += listens;
+  entry->place.n_bound += columns->state == STATE_UNCONNECTED && !listens;
   entry->place.n_waiting += columns->state == STATE_WAITS;
   entry->place.n_served += columns->state == STATE_SERVED;
-  if (columns->state == STATE_LISTENS)
+  if (listens)
     entry->place.listener = columns->inode;
 
   return true;
@@ -152,6 +158,7 @@ parse_columns (const char *line, const char *end, Columns *columns, bool *is_row
     cursor++;
   if (cursor == line || !matches (cursor, end, pattern))
     return NULL;
+  columns->flags = strtoul (cursor + strlen (": xxxxxxxx xxxxxxxx "), NULL, 16);
   const char *digits = cursor + sizeof pattern - 1 - 3;
   columns->state = (int) strtol ((char[]){ digits[0], digits[1], '\0' }, NULL, 16);
   columns->inode = 0;
@@ -288,6 +295,7 @@ static void
 add_place (LxcmonPlace *sum, const Entry *entry)
 {
   sum->n_listeners += entry->place.n_listeners;
+  sum->n_bound += entry->place.n_bound;
   sum->n_served += entry->place.n_served;
   sum->n_waiting += entry->place.n_waiting;
   if (entry->place.listener != 0)

@@ -159,8 +159,11 @@ test_listens_late (void)
   glib_host_start (host);
   int fd = bind_at (host, "web1.sock");
   run_for (150);
+  /* Nobody would answer, so it is none of the list's yet, and has no error to show. */
+  g_assert_true (glib_host_has (host, ""));
   g_assert_cmpint (listen (fd, 5), ==, 0);
   glib_test_wait_until (glib_host_state (host, "web1") == LXCMON_STATE_WAITING);
+  g_assert_null (lxcmon_monitor_get_error (glib_host_get (host, "web1")));
   close (fd);
   glib_host_wait_names (host, "");
 }

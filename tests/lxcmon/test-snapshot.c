@@ -10,6 +10,7 @@
 
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <lxcmon/lxcmon-snapshot-private.h>
@@ -34,6 +35,28 @@ assert_place (const char *path, guint n_listeners, guint n_served, guint n_waiti
   g_assert_cmpuint (place.n_listeners, ==, n_listeners);
   g_assert_cmpuint (place.n_served, ==, n_served);
   g_assert_cmpuint (place.n_waiting, ==, n_waiting);
+}
+
+/* Who is bound and does not listen is none to connect to. */
+static void
+test_bound (void)
+{
+  CoreListener listener;
+
+  core_listener_init (&listener);
+  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  g_autofree char *path = g_strconcat (listener.path, "-bound", NULL);
+  g_strlcpy (address.sun_path, path, sizeof address.sun_path);
+  g_assert_cmpint (bind (fd, (struct sockaddr *) &address, sizeof address), ==, 0);
+  assert_place (path, 0, 0, 0);
+  g_assert_cmpuint (look (LXCMON_LOOK_FRESH, path).n_bound, ==, 1);
+  g_assert_cmpint (listen (fd, 1), ==, 0);
+  assert_place (path, 1, 0, 0);
+  g_assert_cmpuint (look (LXCMON_LOOK_FRESH, path).n_bound, ==, 0);
+  close (fd);
+  g_assert_cmpint (unlink (path), ==, 0);
+  core_listener_clear (&listener);
 }
 
 /* Nobody, a listener, one that waits, one that is served, and nobody again. */
@@ -213,6 +236,7 @@ main (int argc, char *argv[])
 {
   g_test_init (&argc, &argv, NULL);
 
+  core_test_add ("/snapshot/bound", test_bound);
   core_test_add ("/snapshot/life", test_life);
   core_test_add ("/snapshot/odd-names", test_odd_names);
   core_test_add ("/snapshot/nobody", test_nobody);
