@@ -84,6 +84,14 @@ fail_served (const char *const paths[2], LxcmonError *error)
                             describe_process (pid, "another process", who, sizeof who));
 }
 
+/* The controller may be another one than before, or none. */
+static void
+compare_controller_pid (LxcmonConnection *self, int before)
+{
+  if (self->controller_pid != before)
+    self->changes |= LXCMON_CHANGE_CONTROLLER_PID;
+}
+
 /* Looks whether the place is free, without connecting. */
 static bool
 look_first (const LxcmonConnection *self, const LxcmonTarget *target, LxcmonError *error)
@@ -176,8 +184,10 @@ static void
 look_again (LxcmonConnection *self)
 {
   LxcmonError error;
+  bool done = try_to_connect (self, &error);
 
-  if (try_to_connect (self, &error))
+  compare_controller_pid (self, 0);
+  if (done)
     {
       if (!self->attempt->quiet && self->callbacks->waiting != NULL)
         self->callbacks->waiting (self, self->user_data);
@@ -261,17 +271,22 @@ check_options (const LxcmonAttachOptions *options, LxcmonError *error)
   return true;
 }
 
-/* Everything of an earlier attach is forgotten. */
+/* Everything of an earlier attach is forgotten. Whether the controller is another one, whoever connects
+ * will see. */
 static void
 forget_last_attach (LxcmonConnection *self)
 {
   _lxcmon_connection_forget_error (self);
+  if (lxcmon_decoder_get_skipped (&self->decoder) > 0)
+    self->changes |= LXCMON_CHANGE_SKIPPED;
   lxcmon_decoder_reset (&self->decoder);
-  self->controller_pid = self->init_pid = self->exit_raw = 0;
+  self->controller_pid = 0;
+  _lxcmon_connection_note_init_pid (self, 0);
+  _lxcmon_connection_note_exit (self, false, 0);
   self->n_pongs_due = 0;
   self->n_sent_of_first = 0;
   self->ping_due = self->ping_unanswered = self->send_blocked = false;
-  self->heard = self->late = self->exited = false;
+  self->heard = self->late = self->hung_up = false;
 }
 
 /* Begins an attach: after it the connection is connecting, or nothing has happened. */
@@ -311,7 +326,7 @@ begin (LxcmonConnection *self, const char *path, const LxcmonAttachOptions *opti
   attempt->wait_for_place = options->wait_for_place;
   self->attempt = attempt;
   self->keepalive_interval = options->keepalive_interval;
-  self->fork_generation = _lxcmon_fork_generation ();
+  self->fork_generation = (uint16_t) _lxcmon_fork_generation ();
   _lxcmon_connection_set_state (self, LXCMON_STATE_CONNECTING);
   return true;
 }
@@ -348,13 +363,16 @@ lxcmon_connection_attach (LxcmonConnection *self, const char *socket_path,
                           const LxcmonAttachOptions *options, LxcmonError *error)
 {
   LxcmonError why;
+  int last_pid = self->controller_pid;
 
   if (socket_path == NULL)
     return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_INVALID_NAME, EINVAL,
                               "not a socket's path: it is NULL");
   if (!begin (self, socket_path, options, error))
     return false;
-  if (try_to_connect (self, &why))
+  bool done = try_to_connect (self, &why);
+  compare_controller_pid (self, last_pid);
+  if (done)
     return true;
   if (why.code != LXCMON_MONITOR_ERROR_BUSY || !self->attempt->wait_for_place)
     return give_up (self, &why, error);
@@ -405,6 +423,7 @@ lxcmon_connection_attach_fd (LxcmonConnection *self, int fd, const LxcmonAttachO
                              LxcmonError *error)
 {
   LxcmonError why;
+  int last_pid = self->controller_pid;
 
   if (fd < 0)
     return _lxcmon_error_set_system (error, EBADF, "cannot attach to descriptor %d", fd);
@@ -415,9 +434,9 @@ lxcmon_connection_attach_fd (LxcmonConnection *self, int fd, const LxcmonAttachO
     }
 
   self->fd = fd;
-  if (!prepare_descriptor (fd, &why)
-      || !_lxcmon_peer_check (fd, "the descriptor", &self->controller_pid, &why)
-      || !start_waiting (self, fd, &why))
-    return give_up (self, &why, error);
-  return true;
+  bool done = prepare_descriptor (fd, &why)
+              && _lxcmon_peer_check (fd, "the descriptor", &self->controller_pid, &why)
+              && start_waiting (self, fd, &why);
+  compare_controller_pid (self, last_pid);
+  return done || give_up (self, &why, error);
 }

@@ -10,6 +10,7 @@
 
 #include "lxcmon-connection.h"
 #include "lxcmon-decoder-private.h"
+#include "lxcmon-fork-private.h"
 #include "lxcmon-target-private.h"
 
 typedef struct _LxcmonReader LxcmonReader;
@@ -31,20 +32,24 @@ struct _LxcmonConnection
 {
   const LxcmonCallbacks *callbacks;
   void *user_data;
-  LxcmonHub *hub;         /* owned; NULL where the user's loop runs the connection itself */
-  LxcmonReader *reader;   /* that holds bytes of ours at present */
-  LxcmonAttempt *attempt; /* while attaching */
-  LxcmonError *error;     /* why the last attach ended, where it did so with an error */
+  LxcmonHub *hub;       /* owned; NULL where the user's loop runs the connection itself */
+  LxcmonReader *reader; /* that holds bytes of ours at present */
+  union
+  {
+    LxcmonAttempt *attempt; /* where we are attached: what is left to do until we are served */
+    LxcmonError *error; /* where not: why the last attach ended, where it did so with an error */
+  };
   LxcmonDecoder decoder;
   int64_t deadline; /* of the one timer, monotonic, in ns; valid where one is set */
   int fd;
-  unsigned int fork_generation;
   int controller_pid;
   int init_pid;
   int exit_raw;
   uint32_t timer_index; /* in the hub's heap; any number but NONE where there is no hub */
   unsigned int keepalive_interval;
+  uint16_t fork_generation; /* the lower half: nobody forks 65536 times in a row */
   uint16_t n_pongs_due;
+  uint8_t changes;             /* LxcmonChange that nobody has taken yet */
   uint8_t state : 3;           /* LxcmonState; only set_state() writes it */
   uint8_t n_sent_of_first : 5; /* bytes of the first message due that have gone already */
   bool ping_due : 1;
@@ -55,13 +60,13 @@ struct _LxcmonConnection
   bool late : 1;
   bool exited : 1;
   bool debug : 1;
+  bool hung_up : 1; /* the peer has closed its end, as far as the hub was told */
 };
 
 /* lxcmon-state.c */
 void _lxcmon_connection_set_state (LxcmonConnection *self, LxcmonState state);
 void _lxcmon_connection_become_served (LxcmonConnection *self, LxcmonMessageKind first);
-void _lxcmon_connection_take_init (LxcmonConnection *self, int pid);
-void _lxcmon_connection_take_exit (LxcmonConnection *self, int raw, bool end_is_near);
+void _lxcmon_connection_become_exited (LxcmonConnection *self, bool end_is_near);
 void _lxcmon_connection_end (LxcmonConnection *self, const LxcmonError *error);
 void _lxcmon_connection_leave (LxcmonConnection *self);
 void _lxcmon_connection_forget_error (LxcmonConnection *self);
@@ -73,10 +78,46 @@ void _lxcmon_connection_log (LxcmonConnection *self, LxcmonLogLevel level, const
     __attribute__ ((format (printf, 3, 4)));
 bool _lxcmon_connection_is_foreign (const LxcmonConnection *self);
 
+/* Where a callback has run: it may have forked. */
+static inline bool
+_lxcmon_connection_is_foreign_now (const LxcmonConnection *self)
+{
+  return self->fork_generation != (uint16_t) _lxcmon_fork_count;
+}
+
 static inline bool
 _lxcmon_connection_is_attached (const LxcmonConnection *self)
 {
   return self->state != LXCMON_STATE_DETACHED && self->state != LXCMON_STATE_CLOSED;
+}
+
+static inline LxcmonAttempt *
+_lxcmon_connection_get_attempt (const LxcmonConnection *self)
+{
+  return _lxcmon_connection_is_attached (self) ? self->attempt : NULL;
+}
+
+/* The one place where the init pid changes. */
+static inline void
+_lxcmon_connection_note_init_pid (LxcmonConnection *self, int pid)
+{
+  if (self->init_pid == pid)
+    return;
+
+  self->init_pid = pid;
+  self->changes |= LXCMON_CHANGE_INIT_PID;
+}
+
+/* The one place where what is known of EXIT changes. */
+static inline void
+_lxcmon_connection_note_exit (LxcmonConnection *self, bool exited, int raw)
+{
+  if (self->exited == exited && self->exit_raw == raw)
+    return;
+
+  self->changes |= LXCMON_CHANGE_EXIT;
+  self->exited = exited;
+  self->exit_raw = raw;
 }
 
 /* lxcmon-attach.c */

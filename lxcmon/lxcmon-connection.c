@@ -19,6 +19,82 @@
 /* A connection without a hub reads into this much of the stack. */
 #define OWN_BUFFER_SIZE 4096
 
+/* Whether a table of callbacks is one that this version can read. */
+static bool
+is_known_table (const LxcmonCallbacks *callbacks)
+{
+  return callbacks != NULL && callbacks->size >= sizeof (LxcmonCallbacks);
+}
+
+/**
+ * lxcmon_connection_get_size:
+ *
+ * How much memory a connection takes that is not made by lxcmon_connection_new(). It may be more in
+ * another version of the library, and is to be asked at run time.
+ *
+ * Returns: a size in bytes, a multiple of 8
+ *
+ * Since: 0.1
+ */
+size_t
+lxcmon_connection_get_size (void)
+{
+  return sizeof (LxcmonConnection);
+}
+
+/**
+ * lxcmon_connection_init:
+ * @memory: as many bytes as lxcmon_connection_get_size() says, aligned to 8; what is in them does not matter
+ * @callbacks: what to call; must live as long as the connection
+ * @user_data: handed to the callbacks, and freed by their `free`
+ *
+ * As lxcmon_connection_new(), in memory of the caller's: a part of an object that has a connection, or an
+ * array of them. The memory is not moved, and is the caller's again once lxcmon_connection_clear() has
+ * returned.
+ *
+ * Returns: (transfer none) (nullable): @memory, or %NULL where @callbacks is %NULL or its size is not that
+ *   of any version; @user_data stays the caller's then
+ *
+ * Since: 0.1
+ */
+LxcmonConnection *
+lxcmon_connection_init (void *memory, const LxcmonCallbacks *callbacks, void *user_data)
+{
+  LxcmonConnection *self = memory;
+
+  if (!is_known_table (callbacks))
+    return NULL;
+
+  *self = (LxcmonConnection){
+    .callbacks = callbacks,
+    .user_data = user_data,
+    .fd = -1,
+    .timer_index = LXCMON_TIMER_NONE,
+    .fork_generation = (uint16_t) _lxcmon_fork_generation (),
+  };
+  return self;
+}
+
+/**
+ * lxcmon_connection_clear:
+ * @self: a connection that lxcmon_connection_init() has made
+ *
+ * As lxcmon_connection_free(), and leaves the memory to the caller. May be called from inside any of its
+ * callbacks but `log`, and the memory used for something else before that callback returns. What is cleared
+ * can only be made anew, by lxcmon_connection_init().
+ *
+ * Since: 0.1
+ */
+void
+lxcmon_connection_clear (LxcmonConnection *self)
+{
+  _lxcmon_connection_leave (self);
+  _lxcmon_connection_forget_error (self);
+  lxcmon_hub_unref (self->hub);
+  if (self->callbacks->free != NULL)
+    self->callbacks->free (self->user_data);
+}
+
 /**
  * lxcmon_connection_new:
  * @callbacks: what to call; must live as long as the connection
@@ -27,34 +103,25 @@
  * Makes a connection that is detached.
  *
  * Returns: (transfer full) (nullable): a connection to free with lxcmon_connection_free(), or %NULL
- *   where memory has run out or @callbacks->size is not that of any version; @user_data is freed
- *   then
+ *   where memory has run out, when @user_data is freed, or where @callbacks is %NULL or its size is not
+ *   that of any version, when @user_data stays the caller's
  *
  * Since: 0.1
  */
 LxcmonConnection *
 lxcmon_connection_new (const LxcmonCallbacks *callbacks, void *user_data)
 {
-  LxcmonConnection *self = NULL;
-
-  if (callbacks == NULL)
+  if (!is_known_table (callbacks))
     return NULL;
-  if (callbacks->size >= sizeof (LxcmonCallbacks))
-    self = calloc (1, sizeof *self);
+
+  LxcmonConnection *self = malloc (sizeof *self);
   if (self == NULL)
     {
-      if (callbacks->size >= sizeof (LxcmonCallbacks) && callbacks->free != NULL)
+      if (callbacks->free != NULL)
         callbacks->free (user_data);
       return NULL;
     }
-
-  self->callbacks = callbacks;
-  self->user_data = user_data;
-  self->fd = -1;
-  self->timer_index = LXCMON_TIMER_NONE;
-  self->fork_generation = _lxcmon_fork_generation ();
-
-  return self;
+  return lxcmon_connection_init (self, callbacks, user_data);
 }
 
 /**
@@ -71,11 +138,7 @@ lxcmon_connection_free (LxcmonConnection *self)
   if (self == NULL)
     return;
 
-  _lxcmon_connection_leave (self);
-  _lxcmon_connection_forget_error (self);
-  lxcmon_hub_unref (self->hub);
-  if (self->callbacks->free != NULL)
-    self->callbacks->free (self->user_data);
+  lxcmon_connection_clear (self);
   free (self);
 }
 
@@ -295,7 +358,8 @@ lxcmon_connection_get_controller_pid (const LxcmonConnection *self)
  * lxcmon_connection_get_init_pid:
  * @self: a connection
  *
- * The pid of the container's init: from INIT, or from /proc where we came late.
+ * The pid of the container's init: from INIT, or from /proc where we came late, or as
+ * lxcmon_connection_set_init_pid() was told.
  *
  * Returns: a pid, or 0 where it is not known
  *
@@ -361,14 +425,15 @@ lxcmon_connection_get_exit_raw (const LxcmonConnection *self)
  *
  * Why the last attach failed or ended.
  *
- * Returns: (nullable): an error that lives until the next attach, or %NULL where there was none
+ * Returns: (nullable): an error that lives until the next attach, or %NULL where there was none, and while
+ *   the connection is attached
  *
  * Since: 0.1
  */
 const LxcmonError *
 lxcmon_connection_get_error (const LxcmonConnection *self)
 {
-  return self->error;
+  return _lxcmon_connection_is_attached (self) ? NULL : self->error;
 }
 
 /**
@@ -401,4 +466,41 @@ uint64_t
 lxcmon_connection_get_extended (const LxcmonConnection *self)
 {
   return lxcmon_decoder_get_extended (&self->decoder);
+}
+
+/**
+ * lxcmon_connection_set_init_pid:
+ * @self: a connection
+ * @pid: a pid, or 0 where it is not known; what is less counts as 0
+ *
+ * Tells a connection the pid of the container's init, where that was found by other means: libvirt's
+ * status XML has it too. It is as good as INIT's until that comes, or until the next attach. Nothing is
+ * called back.
+ *
+ * Since: 0.1
+ */
+void
+lxcmon_connection_set_init_pid (LxcmonConnection *self, int pid)
+{
+  _lxcmon_connection_note_init_pid (self, pid > 0 ? pid : 0);
+}
+
+/**
+ * lxcmon_connection_take_changes:
+ * @self: a connection
+ *
+ * Tells what may have a new answer since this was called last, for who keeps a copy, or tells others.
+ * What has changed and changed back counts as well.
+ *
+ * Returns: a combination of #LxcmonChange, or 0 where nothing has
+ *
+ * Since: 0.1
+ */
+unsigned int
+lxcmon_connection_take_changes (LxcmonConnection *self)
+{
+  unsigned int changes = self->changes;
+
+  self->changes = 0;
+  return changes;
 }

@@ -7,7 +7,7 @@
  * any kind runs it, alone or many behind a hub.
  *
  * A connection belongs to one thread at a time. From inside any callback but `log` it may be
- * detached, attached again and freed, and the loop may be run again. In a process that was forked
+ * detached, attached again, freed or cleared, and the loop may be run again. In a process that was forked
  * off, it does nothing but close its descriptor when it is freed.
  */
 
@@ -49,7 +49,7 @@ typedef enum
  *   of such an attach
  * @log: a line for the log; @message is valid during the call. It comes in the middle of things: it
  *   may ask the connection, and change nothing
- * @free: frees @user_data: called exactly once, also where lxcmon_connection_new() fails
+ * @free: frees @user_data: called exactly once, also where lxcmon_connection_new() has no memory
  *
  * What a connection calls. Any of them may be %NULL. The table must live as long as the connection; a
  * `static const` one is meant. EXIT, INIT and messages behind EXIT are handed on as they were sent,
@@ -117,9 +117,37 @@ struct _LxcmonAttachOptions
     sizeof (LxcmonAttachOptions), 2000, 0, false, false \
   }
 
+/**
+ * LxcmonChange:
+ * @LXCMON_CHANGE_STATE: lxcmon_connection_get_state()
+ * @LXCMON_CHANGE_CONTROLLER_PID: lxcmon_connection_get_controller_pid()
+ * @LXCMON_CHANGE_INIT_PID: lxcmon_connection_get_init_pid()
+ * @LXCMON_CHANGE_EXIT: lxcmon_connection_get_exited(), lxcmon_connection_get_exit_status() and
+ *   lxcmon_connection_get_exit_raw()
+ * @LXCMON_CHANGE_SKIPPED: lxcmon_connection_get_skipped()
+ *
+ * Which of the functions that ask a connection have a new answer. Flags, to be combined; another version of
+ * the library may have more of them.
+ *
+ * Since: 0.1
+ */
+typedef enum
+{
+  LXCMON_CHANGE_STATE = 1 << 0,
+  LXCMON_CHANGE_CONTROLLER_PID = 1 << 1,
+  LXCMON_CHANGE_INIT_PID = 1 << 2,
+  LXCMON_CHANGE_EXIT = 1 << 3,
+  LXCMON_CHANGE_SKIPPED = 1 << 4
+} LxcmonChange;
+
 LXCMON_EXPORT LxcmonConnection *lxcmon_connection_new (const LxcmonCallbacks *callbacks,
                                                        void *user_data);
 LXCMON_EXPORT void lxcmon_connection_free (LxcmonConnection *self);
+LXCMON_EXPORT size_t lxcmon_connection_get_size (void);
+LXCMON_EXPORT LxcmonConnection *lxcmon_connection_init (void *memory,
+                                                        const LxcmonCallbacks *callbacks,
+                                                        void *user_data) LXCMON_WARN_UNUSED;
+LXCMON_EXPORT void lxcmon_connection_clear (LxcmonConnection *self);
 LXCMON_EXPORT bool lxcmon_connection_set_hub (LxcmonConnection *self, LxcmonHub *hub,
                                               LxcmonError *error);
 LXCMON_EXPORT void lxcmon_connection_set_debug (LxcmonConnection *self, bool debug);
@@ -149,5 +177,7 @@ LXCMON_EXPORT int lxcmon_connection_get_exit_raw (const LxcmonConnection *self);
 LXCMON_EXPORT const LxcmonError *lxcmon_connection_get_error (const LxcmonConnection *self);
 LXCMON_EXPORT uint64_t lxcmon_connection_get_skipped (const LxcmonConnection *self);
 LXCMON_EXPORT uint64_t lxcmon_connection_get_extended (const LxcmonConnection *self);
+LXCMON_EXPORT void lxcmon_connection_set_init_pid (LxcmonConnection *self, int pid);
+LXCMON_EXPORT unsigned int lxcmon_connection_take_changes (LxcmonConnection *self);
 
 LXCMON_END_DECLS

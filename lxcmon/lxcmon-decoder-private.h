@@ -12,7 +12,8 @@
  * lxcmon_decoder_new() makes has it from the start. */
 struct _LxcmonDecoder
 {
-  uint64_t offset;    /* of the message at hand, from the start of the stream */
+  uint64_t offset;    /* of the message at hand, from the start of the stream; a connection's reader
+                       * moves it on before it asks the decoder, and not with each event */
   uint64_t skipped;   /* messages that were not for us */
   uint8_t *kept;      /* the first LXCMON_DECODER_KEPT_MAX bytes of the message at hand, or NULL */
   uint32_t remaining; /* bytes of the message at hand behind those that are kept */

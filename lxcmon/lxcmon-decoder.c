@@ -1,31 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns what bytes mean: length first, content second, delivery last. Refuses I/O, and anything that would need more of a message than its first LXCMON_DECODER_KEPT_MAX bytes.
- *
- * Strict where an event could be lost: a bad length, a wrong version of the monitor program, a CALL,
- * a payload that is too short, a pid that is no pid. Lenient where a newer controller may add
- * something: unknown programs and procedures are skipped, more payload is ignored; both are counted.
+ * Owns how messages come together from a stream's bytes, in pieces of any size, and counts them. Refuses
+ * I/O, and anything that would need more of a message than its first LXCMON_DECODER_KEPT_MAX bytes. What
+ * a message means is in lxcmon-message.c, and at a glance in lxcmon-event-private.h.
  */
 
 #include "lxcmon-decoder-private.h"
 #include "lxcmon-error-private.h"
 #include "lxcmon-event-private.h"
+#include "lxcmon-message-private.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lxcmon_protocol.h"
-
-/* Where each field lies in a message, as error messages name it. */
-enum
-{
-  AT_LENGTH = 0,
-  AT_VERSION = 8,
-  AT_TYPE = 16,
-  AT_SERIAL = 20,
-  AT_PAYLOAD = 28,
-};
 
 enum
 {
@@ -33,234 +23,20 @@ enum
   EXIT_LENGTH = LXCMON_EVENT_EXIT_LENGTH,
 };
 
-_Static_assert(LXCMON_MESSAGE_LENGTH_MIN
-                   == LXCMON_PROTOCOL_LENGTH_SIZE + LXCMON_PROTOCOL_HEADER_SIZE,
-               "the smallest message is a length and a header");
-_Static_assert(LXCMON_MESSAGE_LENGTH_MAX
-                   == LXCMON_PROTOCOL_LENGTH_SIZE + LXCMON_PROTOCOL_CONTENT_MAX,
-               "the largest message is a length and libvirt's limit");
-_Static_assert(INIT_LENGTH == AT_PAYLOAD + 8 && EXIT_LENGTH == AT_PAYLOAD + 4,
-               "the events are a header and what they carry");
-_Static_assert(LXCMON_DECODER_KEPT_MAX >= INIT_LENGTH && LXCMON_DECODER_KEPT_MAX >= EXIT_LENGTH,
-               "what is read of a message is kept");
-
-static uint32_t
-read_length (const uint8_t *bytes)
-{
-  int32_t word;
-  int32_t *cursor = &word;
-
-  memcpy (&word, bytes, sizeof word);
-  return IXDR_GET_U_INT32 (cursor);
-}
-
+/* Takes a message that is complete and whose length is checked. @frame holds at least its first
+ * LXCMON_DECODER_KEPT_MAX bytes, or all of it. */
 static bool
-check_length (uint32_t length, uint64_t offset, LxcmonError *error)
+take (LxcmonDecoder *self, const uint8_t *frame, LxcmonMessage *message, LxcmonError *error)
 {
-  if (length < LXCMON_MESSAGE_LENGTH_MIN)
-    return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
-                              "the length at offset %llu is %lu, less than the %d bytes that every "
-                              "message has",
-                              (unsigned long long) offset + AT_LENGTH, (unsigned long) length,
-                              LXCMON_MESSAGE_LENGTH_MIN);
-  if (length > LXCMON_MESSAGE_LENGTH_MAX)
-    return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
-                              "the length at offset %llu is %lu, more than libvirt's limit of %lu",
-                              (unsigned long long) offset + AT_LENGTH, (unsigned long) length,
-                              (unsigned long) LXCMON_MESSAGE_LENGTH_MAX);
-  return true;
-}
+  uint32_t n_known;
 
-/* Fills @message from the header in @frame. The bytes are copied out first: the inline macros want
- * words that are aligned, and a frame behind one of odd length is not. */
-static inline void
-read_header (const uint8_t *frame, LxcmonMessage *message)
-{
-  int32_t words[LXCMON_MESSAGE_LENGTH_MIN / 4];
-  int32_t *cursor = words;
-
-  memcpy (words, frame, sizeof words);
-  message->length = IXDR_GET_U_INT32 (cursor);
-  message->program = IXDR_GET_U_INT32 (cursor);
-  message->version = IXDR_GET_U_INT32 (cursor);
-  message->procedure = IXDR_GET_INT32 (cursor);
-  message->type = IXDR_GET_INT32 (cursor);
-  message->serial = IXDR_GET_U_INT32 (cursor);
-  message->status = IXDR_GET_INT32 (cursor);
-  message->pid = 0;
-  message->exit_raw = 0;
-}
-
-static LxcmonMessageKind
-classify_keepalive (const LxcmonMessage *message)
-{
-  if (message->version != LXCMON_PROTOCOL_KEEPALIVE_VERSION
-      || message->type != LXCMON_PROTOCOL_TYPE_MESSAGE)
-    return LXCMON_MESSAGE_SKIPPED;
-
-  switch (message->procedure)
-    {
-    case LXCMON_PROTOCOL_KEEPALIVE_PING:
-      return LXCMON_MESSAGE_PING;
-    case LXCMON_PROTOCOL_KEEPALIVE_PONG:
-      return LXCMON_MESSAGE_PONG;
-    default:
-      return LXCMON_MESSAGE_SKIPPED;
-    }
-}
-
-/* Types that a client may meet without having asked for anything. A CALL would want an answer that
- * we cannot give, and other numbers have no meaning. */
-static bool
-check_type (const LxcmonMessage *message, LxcmonError *error)
-{
-  switch (message->type)
-    {
-    case LXCMON_PROTOCOL_TYPE_MESSAGE:
-    case LXCMON_PROTOCOL_TYPE_REPLY:
-    case LXCMON_PROTOCOL_TYPE_REPLY_WITH_FDS:
-    case LXCMON_PROTOCOL_TYPE_STREAM:
-    case LXCMON_PROTOCOL_TYPE_STREAM_HOLE:
-      return true;
-    default:
-      return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
-                                "the type at offset %llu is %ld%s, which no controller sends to "
-                                "its client",
-                                (unsigned long long) message->offset + AT_TYPE,
-                                (long) message->type,
-                                message->type == LXCMON_PROTOCOL_TYPE_CALL
-                                        || message->type == LXCMON_PROTOCOL_TYPE_CALL_WITH_FDS
-                                    ? " (a call)"
-                                    : "");
-    }
-}
-
-static bool
-check_payload_length (const LxcmonMessage *message, const char *name, uint32_t known,
-                      LxcmonError *error)
-{
-  if (message->length >= known)
-    return true;
-
-  return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
-                            "the payload of %s at offset %llu has %lu bytes, and needs %lu", name,
-                            (unsigned long long) message->offset + AT_PAYLOAD,
-                            (unsigned long) message->length - AT_PAYLOAD,
-                            (unsigned long) known - AT_PAYLOAD);
-}
-
-/* Decides what a message of the monitor program is. Whether its payload is long enough shows in the
- * length, so a short one is refused before its payload has come. */
-static bool
-classify_event (LxcmonMessage *message, LxcmonError *error)
-{
-  if (message->version != LXCMON_PROTOCOL_MONITOR_VERSION)
-    return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
-                              "the version at offset %llu is %lu, and version %d of the monitor "
-                              "program is the only one known",
-                              (unsigned long long) message->offset + AT_VERSION,
-                              (unsigned long) message->version, LXCMON_PROTOCOL_MONITOR_VERSION);
-
-  message->kind = LXCMON_MESSAGE_SKIPPED;
-  if (message->type != LXCMON_PROTOCOL_TYPE_MESSAGE || message->status != LXCMON_PROTOCOL_STATUS_OK)
-    return true;
-
-  switch (message->procedure)
-    {
-    case LXCMON_PROTOCOL_MONITOR_INIT:
-      message->kind = LXCMON_MESSAGE_INIT;
-      return check_payload_length (message, "INIT", INIT_LENGTH, error);
-    case LXCMON_PROTOCOL_MONITOR_EXIT:
-      message->kind = LXCMON_MESSAGE_EXIT;
-      return check_payload_length (message, "EXIT", EXIT_LENGTH, error);
-    default:
-      return true;
-    }
-}
-
-/* Reads and judges the header in @frame, which begins at @offset of the stream. */
-static bool
-parse_header (const uint8_t *frame, uint64_t offset, LxcmonMessage *message, LxcmonError *error)
-{
-  read_header (frame, message);
-  message->offset = offset;
-
-  if (message->program == LXCMON_PROTOCOL_KEEPALIVE_PROGRAM)
-    {
-      message->kind = classify_keepalive (message);
-      return true;
-    }
-  if (!check_type (message, error))
-    return false;
-  if (message->program == LXCMON_PROTOCOL_MONITOR_PROGRAM)
-    return classify_event (message, error);
-
-  message->kind = LXCMON_MESSAGE_SKIPPED;
-  return true;
-}
-
-static bool
-parse_init (const uint8_t *frame, LxcmonMessage *message, LxcmonError *error)
-{
-  int32_t words[2];
-  int32_t *cursor = words;
-
-  memcpy (words, frame + AT_PAYLOAD, sizeof words);
-  uint64_t high = IXDR_GET_U_INT32 (cursor);
-  uint64_t pid = high << 32 | IXDR_GET_U_INT32 (cursor);
-  if (pid == 0 || pid > INT32_MAX)
-    return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
-                              "the pid of INIT at offset %llu is %llu, which no process has",
-                              (unsigned long long) message->offset + AT_PAYLOAD,
-                              (unsigned long long) pid);
-
-  message->pid = (int32_t) pid;
-  return true;
-}
-
-static void
-parse_exit (const uint8_t *frame, LxcmonMessage *message)
-{
-  int32_t word;
-  int32_t *cursor = &word;
-
-  memcpy (&word, frame + AT_PAYLOAD, sizeof word);
-  message->exit_raw = IXDR_GET_INT32 (cursor);
-}
-
-/* Reads a message that is complete and whose length is checked. @frame holds at least its first
- * LXCMON_DECODER_KEPT_MAX bytes, or all of it. Counts what is not for us. */
-static bool
-parse (LxcmonDecoder *self, const uint8_t *frame, LxcmonMessage *message, LxcmonError *error)
-{
-  uint32_t known = AT_PAYLOAD;
-
-  if (!parse_header (frame, self->offset, message, error))
+  if (!_lxcmon_message_read (frame, self->offset, message, &n_known, error))
     return false;
 
-  switch (message->kind)
-    {
-    case LXCMON_MESSAGE_INIT:
-      if (!parse_init (frame, message, error))
-        return false;
-      known = INIT_LENGTH;
-      break;
-    case LXCMON_MESSAGE_EXIT:
-      parse_exit (frame, message);
-      known = EXIT_LENGTH;
-      break;
-    case LXCMON_MESSAGE_SKIPPED:
-      self->skipped++;
-      known = message->length;
-      break;
-    case LXCMON_MESSAGE_PING:
-    case LXCMON_MESSAGE_PONG:
-    default:
-      break;
-    }
-  if (message->length != known && self->extended < UINT16_MAX)
+  if (message->kind == LXCMON_MESSAGE_SKIPPED)
+    self->skipped++;
+  if (message->length != n_known && self->extended < UINT16_MAX)
     self->extended++;
-
   self->offset += message->length;
   return true;
 }
@@ -281,7 +57,7 @@ next_mark (const LxcmonDecoder *self)
   if (self->n_kept < LXCMON_MESSAGE_LENGTH_MIN)
     return LXCMON_MESSAGE_LENGTH_MIN;
 
-  uint32_t length = read_length (self->kept);
+  uint32_t length = _lxcmon_message_get_length (self->kept);
   return length < LXCMON_DECODER_KEPT_MAX ? length : LXCMON_DECODER_KEPT_MAX;
 }
 
@@ -292,12 +68,12 @@ static bool
 judge_kept (LxcmonDecoder *self, LxcmonError *error)
 {
   LxcmonMessage message;
-  uint32_t length = read_length (self->kept);
+  uint32_t length = _lxcmon_message_get_length (self->kept);
 
   if (self->n_kept == LXCMON_PROTOCOL_LENGTH_SIZE)
-    return check_length (length, self->offset, error);
+    return _lxcmon_message_check_length (length, self->offset, error);
   if (self->n_kept == LXCMON_MESSAGE_LENGTH_MIN
-      && !parse_header (self->kept, self->offset, &message, error))
+      && !_lxcmon_message_read_header (self->kept, self->offset, &message, error))
     return false;
   if (self->n_kept == next_mark (self))
     self->remaining = length - self->n_kept;
@@ -343,7 +119,7 @@ step_kept (LxcmonDecoder *self, const uint8_t **cursor, const uint8_t *end, Lxcm
     return LXCMON_DECODE_NEED_MORE;
 
   self->n_kept = 0;
-  return parse (self, self->kept, message, error) ? LXCMON_DECODE_MESSAGE : fail (self);
+  return take (self, self->kept, message, error) ? LXCMON_DECODE_MESSAGE : fail (self);
 }
 
 /**
@@ -359,59 +135,113 @@ _lxcmon_decoder_peek_kind (const LxcmonDecoder *self, LxcmonMessageKind *kind)
   LxcmonMessage message = { .kind = LXCMON_MESSAGE_SKIPPED };
 
   if (self->n_kept < LXCMON_MESSAGE_LENGTH_MIN
-      || !parse_header (self->kept, self->offset, &message, NULL))
+      || !_lxcmon_message_read_header (self->kept, self->offset, &message, NULL))
     return false;
 
   *kind = message.kind;
   return true;
 }
 
-/* The two events as every controller sends them, but for the serial and what they carry. */
-static const LxcmonMessage plain_init = {
-  .kind = LXCMON_MESSAGE_INIT,
-  .length = INIT_LENGTH,
-  .program = LXCMON_PROTOCOL_MONITOR_PROGRAM,
-  .version = LXCMON_PROTOCOL_MONITOR_VERSION,
-  .procedure = LXCMON_PROTOCOL_MONITOR_INIT,
-  .type = LXCMON_PROTOCOL_TYPE_MESSAGE,
-  .status = LXCMON_PROTOCOL_STATUS_OK,
-};
-static const LxcmonMessage plain_exit = {
-  .kind = LXCMON_MESSAGE_EXIT,
-  .length = EXIT_LENGTH,
-  .program = LXCMON_PROTOCOL_MONITOR_PROGRAM,
-  .version = LXCMON_PROTOCOL_MONITOR_VERSION,
-  .procedure = LXCMON_PROTOCOL_MONITOR_EXIT,
-  .type = LXCMON_PROTOCOL_TYPE_MESSAGE,
-  .status = LXCMON_PROTOCOL_STATUS_OK,
-};
+/* Two fields of a message that follow each other, as they are in memory. */
+static inline uint64_t
+join (uint32_t first, uint32_t second)
+{
+  const uint32_t words[2] = { first, second };
+  uint64_t joined;
 
-/* The short way: a plain event that lies in the buffer as a whole. Returns its length, or 0 where there
- * is none; the long way judges all else. */
+  memcpy (&joined, words, sizeof joined);
+  return joined;
+}
+
+static inline void
+put_16_bytes (void *to, uint64_t first, uint64_t second)
+{
+  typedef uint64_t Pair __attribute__ ((vector_size (16)));
+  const Pair pair = { first, second };
+
+  memcpy (to, &pair, sizeof pair);
+}
+
+/* Writes a plain event, all of it, in three stores: one for each field takes longer than all else. */
+static inline void
+put_event (LxcmonMessage *message, LxcmonMessageKind kind, uint32_t length, uint64_t offset,
+           uint32_t serial, int32_t pid, int32_t exit_raw)
+{
+  const uint32_t procedure
+      = kind == LXCMON_MESSAGE_INIT ? LXCMON_PROTOCOL_MONITOR_INIT : LXCMON_PROTOCOL_MONITOR_EXIT;
+
+  _Static_assert(offsetof (LxcmonMessage, length) == 4 && offsetof (LxcmonMessage, offset) == 8,
+                 "kind, length and offset are written at once");
+  put_16_bytes (&message->kind, join (kind, length), offset);
+  _Static_assert(offsetof (LxcmonMessage, program) == 16 && offsetof (LxcmonMessage, version) == 20
+                     && offsetof (LxcmonMessage, procedure) == 24
+                     && offsetof (LxcmonMessage, type) == 28,
+                 "program, version, procedure and type are written at once");
+  put_16_bytes (&message->program,
+                join (LXCMON_PROTOCOL_MONITOR_PROGRAM, LXCMON_PROTOCOL_MONITOR_VERSION),
+                join (procedure, LXCMON_PROTOCOL_TYPE_MESSAGE));
+  _Static_assert(offsetof (LxcmonMessage, serial) == 32 && offsetof (LxcmonMessage, status) == 36
+                     && offsetof (LxcmonMessage, pid) == 40
+                     && offsetof (LxcmonMessage, exit_raw) == 44,
+                 "serial, status, pid and exit_raw are written at once");
+  put_16_bytes (&message->serial, join (serial, LXCMON_PROTOCOL_STATUS_OK),
+                join ((uint32_t) pid, (uint32_t) exit_raw));
+}
+
+/* A plain event that lies in the buffer as a whole. Returns its length, or 0 where there is none; the long
+ * way judges all else. */
+static inline uint32_t
+read_event (const uint8_t *frame, size_t available, uint64_t offset, LxcmonMessage *message)
+{
+  if (_lxcmon_event_is_init (frame, available))
+    {
+      put_event (message, LXCMON_MESSAGE_INIT, INIT_LENGTH, offset,
+                 _lxcmon_event_get_serial (frame), _lxcmon_event_get_pid (frame), 0);
+      return INIT_LENGTH;
+    }
+  if (_lxcmon_event_is_exit (frame, available))
+    {
+      put_event (message, LXCMON_MESSAGE_EXIT, EXIT_LENGTH, offset,
+                 _lxcmon_event_get_serial (frame), 0, _lxcmon_event_get_exit_raw (frame));
+      return EXIT_LENGTH;
+    }
+  return 0;
+}
+
+/* The short way. Returns the event's length, or 0 where it is not one for it. */
 static inline uint32_t
 step_event (LxcmonDecoder *self, const uint8_t *frame, size_t available, LxcmonMessage *message)
 {
-  uint32_t length;
+  uint32_t length = read_event (frame, available, self->offset, message);
 
-  if (_lxcmon_event_is_init (frame, available))
-    {
-      *message = plain_init;
-      message->pid = _lxcmon_event_get_pid (frame);
-      length = INIT_LENGTH;
-    }
-  else if (_lxcmon_event_is_exit (frame, available))
-    {
-      *message = plain_exit;
-      message->exit_raw = _lxcmon_event_get_exit_raw (frame);
-      length = EXIT_LENGTH;
-    }
-  else
-    return 0;
-
-  message->offset = self->offset;
-  message->serial = _lxcmon_event_get_serial (frame);
   self->offset += length;
   return length;
+}
+
+/* The short way of all plain events that follow each other, as far as there is room for them. Where we are
+ * stays in registers until the end. Returns how many they were. */
+static size_t
+step_events (LxcmonDecoder *self, const uint8_t **bytes, size_t *n_bytes, LxcmonMessage *messages,
+             size_t room)
+{
+  const uint8_t *begin = *bytes, *frame = begin, *end = begin + *n_bytes;
+  uint64_t offset = self->offset;
+  size_t n = 0;
+
+  if (self->failed || self->n_kept > 0)
+    return 0;
+
+  for (uint32_t length = 1; n < room; n++, frame += length)
+    {
+      length = read_event (frame, (size_t) (end - frame), offset + (size_t) (frame - begin),
+                           messages + n);
+      if (length == 0)
+        break;
+    }
+  self->offset = offset + (size_t) (frame - begin);
+  *bytes = frame;
+  *n_bytes = (size_t) (end - frame);
+  return n;
 }
 
 /* The long way of a message, whole or in pieces. */
@@ -422,13 +252,13 @@ step_message (LxcmonDecoder *self, const uint8_t **cursor, const uint8_t *end,
   if (self->n_kept == 0 && end - *cursor >= LXCMON_MESSAGE_LENGTH_MIN)
     {
       const uint8_t *frame = *cursor;
-      uint32_t length = read_length (frame);
+      uint32_t length = _lxcmon_message_get_length (frame);
 
-      if (!check_length (length, self->offset, error))
+      if (!_lxcmon_message_check_length (length, self->offset, error))
         return fail (self);
       if (length <= (size_t) (end - frame))
         {
-          if (!parse (self, frame, message, error))
+          if (!take (self, frame, message, error))
             return fail (self);
           *cursor = frame + length;
           return LXCMON_DECODE_MESSAGE;
@@ -566,6 +396,45 @@ lxcmon_decoder_next (LxcmonDecoder *self, const uint8_t **bytes, size_t *n_bytes
 }
 
 /**
+ * lxcmon_decoder_next_many:
+ * @self: a decoder
+ * @bytes: (inout): where the bytes begin that are not decoded yet; moved behind what was taken
+ * @n_bytes: (inout): how many they are; lessened by what was taken
+ * @messages: (out caller-allocates) (array length=n_messages): where the messages go
+ * @n_messages: (inout): for how many there is room, and then how many they are, whatever this returns
+ * @error: (out) (optional): where the error goes with %LXCMON_DECODE_ERROR
+ *
+ * Takes as many messages as there are and there is room for. The same as lxcmon_decoder_next() again and
+ * again, and faster: for who has much to decode, and nothing to do between two messages. Where there is no room
+ * at all, nothing is looked at.
+ *
+ * Returns: why there are no more of them: %LXCMON_DECODE_MESSAGE where there was no more room,
+ *   %LXCMON_DECODE_NEED_MORE where all bytes were taken, %LXCMON_DECODE_ERROR as lxcmon_decoder_next()
+ *
+ * Since: 0.1
+ */
+LxcmonDecodeResult
+lxcmon_decoder_next_many (LxcmonDecoder *self, const uint8_t **bytes, size_t *n_bytes,
+                          LxcmonMessage *messages, size_t *n_messages, LxcmonError *error)
+{
+  size_t room = *n_messages;
+  size_t n = 0;
+  LxcmonDecodeResult result = LXCMON_DECODE_MESSAGE;
+
+  while (n < room && result == LXCMON_DECODE_MESSAGE)
+    {
+      n += step_events (self, bytes, n_bytes, messages + n, room - n);
+      if (n < room)
+        {
+          result = next_message (self, bytes, n_bytes, messages + n, error);
+          n += result == LXCMON_DECODE_MESSAGE;
+        }
+    }
+  *n_messages = n;
+  return result;
+}
+
+/**
  * lxcmon_decoder_finish:
  * @self: a decoder
  * @error: (out) (optional): where the error goes
@@ -590,15 +459,15 @@ lxcmon_decoder_finish (LxcmonDecoder *self, LxcmonError *error)
                               "the stream ends at offset %llu inside a length: %d of %d bytes",
                               offset + self->n_kept, self->n_kept, LXCMON_PROTOCOL_LENGTH_SIZE);
 
-  uint32_t length = read_length (self->kept);
+  uint32_t length = _lxcmon_message_get_length (self->kept);
   uint32_t here = self->n_kept;
   if (self->n_kept == next_mark (self))
     here = length - self->remaining;
   return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_TRUNCATED, 0,
                             "the stream ends at offset %llu inside the %s of the message that "
                             "begins at offset %llu: %lu of %lu bytes",
-                            offset + here, here < AT_PAYLOAD ? "header" : "payload", offset,
-                            (unsigned long) here, (unsigned long) length);
+                            offset + here, here < LXCMON_MESSAGE_LENGTH_MIN ? "header" : "payload",
+                            offset, (unsigned long) here, (unsigned long) length);
 }
 
 /**
@@ -662,15 +531,5 @@ lxcmon_decoder_get_extended (const LxcmonDecoder *self)
 LxcmonExitStatus
 lxcmon_exit_status_from_raw (int32_t raw)
 {
-  switch (raw)
-    {
-    case LXCMON_PROTOCOL_EXIT_STATUS_ERROR:
-      return LXCMON_EXIT_STATUS_ERROR;
-    case LXCMON_PROTOCOL_EXIT_STATUS_SHUTDOWN:
-      return LXCMON_EXIT_STATUS_SHUTDOWN;
-    case LXCMON_PROTOCOL_EXIT_STATUS_REBOOT:
-      return LXCMON_EXIT_STATUS_REBOOT;
-    default:
-      return LXCMON_EXIT_STATUS_UNKNOWN;
-    }
+  return _lxcmon_event_name_exit (raw);
 }

@@ -111,6 +111,11 @@ LXCMON_EXPORT void lxcmon_decoder_reset (LxcmonDecoder *self);
 LXCMON_EXPORT LxcmonDecodeResult lxcmon_decoder_next (LxcmonDecoder *self, const uint8_t **bytes,
                                                       size_t *n_bytes, LxcmonMessage *message,
                                                       LxcmonError *error) LXCMON_WARN_UNUSED;
+LXCMON_EXPORT LxcmonDecodeResult lxcmon_decoder_next_many (LxcmonDecoder *self,
+                                                           const uint8_t **bytes, size_t *n_bytes,
+                                                           LxcmonMessage *messages,
+                                                           size_t *n_messages,
+                                                           LxcmonError *error) LXCMON_WARN_UNUSED;
 LXCMON_EXPORT bool lxcmon_decoder_finish (LxcmonDecoder *self, LxcmonError *error);
 LXCMON_EXPORT uint64_t lxcmon_decoder_get_offset (const LxcmonDecoder *self);
 LXCMON_EXPORT uint64_t lxcmon_decoder_get_skipped (const LxcmonDecoder *self);

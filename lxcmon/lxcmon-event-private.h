@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "lxcmon-types.h"
 #include "lxcmon_protocol.h"
 
 enum
@@ -82,6 +83,23 @@ _lxcmon_event_is_init (const uint8_t *frame, size_t available)
          && _lxcmon_event_begins (frame, LXCMON_EVENT_INIT_LENGTH, LXCMON_PROTOCOL_MONITOR_INIT)
          && _lxcmon_event_get_pair (frame + 24) == LXCMON_EVENT_PAIR (LXCMON_PROTOCOL_STATUS_OK, 0)
          && _lxcmon_event_get_word (frame + 32) > 0;
+}
+
+/* The names of the numbers that EXIT carries. */
+static inline LxcmonExitStatus
+_lxcmon_event_name_exit (int32_t raw)
+{
+  switch (raw)
+    {
+    case LXCMON_PROTOCOL_EXIT_STATUS_ERROR:
+      return LXCMON_EXIT_STATUS_ERROR;
+    case LXCMON_PROTOCOL_EXIT_STATUS_SHUTDOWN:
+      return LXCMON_EXIT_STATUS_SHUTDOWN;
+    case LXCMON_PROTOCOL_EXIT_STATUS_REBOOT:
+      return LXCMON_EXIT_STATUS_REBOOT;
+    default:
+      return LXCMON_EXIT_STATUS_UNKNOWN;
+    }
 }
 
 static inline uint32_t

@@ -431,6 +431,7 @@ run_connection (LxcmonHub *self, LxcmonConnection *connection, uint32_t events)
     _lxcmon_sender_flush (connection);
   if ((events & ~(uint32_t) EPOLLOUT) == 0)
     return;
+  connection->hung_up = (events & EPOLLHUP) != 0;
   _lxcmon_reader_begin (&self->reader, connection,
                         (events & (EPOLLHUP | EPOLLRDHUP | EPOLLERR)) != 0);
   _lxcmon_reader_run (&self->reader);

@@ -20,6 +20,7 @@ struct _LxcmonReader
   uint8_t *buffer;
   size_t size;
   const uint8_t *cursor;
+  const uint8_t *counted; /* up to where the decoder's offset has been moved on */
   const uint8_t *end;
   size_t n_read;         /* bytes, to bound the work of a dispatch; whoever dispatches resets it */
   LxcmonMessage pending; /* decoded and not handed on yet */

@@ -12,7 +12,6 @@
 #include "lxcmon-reader-private.h"
 #include "lxcmon-error-private.h"
 #include "lxcmon-event-private.h"
-#include "lxcmon-fork-private.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -28,8 +27,28 @@ _lxcmon_reader_leave (LxcmonReader *self)
   if (self->connection != NULL)
     self->connection->reader = NULL;
   self->connection = NULL;
-  self->cursor = self->end = self->buffer;
+  self->cursor = self->counted = self->end = self->buffer;
   self->has_pending = false;
+}
+
+/* INIT has come. The connection may be gone afterwards. */
+static inline void
+take_init (LxcmonConnection *self, const LxcmonCallbacks *callbacks, int pid)
+{
+  _lxcmon_connection_note_init_pid (self, pid);
+  if (callbacks->init != NULL)
+    callbacks->init (self, pid, self->user_data);
+}
+
+/* EXIT has come. The connection may be gone afterwards. */
+static inline void
+take_exit (LxcmonConnection *self, const LxcmonCallbacks *callbacks, int raw, bool end_is_near)
+{
+  _lxcmon_connection_note_exit (self, true, raw);
+  if (self->state == LXCMON_STATE_SERVED)
+    _lxcmon_connection_become_exited (self, end_is_near);
+  if (callbacks->exit != NULL)
+    callbacks->exit (self, _lxcmon_event_name_exit (raw), raw, self->user_data);
 }
 
 static void
@@ -38,10 +57,10 @@ handle (LxcmonReader *self, LxcmonConnection *connection, const LxcmonMessage *m
   switch (message->kind)
     {
     case LXCMON_MESSAGE_INIT:
-      _lxcmon_connection_take_init (connection, message->pid);
+      take_init (connection, connection->callbacks, message->pid);
       break;
     case LXCMON_MESSAGE_EXIT:
-      _lxcmon_connection_take_exit (connection, message->exit_raw, self->until_end);
+      take_exit (connection, connection->callbacks, message->exit_raw, self->until_end);
       break;
     case LXCMON_MESSAGE_PING:
       _lxcmon_sender_add_pong (connection);
@@ -51,6 +70,7 @@ handle (LxcmonReader *self, LxcmonConnection *connection, const LxcmonMessage *m
       break;
     case LXCMON_MESSAGE_SKIPPED:
     default:
+      connection->changes |= LXCMON_CHANGE_SKIPPED;
       _lxcmon_connection_log (connection, LXCMON_LOG_DEBUG,
                               "skipped the message at offset %llu: program 0x%08lx version %lu "
                               "procedure %ld type %ld status %ld, %lu bytes",
@@ -62,33 +82,76 @@ handle (LxcmonReader *self, LxcmonConnection *connection, const LxcmonMessage *m
     }
 }
 
-/* The short way of an event, from the buffer to the callback. Returns whether there was one; the long way
- * is for all else. */
+/* Whether a callback has left the reader, entered it again, or forked. The first two move the cursor. */
 static inline bool
-deliver_event (LxcmonReader *self, LxcmonConnection *connection)
+is_disturbed (const LxcmonReader *self, const LxcmonConnection *connection, const uint8_t *cursor)
 {
-  const uint8_t *frame = self->cursor;
-  size_t available = (size_t) (self->end - frame);
+  return self->cursor != cursor || _lxcmon_connection_is_foreign_now (connection);
+}
+
+/* The short way of events, from the buffer to the callbacks, as long as there are plain ones. Where the
+ * next one begins is in the reader for whoever enters it, and in a register for us: reading back each time
+ * what was just written would take longer than the rest. */
+static void
+deliver_events (LxcmonReader *self, LxcmonConnection *connection)
+{
+  const LxcmonCallbacks *callbacks = connection->callbacks;
+  const uint8_t *end = self->end;
+  const uint8_t *frame = self->cursor, *before;
 
   if (connection->state == LXCMON_STATE_WAITING || connection->decoder.n_kept > 0)
-    return false;
+    return;
 
-  if (_lxcmon_event_is_init (frame, available))
+  /* INIT and EXIT come in turn, and are looked for in turn: what a processor has to guess is always the same
+   * then. */
+  do
     {
-      self->cursor = frame + LXCMON_EVENT_INIT_LENGTH;
-      connection->decoder.offset += LXCMON_EVENT_INIT_LENGTH;
-      _lxcmon_connection_take_init (connection, _lxcmon_event_get_pid (frame));
-      return true;
+      before = frame;
+      if (_lxcmon_event_is_init (frame, (size_t) (end - frame)))
+        {
+          int pid = _lxcmon_event_get_pid (frame);
+          self->cursor = frame += LXCMON_EVENT_INIT_LENGTH;
+          take_init (connection, callbacks, pid);
+          if (is_disturbed (self, connection, frame))
+            return;
+        }
+      if (_lxcmon_event_is_exit (frame, (size_t) (end - frame)))
+        {
+          int raw = _lxcmon_event_get_exit_raw (frame);
+          self->cursor = frame += LXCMON_EVENT_EXIT_LENGTH;
+          take_exit (connection, callbacks, raw, self->until_end);
+          if (is_disturbed (self, connection, frame))
+            return;
+        }
     }
-  if (_lxcmon_event_is_exit (frame, available))
-    {
-      self->cursor = frame + LXCMON_EVENT_EXIT_LENGTH;
-      connection->decoder.offset += LXCMON_EVENT_EXIT_LENGTH;
-      _lxcmon_connection_take_exit (connection, _lxcmon_event_get_exit_raw (frame),
-                                    self->until_end);
-      return true;
-    }
-  return false;
+  while (frame != before);
+}
+
+/* Where in the stream we are is of interest to the decoder alone, and counted before it is asked. */
+static void
+count_bytes (LxcmonReader *self, LxcmonConnection *connection)
+{
+  connection->decoder.offset += (size_t) (self->cursor - self->counted);
+  self->counted = self->cursor;
+}
+
+/* The long way of the next message. Returns whether there is one in @message; where not, all is delivered,
+ * or the connection has ended. */
+static bool
+decode (LxcmonReader *self, LxcmonConnection *connection, LxcmonMessage *message)
+{
+  LxcmonError error;
+
+  if (self->cursor == self->end)
+    return false;
+  LxcmonDecodeResult result
+      = _lxcmon_decoder_step (&connection->decoder, &self->cursor, self->end, message, &error);
+  self->counted = self->cursor;
+  if (connection->decoder.n_kept == 0 && connection->decoder.kept != NULL)
+    _lxcmon_decoder_drop_kept (&connection->decoder);
+  if (result == LXCMON_DECODE_ERROR)
+    _lxcmon_connection_end (connection, &error);
+  return result == LXCMON_DECODE_MESSAGE;
 }
 
 /* Hands on what is in the buffer. A callback may do anything, so after each nothing is believed but
@@ -97,40 +160,26 @@ static void
 deliver (LxcmonReader *self)
 {
   LxcmonMessage message;
-  LxcmonError error;
 
   while (self->connection != NULL)
     {
-      LxcmonConnection *connection = self->connection;
-
-      if (connection->fork_generation != _lxcmon_fork_count)
+      if (_lxcmon_connection_is_foreign_now (self->connection))
         {
           _lxcmon_reader_leave (self);
           return;
         }
-      if (!self->has_pending && deliver_event (self, connection))
+      LxcmonConnection *connection = self->connection;
+      if (!self->has_pending)
+        deliver_events (self, connection);
+      if (self->connection != connection || _lxcmon_connection_is_foreign_now (connection))
         continue;
+
+      count_bytes (self, connection);
       if (self->has_pending)
-        {
-          message = self->pending;
-          self->has_pending = false;
-        }
-      else
-        {
-          if (self->cursor == self->end)
-            return;
-          LxcmonDecodeResult result = _lxcmon_decoder_step (&connection->decoder, &self->cursor,
-                                                            self->end, &message, &error);
-          if (connection->decoder.n_kept == 0 && connection->decoder.kept != NULL)
-            _lxcmon_decoder_drop_kept (&connection->decoder);
-          if (result == LXCMON_DECODE_NEED_MORE)
-            return;
-          if (result == LXCMON_DECODE_ERROR)
-            {
-              _lxcmon_connection_end (connection, &error);
-              return;
-            }
-        }
+        message = self->pending;
+      else if (!decode (self, connection, &message))
+        return;
+      self->has_pending = false;
 
       if (connection->state == LXCMON_STATE_WAITING)
         {
@@ -150,6 +199,12 @@ end_of_stream (LxcmonConnection *connection, int read_errno)
 {
   LxcmonError error;
 
+  if (connection->state == LXCMON_STATE_EXITED)
+    {
+      /* As it should be: there is nothing to say, and saying it would take longer than the end itself. */
+      _lxcmon_connection_end (connection, NULL);
+      return;
+    }
   if (lxcmon_decoder_finish (&connection->decoder, &error))
     _lxcmon_error_set (&error, LXCMON_MONITOR_ERROR_LOST, read_errno,
                        connection->state == LXCMON_STATE_WAITING
@@ -182,7 +237,7 @@ read_more (LxcmonReader *self)
 
   if (n > 0)
     {
-      self->cursor = self->buffer;
+      self->cursor = self->counted = self->buffer;
       self->end = self->buffer + n;
       self->n_read += (size_t) n;
       /* A buffer that is full has left something behind: reading on costs one call, and coming back
@@ -215,7 +270,7 @@ _lxcmon_reader_begin (LxcmonReader *self, LxcmonConnection *connection, bool unt
 {
   self->connection = connection;
   connection->reader = self;
-  self->cursor = self->end = self->buffer;
+  self->cursor = self->counted = self->end = self->buffer;
   self->has_pending = false;
   self->until_end = until_end;
   self->again = true;

@@ -73,6 +73,7 @@ _lxcmon_connection_set_state (LxcmonConnection *self, LxcmonState state)
 
   assert ((allowed_edges[old] & (1u << state)) != 0);
   self->state = state & 7u;
+  self->changes |= LXCMON_CHANGE_STATE;
   _lxcmon_connection_log (self, LXCMON_LOG_DEBUG, "%s → %s", lxcmon_state_to_string (old),
                           lxcmon_state_to_string (state));
 }
@@ -80,7 +81,7 @@ _lxcmon_connection_set_state (LxcmonConnection *self, LxcmonState state)
 bool
 _lxcmon_connection_is_foreign (const LxcmonConnection *self)
 {
-  return self->fork_generation != _lxcmon_fork_generation ();
+  return self->fork_generation != (uint16_t) _lxcmon_fork_generation ();
 }
 
 void
@@ -107,8 +108,9 @@ _lxcmon_connection_set_timer (LxcmonConnection *self, unsigned int ms)
 }
 
 /* Gives back all that belongs to being attached. Out of epoll first, or a forked child's copy would
- * keep the socket there; then the shutdown, that a child's copy cannot delay; the descriptor last,
- * behind all that is ready now. In the child itself, the descriptor is all there is to give back. */
+ * keep the socket there; then the shutdown, that a child's copy cannot delay, unless the peer has gone
+ * anyway; the descriptor last, behind all that is ready now. In the child itself, the descriptor is all
+ * there is to give back. */
 void
 _lxcmon_connection_leave (LxcmonConnection *self)
 {
@@ -129,7 +131,7 @@ _lxcmon_connection_leave (LxcmonConnection *self)
   if (fd < 0)
     return;
 
-  if (!foreign)
+  if (!foreign && !self->hung_up)
     shutdown (fd, SHUT_RDWR);
   if (self->hub != NULL && !foreign)
     _lxcmon_hub_close_later (self->hub, fd);
@@ -222,7 +224,7 @@ _lxcmon_connection_become_served (LxcmonConnection *self, LxcmonMessageKind firs
   _lxcmon_connection_drop_attempt (self);
   self->late = first != LXCMON_MESSAGE_INIT;
   if (self->late)
-    self->init_pid = lxcmon_process_find_init (self->controller_pid);
+    _lxcmon_connection_note_init_pid (self, lxcmon_process_find_init (self->controller_pid));
   _lxcmon_connection_set_state (self, LXCMON_STATE_SERVED);
   if (self->keepalive_interval > 0)
     _lxcmon_connection_set_timer (self, self->keepalive_interval);
@@ -231,41 +233,20 @@ _lxcmon_connection_become_served (LxcmonConnection *self, LxcmonMessageKind firs
 }
 
 /**
- * _lxcmon_connection_take_init:
- *
- * INIT has come. The connection may be gone afterwards.
- */
-void
-_lxcmon_connection_take_init (LxcmonConnection *self, int pid)
-{
-  self->init_pid = pid;
-  if (self->callbacks->init != NULL)
-    self->callbacks->init (self, pid, self->user_data);
-}
-
-/**
- * _lxcmon_connection_take_exit:
- * @self: a connection that is served; it may be gone afterwards
- * @raw: the number on the wire
+ * _lxcmon_connection_become_exited:
+ * @self: a connection that is served
  * @end_is_near: whether end of file is known to follow at once, so that waiting for it needs no timer
  *
- * EXIT has come.
+ * The first EXIT has come.
  */
 void
-_lxcmon_connection_take_exit (LxcmonConnection *self, int raw, bool end_is_near)
+_lxcmon_connection_become_exited (LxcmonConnection *self, bool end_is_near)
 {
-  self->exited = true;
-  self->exit_raw = raw;
-  if (self->state == LXCMON_STATE_SERVED)
-    {
-      _lxcmon_connection_set_state (self, LXCMON_STATE_EXITED);
-      if (end_is_near)
-        _lxcmon_connection_clear_timer (self);
-      else
-        _lxcmon_connection_set_timer (self, END_AFTER_EXIT_MS);
-    }
-  if (self->callbacks->exit != NULL)
-    self->callbacks->exit (self, lxcmon_exit_status_from_raw (raw), raw, self->user_data);
+  _lxcmon_connection_set_state (self, LXCMON_STATE_EXITED);
+  if (end_is_near)
+    _lxcmon_connection_clear_timer (self);
+  else
+    _lxcmon_connection_set_timer (self, END_AFTER_EXIT_MS);
 }
 
 /* Whether bytes have come that were not read yet: nobody is judged before they are. */

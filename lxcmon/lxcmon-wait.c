@@ -114,7 +114,7 @@ wait_loop (LxcmonConnection *self, int cancel_fd, LxcmonError *error)
         return true;
       if (self->state == LXCMON_STATE_DETACHED)
         {
-          *error = *self->error;
+          *error = *lxcmon_connection_get_error (self);
           return false;
         }
       if (poll_once (self, cancel_fd, result == PEEK_PARTIAL))
@@ -150,14 +150,16 @@ lxcmon_connection_wait_served (LxcmonConnection *self, int cancel_fd, LxcmonErro
 
   if (self->state == LXCMON_STATE_SERVED || self->state == LXCMON_STATE_EXITED)
     return true;
-  if (self->attempt == NULL || self->reader != NULL || _lxcmon_connection_is_foreign (self))
+  LxcmonAttempt *attempt = _lxcmon_connection_get_attempt (self);
+  if (attempt == NULL || self->reader != NULL || _lxcmon_connection_is_foreign (self))
     return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_FAILED, EINVAL,
                               "cannot wait to be served: the connection is not attaching");
 
-  self->attempt->quiet = true;
+  attempt->quiet = true;
   bool served = wait_loop (self, cancel_fd, &why);
-  if (self->attempt != NULL)
-    self->attempt->quiet = false;
+  attempt = _lxcmon_connection_get_attempt (self);
+  if (attempt != NULL)
+    attempt->quiet = false;
   if (!served && error != NULL)
     *error = why;
 

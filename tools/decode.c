@@ -17,6 +17,8 @@
 #include "output.h"
 #include "verbs.h"
 
+#define MESSAGES_AT_ONCE 64
+
 typedef struct
 {
   Options options;
@@ -119,34 +121,42 @@ print_error (Decode *self, const LxcmonError *error)
   output_json_line (builder);
 }
 
+/* Returns whether anybody reads on. */
+static gboolean
+print (Decode *self, const LxcmonMessage *message)
+{
+  if (self->options.json)
+    print_json (message);
+  else
+    print_text (message);
+  if (!output_is_broken ())
+    return TRUE;
+
+  self->code = EXIT_CODE_FAILED;
+  return FALSE;
+}
+
 /* Decodes bytes. Returns whether more can follow. */
 static gboolean
 decode_bytes (Decode *self, const guint8 *bytes, gsize size)
 {
-  LxcmonMessage found;
+  LxcmonMessage found[MESSAGES_AT_ONCE];
   LxcmonError error;
+  LxcmonDecodeResult result;
 
-  for (;;)
-    switch (lxcmon_decoder_next (self->decoder, &bytes, &size, &found, &error))
-      {
-      case LXCMON_DECODE_MESSAGE:
-        if (self->options.json)
-          print_json (&found);
-        else
-          print_text (&found);
-        if (output_is_broken ())
-          {
-            self->code = EXIT_CODE_FAILED;
-            return FALSE;
-          }
-        break;
-      case LXCMON_DECODE_NEED_MORE:
-        return TRUE;
-      case LXCMON_DECODE_ERROR:
-      default:
-        print_error (self, &error);
-        return FALSE;
-      }
+  do
+    {
+      gsize n = G_N_ELEMENTS (found);
+      result = lxcmon_decoder_next_many (self->decoder, &bytes, &size, found, &n, &error);
+      for (gsize i = 0; i < n; i++)
+        if (!print (self, &found[i]))
+          return FALSE;
+    }
+  while (result == LXCMON_DECODE_MESSAGE);
+
+  if (result == LXCMON_DECODE_ERROR)
+    print_error (self, &error);
+  return result == LXCMON_DECODE_NEED_MORE;
 }
 
 static gboolean fail (Decode *self, const char *format, ...) G_GNUC_PRINTF (2, 3);

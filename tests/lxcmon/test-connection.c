@@ -25,7 +25,7 @@ count_free (void *user_data)
   ++*n_freed;
 }
 
-/* The data is freed also where no connection comes of it. */
+/* What is no table has no `free` to call: the data stays the caller's. */
 static void
 test_new_with_bad_size (void)
 {
@@ -37,15 +37,143 @@ test_new_with_bad_size (void)
   g_assert_null (lxcmon_connection_new (NULL, &n_freed));
   g_assert_null (lxcmon_connection_new (&none, &n_freed));
   g_assert_null (lxcmon_connection_new (&cut, &n_freed));
+  g_assert_cmpuint (n_freed, ==, 0);
 
   /* A newer program's table is good enough. */
-  n_freed = 0;
   LxcmonConnection *connection = lxcmon_connection_new (&longer, &n_freed);
   g_assert_nonnull (connection);
   g_assert_cmpuint (n_freed, ==, 0);
   lxcmon_connection_free (connection);
   g_assert_cmpuint (n_freed, ==, 1);
   lxcmon_connection_free (NULL);
+}
+
+/* Connections in memory of the caller's, which uses it for something else at once. */
+static void
+on_closed_clear (LxcmonConnection *connection, const LxcmonError *error, void *user_data)
+{
+  lxcmon_connection_clear (connection);
+  memset (connection, 0xa5, lxcmon_connection_get_size ());
+}
+
+static void
+test_in_place (CoreMode mode)
+{
+  guint n_freed = 0;
+  const LxcmonCallbacks callbacks
+      = { LXCMON_CALLBACKS_INIT, .closed = on_closed_clear, .free = count_free };
+  gsize size = lxcmon_connection_get_size ();
+  guint8 *memory = g_malloc (3 * size);
+  LxcmonHub *hub = mode == CORE_ALONE ? NULL : lxcmon_hub_new (NULL);
+  int peers[3];
+
+  g_assert_cmpuint (size % 8, ==, 0);
+  memset (memory, 0xa5, 3 * size);
+  for (guint i = 0; i < 3; i++)
+    {
+      int pair[2];
+      LxcmonConnection *connection
+          = lxcmon_connection_init (memory + i * size, &callbacks, &n_freed);
+
+      g_assert_true ((guint8 *) connection == memory + i * size);
+      g_assert_cmpint (lxcmon_connection_get_state (connection), ==, LXCMON_STATE_DETACHED);
+      g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+      peers[i] = pair[1];
+      g_assert_true (lxcmon_connection_set_hub (connection, hub, NULL));
+      g_assert_true (lxcmon_connection_attach_fd (connection, pair[0], NULL, NULL));
+      core_send_story (pair[1]);
+    }
+
+  /* The one in the middle stays, and is cleared while it is attached. */
+  close (peers[0]);
+  close (peers[2]);
+  for (guint i = 0; i < 3; i++)
+    if (hub != NULL)
+      lxcmon_hub_dispatch (hub);
+    else if (i != 1)
+      for (guint j = 0; j < 2 && memory[i * size] != 0xa5; j++)
+        lxcmon_connection_dispatch ((LxcmonConnection *) (gpointer) (memory + i * size));
+  g_assert_cmpuint (n_freed, ==, 2);
+  lxcmon_connection_clear ((LxcmonConnection *) (gpointer) (memory + size));
+  g_assert_cmpuint (n_freed, ==, 3);
+  struct pollfd peer = { .fd = peers[1], .events = POLLIN };
+  g_assert_cmpint (poll (&peer, 1, 0), ==, 1);
+  g_assert_cmpint (peer.revents & POLLHUP, ==, POLLHUP);
+  close (peers[1]);
+  lxcmon_hub_unref (hub);
+  g_free (memory);
+}
+
+/* What is no table is refused, and the data stays the caller's. */
+static void
+test_in_place_with_bad_size (void)
+{
+  const LxcmonCallbacks cut = { .size = sizeof (LxcmonCallbacks) - 1, .free = count_free };
+  g_autofree guint8 *memory = g_malloc (lxcmon_connection_get_size ());
+  guint n_freed = 0;
+
+  g_assert_null (lxcmon_connection_init (memory, NULL, &n_freed));
+  g_assert_null (lxcmon_connection_init (memory, &cut, &n_freed));
+  g_assert_cmpuint (n_freed, ==, 0);
+}
+
+static void
+test_set_init_pid (CoreMode mode)
+{
+  CoreSession session;
+
+  core_session_init_pair (&session, mode);
+  lxcmon_connection_set_init_pid (session.connection, 77);
+  g_assert_cmpint (lxcmon_connection_get_init_pid (session.connection), ==, 77);
+  core_send_init (session.peer, 3869);
+  core_session_expect (&session, "served init(3869)");
+  g_assert_cmpint (lxcmon_connection_get_init_pid (session.connection), ==, 3869);
+  lxcmon_connection_detach (session.connection);
+  core_session_attach_pair (&session, NULL);
+  g_assert_cmpint (lxcmon_connection_get_init_pid (session.connection), ==, 0);
+  core_session_clear (&session);
+}
+
+static void
+expect_changes (CoreSession *session, const char *trace, guint expected)
+{
+  core_session_expect (session, trace);
+  g_string_truncate (session->trace, 0);
+  g_assert_cmphex (lxcmon_connection_take_changes (session->connection), ==, expected);
+  g_assert_cmphex (lxcmon_connection_take_changes (session->connection), ==, 0);
+}
+
+/* Each change is told once, and what stays as it was is none. */
+static void
+test_changes (CoreMode mode)
+{
+  CoreSession session;
+
+  core_session_init_pair (&session, mode);
+  expect_changes (&session, "", LXCMON_CHANGE_STATE | LXCMON_CHANGE_CONTROLLER_PID);
+  core_send_init (session.peer, 42);
+  expect_changes (&session, "served init(42)", LXCMON_CHANGE_STATE | LXCMON_CHANGE_INIT_PID);
+  core_send_init (session.peer, 42);
+  expect_changes (&session, "init(42)", 0);
+  lxcmon_connection_set_init_pid (session.connection, 43);
+  expect_changes (&session, "", LXCMON_CHANGE_INIT_PID);
+  lxcmon_connection_set_init_pid (session.connection, 43);
+  expect_changes (&session, "", 0);
+
+  core_send_exit (session.peer, 1);
+  expect_changes (&session, "exit(shutdown)", LXCMON_CHANGE_STATE | LXCMON_CHANGE_EXIT);
+  core_send_exit (session.peer, 1);
+  expect_changes (&session, "exit(shutdown)", 0);
+  core_send_exit (session.peer, 2);
+  expect_changes (&session, "exit(reboot)", LXCMON_CHANGE_EXIT);
+
+  /* The next attach forgets; the controller is the same one. */
+  lxcmon_connection_detach (session.connection);
+  expect_changes (&session, "", LXCMON_CHANGE_STATE);
+  core_session_attach_pair (&session, NULL);
+  expect_changes (&session, "",
+                  LXCMON_CHANGE_STATE | LXCMON_CHANGE_INIT_PID | LXCMON_CHANGE_EXIT);
+  core_session_clear (&session);
 }
 
 static void
@@ -311,6 +439,10 @@ main (int argc, char *argv[])
   g_test_init (&argc, &argv, NULL);
 
   core_test_add ("/connection/new-with-bad-size", test_new_with_bad_size);
+  core_test_add_modes ("/connection/in-place", test_in_place);
+  core_test_add ("/connection/in-place-with-bad-size", test_in_place_with_bad_size);
+  core_test_add_modes ("/connection/set-init-pid", test_set_init_pid);
+  core_test_add_modes ("/connection/changes", test_changes);
   core_test_add ("/connection/detached", test_detached);
   core_test_add ("/connection/no-callbacks", test_no_callbacks);
   core_test_add_modes ("/connection/attach-twice", test_attach_twice);

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Owns what one message means: its length first, its header, what it carries. Refuses streams: how a message
+ * comes together, and how many there were, is the decoder's.
+ *
+ * Strict where an event could be lost: a bad length, a wrong version of the monitor program, a CALL,
+ * a payload that is too short, a pid that is no pid. Lenient where a newer controller may add
+ * something: unknown programs and procedures are not for us, more payload is ignored.
+ */
+
+#include "lxcmon-message-private.h"
+#include "lxcmon-error-private.h"
+#include "lxcmon-event-private.h"
+
+#include <string.h>
+
+/* Where each field lies in a message, as error messages name it. */
+enum
+{
+  AT_LENGTH = 0,
+  AT_VERSION = 8,
+  AT_TYPE = 16,
+  AT_SERIAL = 20,
+  AT_PAYLOAD = 28,
+};
+
+enum
+{
+  INIT_LENGTH = LXCMON_EVENT_INIT_LENGTH,
+  EXIT_LENGTH = LXCMON_EVENT_EXIT_LENGTH,
+};
+
+_Static_assert(LXCMON_MESSAGE_LENGTH_MIN
+                   == LXCMON_PROTOCOL_LENGTH_SIZE + LXCMON_PROTOCOL_HEADER_SIZE,
+               "the smallest message is a length and a header");
+_Static_assert(LXCMON_MESSAGE_LENGTH_MAX
+                   == LXCMON_PROTOCOL_LENGTH_SIZE + LXCMON_PROTOCOL_CONTENT_MAX,
+               "the largest message is a length and libvirt's limit");
+_Static_assert(INIT_LENGTH == AT_PAYLOAD + 8 && EXIT_LENGTH == AT_PAYLOAD + 4,
+               "the events are a header and what they carry");
+_Static_assert(LXCMON_DECODER_KEPT_MAX >= INIT_LENGTH && LXCMON_DECODER_KEPT_MAX >= EXIT_LENGTH,
+               "what is read of a message is kept");
+
+uint32_t
+_lxcmon_message_get_length (const uint8_t *bytes)
+{
+  int32_t word;
+  int32_t *cursor = &word;
+
+  memcpy (&word, bytes, sizeof word);
+  return IXDR_GET_U_INT32 (cursor);
+}
+
+/* Whether a length is one that a message at @offset of the stream can have. */
+bool
+_lxcmon_message_check_length (uint32_t length, uint64_t offset, LxcmonError *error)
+{
+  if (length < LXCMON_MESSAGE_LENGTH_MIN)
+    return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
+                              "the length at offset %llu is %lu, less than the %d bytes that every "
+                              "message has",
+                              (unsigned long long) offset + AT_LENGTH, (unsigned long) length,
+                              LXCMON_MESSAGE_LENGTH_MIN);
+  if (length > LXCMON_MESSAGE_LENGTH_MAX)
+    return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
+                              "the length at offset %llu is %lu, more than libvirt's limit of %lu",
+                              (unsigned long long) offset + AT_LENGTH, (unsigned long) length,
+                              (unsigned long) LXCMON_MESSAGE_LENGTH_MAX);
+  return true;
+}
+
+/* Fills @message from the header in @frame. The bytes are copied out first: the inline macros want
+ * words that are aligned, and a frame behind one of odd length is not. */
+static inline void
+read_header (const uint8_t *frame, LxcmonMessage *message)
+{
+  int32_t words[LXCMON_MESSAGE_LENGTH_MIN / 4];
+  int32_t *cursor = words;
+
+  memcpy (words, frame, sizeof words);
+  message->length = IXDR_GET_U_INT32 (cursor);
+  message->program = IXDR_GET_U_INT32 (cursor);
+  message->version = IXDR_GET_U_INT32 (cursor);
+  message->procedure = IXDR_GET_INT32 (cursor);
+  message->type = IXDR_GET_INT32 (cursor);
+  message->serial = IXDR_GET_U_INT32 (cursor);
+  message->status = IXDR_GET_INT32 (cursor);
+  message->pid = 0;
+  message->exit_raw = 0;
+}
+
+static LxcmonMessageKind
+classify_keepalive (const LxcmonMessage *message)
+{
+  if (message->version != LXCMON_PROTOCOL_KEEPALIVE_VERSION
+      || message->type != LXCMON_PROTOCOL_TYPE_MESSAGE)
+    return LXCMON_MESSAGE_SKIPPED;
+
+  switch (message->procedure)
+    {
+    case LXCMON_PROTOCOL_KEEPALIVE_PING:
+      return LXCMON_MESSAGE_PING;
+    case LXCMON_PROTOCOL_KEEPALIVE_PONG:
+      return LXCMON_MESSAGE_PONG;
+    default:
+      return LXCMON_MESSAGE_SKIPPED;
+    }
+}
+
+/* Types that a client may meet without having asked for anything. A CALL would want an answer that
+ * we cannot give, and other numbers have no meaning. */
+static bool
+check_type (const LxcmonMessage *message, LxcmonError *error)
+{
+  switch (message->type)
+    {
+    case LXCMON_PROTOCOL_TYPE_MESSAGE:
+    case LXCMON_PROTOCOL_TYPE_REPLY:
+    case LXCMON_PROTOCOL_TYPE_REPLY_WITH_FDS:
+    case LXCMON_PROTOCOL_TYPE_STREAM:
+    case LXCMON_PROTOCOL_TYPE_STREAM_HOLE:
+      return true;
+    default:
+      return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
+                                "the type at offset %llu is %ld%s, which no controller sends to "
+                                "its client",
+                                (unsigned long long) message->offset + AT_TYPE,
+                                (long) message->type,
+                                message->type == LXCMON_PROTOCOL_TYPE_CALL
+                                        || message->type == LXCMON_PROTOCOL_TYPE_CALL_WITH_FDS
+                                    ? " (a call)"
+                                    : "");
+    }
+}
+
+static bool
+check_payload_length (const LxcmonMessage *message, const char *name, uint32_t known,
+                      LxcmonError *error)
+{
+  if (message->length >= known)
+    return true;
+
+  return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
+                            "the payload of %s at offset %llu has %lu bytes, and needs %lu", name,
+                            (unsigned long long) message->offset + AT_PAYLOAD,
+                            (unsigned long) message->length - AT_PAYLOAD,
+                            (unsigned long) known - AT_PAYLOAD);
+}
+
+/* Decides what a message of the monitor program is. Whether its payload is long enough shows in the
+ * length, so a short one is refused before its payload has come. */
+static bool
+classify_event (LxcmonMessage *message, LxcmonError *error)
+{
+  if (message->version != LXCMON_PROTOCOL_MONITOR_VERSION)
+    return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
+                              "the version at offset %llu is %lu, and version %d of the monitor "
+                              "program is the only one known",
+                              (unsigned long long) message->offset + AT_VERSION,
+                              (unsigned long) message->version, LXCMON_PROTOCOL_MONITOR_VERSION);
+
+  message->kind = LXCMON_MESSAGE_SKIPPED;
+  if (message->type != LXCMON_PROTOCOL_TYPE_MESSAGE || message->status != LXCMON_PROTOCOL_STATUS_OK)
+    return true;
+
+  switch (message->procedure)
+    {
+    case LXCMON_PROTOCOL_MONITOR_INIT:
+      message->kind = LXCMON_MESSAGE_INIT;
+      return check_payload_length (message, "INIT", INIT_LENGTH, error);
+    case LXCMON_PROTOCOL_MONITOR_EXIT:
+      message->kind = LXCMON_MESSAGE_EXIT;
+      return check_payload_length (message, "EXIT", EXIT_LENGTH, error);
+    default:
+      return true;
+    }
+}
+
+/**
+ * _lxcmon_message_read_header:
+ * @frame: the first LXCMON_MESSAGE_LENGTH_MIN bytes of a message whose length is checked
+ * @offset: where in the stream it begins
+ * @message: (out): all but what it carries
+ * @error: (out) (optional): where the error goes
+ *
+ * Reads and judges a header.
+ *
+ * Returns: whether it makes sense
+ */
+bool
+_lxcmon_message_read_header (const uint8_t *frame, uint64_t offset, LxcmonMessage *message,
+                             LxcmonError *error)
+{
+  read_header (frame, message);
+  message->offset = offset;
+
+  if (message->program == LXCMON_PROTOCOL_KEEPALIVE_PROGRAM)
+    {
+      message->kind = classify_keepalive (message);
+      return true;
+    }
+  if (!check_type (message, error))
+    return false;
+  if (message->program == LXCMON_PROTOCOL_MONITOR_PROGRAM)
+    return classify_event (message, error);
+
+  message->kind = LXCMON_MESSAGE_SKIPPED;
+  return true;
+}
+
+static bool
+read_init (const uint8_t *frame, LxcmonMessage *message, LxcmonError *error)
+{
+  int32_t words[2];
+  int32_t *cursor = words;
+
+  memcpy (words, frame + AT_PAYLOAD, sizeof words);
+  uint64_t high = IXDR_GET_U_INT32 (cursor);
+  uint64_t pid = high << 32 | IXDR_GET_U_INT32 (cursor);
+  if (pid == 0 || pid > INT32_MAX)
+    return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
+                              "the pid of INIT at offset %llu is %llu, which no process has",
+                              (unsigned long long) message->offset + AT_PAYLOAD,
+                              (unsigned long long) pid);
+
+  message->pid = (int32_t) pid;
+  return true;
+}
+
+static void
+read_exit (const uint8_t *frame, LxcmonMessage *message)
+{
+  int32_t word;
+  int32_t *cursor = &word;
+
+  memcpy (&word, frame + AT_PAYLOAD, sizeof word);
+  message->exit_raw = IXDR_GET_INT32 (cursor);
+}
+
+/**
+ * _lxcmon_message_read:
+ * @frame: a message whose length is checked: its first LXCMON_DECODER_KEPT_MAX bytes, or all of it
+ * @offset: where in the stream it begins
+ * @message: (out): what it says
+ * @n_known: (out): how many of its bytes have a meaning to us
+ * @error: (out) (optional): where the error goes
+ *
+ * Reads and judges a message that is complete.
+ *
+ * Returns: whether it makes sense
+ */
+bool
+_lxcmon_message_read (const uint8_t *frame, uint64_t offset, LxcmonMessage *message,
+                      uint32_t *n_known, LxcmonError *error)
+{
+  if (!_lxcmon_message_read_header (frame, offset, message, error))
+    return false;
+
+  switch (message->kind)
+    {
+    case LXCMON_MESSAGE_INIT:
+      *n_known = INIT_LENGTH;
+      return read_init (frame, message, error);
+    case LXCMON_MESSAGE_EXIT:
+      *n_known = EXIT_LENGTH;
+      read_exit (frame, message);
+      return true;
+    case LXCMON_MESSAGE_SKIPPED:
+      *n_known = message->length;
+      return true;
+    case LXCMON_MESSAGE_PING:
+    case LXCMON_MESSAGE_PONG:
+    default:
+      *n_known = AT_PAYLOAD;
+      return true;
+    }
+}
