@@ -11,9 +11,10 @@ static LxcmonAttachOptions
 make_options (LxcmonClient *self)
 {
   LxcmonAttachOptions options = LXCMON_ATTACH_OPTIONS_INIT;
+  const LxcmonClientExtra *extra = _lxcmon_client_get_extra (self);
 
-  options.attach_timeout = self->attach_timeout;
-  options.keepalive_interval = self->keepalive_interval;
+  options.attach_timeout = extra->attach_timeout;
+  options.keepalive_interval = extra->keepalive_interval;
   options.take_place = self->take_place;
   options.wait_for_place = self->wait_for_place;
   return options;
@@ -27,43 +28,19 @@ wants_debug (void)
 }
 
 static gboolean
-prepare_connection (LxcmonClient *self, GError **error)
-{
-  LxcmonError why;
-
-  if (self->connection == NULL)
-    self->connection = lxcmon_connection_new (&_lxcmon_client_callbacks, self);
-  if (self->connection == NULL)
-    {
-      g_set_error_literal (error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_FAILED,
-                           "cannot allocate a connection");
-      return FALSE;
-    }
-
-  lxcmon_connection_set_debug (self->connection, wants_debug ());
-  if (!lxcmon_connection_set_hub (self->connection, _lxcmon_hub_source_get_hub (self->source),
-                                  &why))
-    {
-      g_propagate_error (error, _lxcmon_monitor_error_new (&why));
-      return FALSE;
-    }
-  return TRUE;
-}
-
-static gboolean
 start_connection (LxcmonClient *self, const char *path, GError **error)
 {
-  LxcmonError why;
+  LxcmonConnection *connection = _lxcmon_client_get_connection (self);
   LxcmonAttachOptions options = make_options (self);
+  LxcmonError why;
 
-  if (!prepare_connection (self, error))
-    return FALSE;
-  if (!lxcmon_connection_attach (self->connection, path, &options, &why))
-    {
-      g_propagate_error (error, _lxcmon_monitor_error_new (&why));
-      return FALSE;
-    }
-  return TRUE;
+  lxcmon_connection_set_debug (connection, wants_debug ());
+  if (lxcmon_connection_set_hub (connection, _lxcmon_hub_source_get_hub (self->source), &why)
+      && lxcmon_connection_attach (connection, path, &options, &why))
+    return TRUE;
+
+  g_propagate_error (error, _lxcmon_monitor_error_new (&why));
+  return FALSE;
 }
 
 /*< private >
@@ -77,7 +54,8 @@ _lxcmon_client_begin_attach (LxcmonClient *self, GError **error)
 {
   g_autoptr (GError) why = NULL;
 
-  self->init_pid = self->observed_pid = 0;
+  _lxcmon_client_set_observed_pid (self, 0);
+  lxcmon_connection_set_init_pid (_lxcmon_client_get_connection (self), 0);
   _lxcmon_client_set_error (self, NULL);
   const char *path = _lxcmon_client_build_path (self, &why);
   if (path != NULL)
@@ -122,15 +100,15 @@ begin (LxcmonClient *self, GError **error)
     }
 
   self->epoch++;
-  g_clear_pointer (&self->follow, _lxcmon_follow_free);
+  _lxcmon_client_set_follow (self, NULL);
   if (!enter (self, context, error))
     return FALSE;
-  if (self->follow_reboot > 0 && self->row == NULL)
-    self->follow = _lxcmon_follow_new (self);
+  if (lxcmon_client_get_follow_reboot (self) > 0 && self->row == NULL)
+    _lxcmon_client_set_follow (self, _lxcmon_follow_new (self));
   if (_lxcmon_client_begin_attach (self, error))
     return TRUE;
 
-  g_clear_pointer (&self->follow, _lxcmon_follow_free);
+  _lxcmon_client_set_follow (self, NULL);
   _lxcmon_client_release (self);
   return FALSE;
 }
@@ -157,31 +135,11 @@ refuse_row (LxcmonClient *self, GError **error)
 gboolean
 _lxcmon_client_begin_row (LxcmonClient *self, GError **error)
 {
-  g_autoptr (LxcmonClient) alive = g_object_ref (self);
+  g_autoptr (LxcmonHeldClient) alive = _lxcmon_client_hold (self);
   gboolean begun = begin (self, error);
 
   _lxcmon_client_notify_changes (self);
   return begun;
-}
-
-/*< private >
- * _lxcmon_client_get_calls:
- *
- * Where a call that is beginning is to be put.
- */
-LxcmonClientCalls *
-_lxcmon_client_get_calls (LxcmonClient *self)
-{
-  if (self->calls == NULL)
-    self->calls = g_new0 (LxcmonClientCalls, 1);
-  return self->calls;
-}
-
-static void
-forget_calls_if_none (LxcmonClient *self)
-{
-  if (self->calls->attach == NULL && self->calls->waits == NULL)
-    g_clear_pointer (&self->calls, g_free);
 }
 
 /*< private >
@@ -195,16 +153,16 @@ forget_calls_if_none (LxcmonClient *self)
 GTask *
 _lxcmon_client_steal_attach (LxcmonClient *self)
 {
-  if (self->calls == NULL)
+  if (self->extra == NULL)
     return NULL;
 
-  GTask *task = g_steal_pointer (&self->calls->attach);
-  if (self->calls->attach_cancel != NULL)
+  GTask *task = g_steal_pointer (&self->extra->attach);
+  if (self->extra->attach_cancel != NULL)
     {
-      g_source_destroy (self->calls->attach_cancel);
-      g_clear_pointer (&self->calls->attach_cancel, g_source_unref);
+      g_source_destroy (self->extra->attach_cancel);
+      g_clear_pointer (&self->extra->attach_cancel, g_source_unref);
     }
-  forget_calls_if_none (self);
+  _lxcmon_client_tidy_extra (self);
   return task;
 }
 
@@ -218,11 +176,11 @@ _lxcmon_client_steal_attach (LxcmonClient *self)
 GList *
 _lxcmon_client_steal_waits (LxcmonClient *self)
 {
-  if (self->calls == NULL)
+  if (self->extra == NULL)
     return NULL;
 
-  GList *tasks = g_steal_pointer (&self->calls->waits);
-  forget_calls_if_none (self);
+  GList *tasks = g_steal_pointer (&self->extra->waits);
+  _lxcmon_client_tidy_extra (self);
   return tasks;
 }
 
@@ -255,9 +213,8 @@ void
 _lxcmon_client_leave (LxcmonClient *self)
 {
   self->epoch++;
-  g_clear_pointer (&self->follow, _lxcmon_follow_free);
-  if (self->connection != NULL)
-    lxcmon_connection_detach (self->connection);
+  _lxcmon_client_set_follow (self, NULL);
+  lxcmon_connection_detach (_lxcmon_client_get_connection (self));
 }
 
 /*< private >
@@ -269,8 +226,7 @@ _lxcmon_client_leave (LxcmonClient *self)
 void
 _lxcmon_client_release (LxcmonClient *self)
 {
-  if (self->connection != NULL)
-    (void) lxcmon_connection_set_hub (self->connection, NULL, NULL);
+  (void) lxcmon_connection_set_hub (_lxcmon_client_get_connection (self), NULL, NULL);
   _lxcmon_hub_source_release (&self->source);
 }
 
@@ -285,14 +241,15 @@ _lxcmon_client_release (LxcmonClient *self)
 void
 _lxcmon_client_observe (LxcmonClient *self, const GError *error, gint controller_pid, gint init_pid)
 {
-  g_autoptr (LxcmonClient) alive = g_object_ref (self);
+  g_autoptr (LxcmonHeldClient) alive = _lxcmon_client_hold (self);
   GList *waits = _lxcmon_client_steal_waits (self);
 
   _lxcmon_client_leave (self);
   _lxcmon_client_release (self);
-  self->observed_pid = controller_pid;
-  self->init_pid = init_pid;
-  if (self->error == NULL || g_strcmp0 (self->error->message, error->message) != 0)
+  _lxcmon_client_set_observed_pid (self, controller_pid);
+  lxcmon_connection_set_init_pid (_lxcmon_client_get_connection (self), init_pid);
+  const GError *known = _lxcmon_client_get_error (self);
+  if (known == NULL || g_strcmp0 (known->message, error->message) != 0)
     _lxcmon_client_set_error (self, error);
   _lxcmon_client_notify_changes (self);
   _lxcmon_client_return_waits (waits, LXCMON_EXIT_STATUS_UNKNOWN, error);
@@ -335,7 +292,7 @@ _lxcmon_client_detach (LxcmonClient *self)
   if (lxcmon_monitor_get_state (LXCMON_MONITOR (self)) == LXCMON_STATE_DETACHED)
     return;
 
-  g_autoptr (LxcmonClient) alive = g_object_ref (self);
+  g_autoptr (LxcmonHeldClient) alive = _lxcmon_client_hold (self);
   g_autoptr (GError) cancelled
       = g_error_new (G_IO_ERROR, G_IO_ERROR_CANCELLED, "the client of %s was detached",
                      _lxcmon_client_get_name (self));
@@ -367,7 +324,7 @@ watch_cancellable (LxcmonClient *self, GCancellable *cancellable)
   g_source_set_static_name (source, "[lxcmon] attach cancelled");
   g_source_set_callback (source, G_SOURCE_FUNC (on_attach_cancelled), self, NULL);
   g_source_attach (source, _lxcmon_hub_source_get_context (self->source));
-  _lxcmon_client_get_calls (self)->attach_cancel = source;
+  _lxcmon_client_ensure_extra (self)->attach_cancel = source;
 }
 
 /**
@@ -398,7 +355,7 @@ lxcmon_client_attach_async (LxcmonClient *self, GCancellable *cancellable,
   if (!_lxcmon_client_check_thread (self, G_STRFUNC))
     return;
 
-  g_autoptr (LxcmonClient) alive = g_object_ref (self);
+  g_autoptr (LxcmonHeldClient) alive = _lxcmon_client_hold (self);
   g_autoptr (GTask) task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (task, lxcmon_client_attach_async);
   /* An attach that has succeeded has done so, also where it was cancelled a moment later. */
@@ -412,7 +369,7 @@ lxcmon_client_attach_async (LxcmonClient *self, GCancellable *cancellable,
       return;
     }
 
-  _lxcmon_client_get_calls (self)->attach = g_steal_pointer (&task);
+  _lxcmon_client_ensure_extra (self)->attach = g_steal_pointer (&task);
   watch_cancellable (self, cancellable);
   _lxcmon_client_notify_changes (self);
 }
@@ -446,7 +403,8 @@ wait_served (LxcmonClient *self, GCancellable *cancellable, GError **error)
 {
   LxcmonError why;
   int cancel_fd = cancellable != NULL ? g_cancellable_get_fd (cancellable) : -1;
-  gboolean served = lxcmon_connection_wait_served (self->connection, cancel_fd, &why);
+  gboolean served
+      = lxcmon_connection_wait_served (_lxcmon_client_get_connection (self), cancel_fd, &why);
 
   if (cancel_fd >= 0)
     g_cancellable_release_fd (cancellable);
@@ -486,7 +444,7 @@ lxcmon_client_attach (LxcmonClient *self, GCancellable *cancellable, GError **er
   if (!_lxcmon_client_check_thread (self, G_STRFUNC))
     return FALSE;
 
-  g_autoptr (LxcmonClient) alive = g_object_ref (self);
+  g_autoptr (LxcmonHeldClient) alive = _lxcmon_client_hold (self);
 
   if (g_cancellable_set_error_if_cancelled (cancellable, error) || refuse_row (self, error))
     return FALSE;

@@ -82,53 +82,62 @@ _lxcmon_client_define_signals (GType type)
                                           g_cclosure_marshal_VOID__BOXEDv, G_TYPE_ERROR);
 }
 
+/* With each event it is asked whether the interface's handlers are to hear of it, up to so many of a kind in a
+ * turn; and then before every so manieth, as that costs a quarter of an emission. A controller tells of one
+ * start and one end: who tells of more in one go is a flood, in which a handler that connects by the
+ * interface's id begins to hear a little later. */
+#define ASKED_EACH  32
+#define ASKED_EVERY 32
+
+static inline gboolean
+interface_hears (LxcmonClient *self, LxcmonOwed event, gboolean (*ask) (LxcmonMonitor *monitor))
+{
+  LxcmonTurn *turn = _lxcmon_hub_source_get_turn (self->source);
+  guint n = turn->n_told[event]++;
+
+  if (n < ASKED_EACH || n % ASKED_EVERY == 0)
+    turn->interface_hears[event] = ask (LXCMON_MONITOR (self)) != FALSE;
+  return turn->interface_hears[event];
+}
+
 /*< private >
  * _lxcmon_client_emit_init:
+ * @self: a client that is held, and attached
  *
- * Emits "init". The client may be gone afterwards.
+ * Emits "init".
  */
 void
 _lxcmon_client_emit_init (LxcmonClient *self, gint pid)
 {
-  if (G_LIKELY (!_lxcmon_monitor_wants_init (LXCMON_MONITOR (self))))
-    {
-      g_signal_emit (self, signals[SIGNAL_INIT], 0, pid);
-      return;
-    }
-
-  g_autoptr (LxcmonClient) alive = g_object_ref (self);
+  gboolean too = interface_hears (self, LXCMON_OWED_INIT, _lxcmon_monitor_wants_init);
   guint16 epoch = self->epoch;
+
   g_signal_emit (self, signals[SIGNAL_INIT], 0, pid);
-  if (!_lxcmon_client_has_left (self, epoch))
+  if (G_UNLIKELY (too) && !_lxcmon_client_has_left (self, epoch))
     lxcmon_monitor_emit_init (LXCMON_MONITOR (self), pid);
 }
 
 /*< private >
  * _lxcmon_client_emit_exit:
+ * @self: a client that is held, and attached
  *
- * Emits "exit". The client may be gone afterwards.
+ * Emits "exit".
  */
 void
 _lxcmon_client_emit_exit (LxcmonClient *self, LxcmonExitStatus status)
 {
+  gboolean too = interface_hears (self, LXCMON_OWED_EXIT, _lxcmon_monitor_wants_exit);
   GQuark detail = _lxcmon_exit_status_to_detail (status);
-
-  if (G_LIKELY (!_lxcmon_monitor_wants_exit (LXCMON_MONITOR (self))))
-    {
-      g_signal_emit (self, signals[SIGNAL_EXIT], detail, status);
-      return;
-    }
-
-  g_autoptr (LxcmonClient) alive = g_object_ref (self);
   guint16 epoch = self->epoch;
+
   g_signal_emit (self, signals[SIGNAL_EXIT], detail, status);
-  if (!_lxcmon_client_has_left (self, epoch))
+  if (G_UNLIKELY (too) && !_lxcmon_client_has_left (self, epoch))
     lxcmon_monitor_emit_exit (LXCMON_MONITOR (self), status);
 }
 
 /*< private >
  * _lxcmon_client_emit_closed:
- * @self: a client that the caller has taken a reference to
+ * @self: a client that is held
  *
  * Emits "closed".
  */

@@ -54,7 +54,7 @@ static void
 put_back_waits (LxcmonClient *self, GList *tasks)
 {
   if (tasks != NULL)
-    _lxcmon_client_get_calls (self)->waits = tasks;
+    _lxcmon_client_ensure_extra (self)->waits = tasks;
 }
 
 static gboolean
@@ -97,8 +97,10 @@ watch_cancellable (GTask *task, LxcmonClient *self)
 static GError *
 not_attached_error (LxcmonClient *self)
 {
-  if (self->error != NULL)
-    return g_error_copy (self->error);
+  const GError *error = _lxcmon_client_get_error (self);
+
+  if (error != NULL)
+    return g_error_copy (error);
 
   return g_error_new (G_IO_ERROR, G_IO_ERROR_NOT_CONNECTED,
                       "the client of %s is not attached: attach it first",
@@ -181,16 +183,17 @@ lxcmon_client_wait_exit_finish (LxcmonClient *self, GAsyncResult *result, GError
 static void
 poll_once (LxcmonClient *self, GPollFD *cancel)
 {
-  gint timeout = _lxcmon_follow_is_looking (self->follow)
+  const LxcmonConnection *connection = _lxcmon_client_get_connection (self);
+  gint timeout = _lxcmon_follow_is_looking (_lxcmon_client_get_follow (self))
                      ? LXCMON_FOLLOW_INTERVAL_MS
-                     : lxcmon_connection_get_timeout (self->connection);
+                     : lxcmon_connection_get_timeout (connection);
   GPollFD fds[2] = { *cancel };
   guint n_fds = cancel->fd >= 0 ? 1 : 0;
 
-  if (lxcmon_connection_get_fd (self->connection) >= 0)
+  if (lxcmon_connection_get_fd (connection) >= 0)
     fds[n_fds++] = (GPollFD){
-      .fd = lxcmon_connection_get_fd (self->connection),
-      .events = (gushort) lxcmon_connection_get_events (self->connection),
+      .fd = lxcmon_connection_get_fd (connection),
+      .events = (gushort) lxcmon_connection_get_events (connection),
     };
   g_poll (fds, n_fds, timeout);
 }
@@ -207,10 +210,10 @@ wait_loop (LxcmonClient *self, GCancellable *cancellable, GError **error)
          && !g_cancellable_is_cancelled (cancellable))
     {
       poll_once (self, &cancel);
-      if (_lxcmon_follow_is_looking (self->follow))
-        _lxcmon_follow_look (self->follow);
+      if (_lxcmon_follow_is_looking (_lxcmon_client_get_follow (self)))
+        _lxcmon_follow_look (_lxcmon_client_get_follow (self));
       else
-        lxcmon_connection_dispatch (self->connection);
+        _lxcmon_hub_source_dispatch_connection (self->source, _lxcmon_client_get_connection (self));
     }
   if (cancel.fd >= 0)
     g_cancellable_release_fd (cancellable);
@@ -245,7 +248,7 @@ lxcmon_client_wait_exit (LxcmonClient *self, GCancellable *cancellable, GError *
   if (!_lxcmon_client_check_thread (self, G_STRFUNC))
     return LXCMON_EXIT_STATUS_UNKNOWN;
 
-  g_autoptr (LxcmonClient) alive = g_object_ref (self);
+  g_autoptr (LxcmonHeldClient) alive = _lxcmon_client_hold (self);
   LxcmonMonitor *monitor = LXCMON_MONITOR (self);
 
   if (lxcmon_monitor_get_exited (monitor))

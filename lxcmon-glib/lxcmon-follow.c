@@ -82,7 +82,7 @@ _lxcmon_follow_new (LxcmonClient *client)
   LxcmonFollow *self = g_new0 (LxcmonFollow, 1);
 
   self->client = client;
-  self->timeout = client->follow_reboot;
+  self->timeout = lxcmon_client_get_follow_reboot (client);
   self->last = identify (_lxcmon_client_build_path (client, NULL));
   return self;
 }
@@ -140,7 +140,7 @@ _lxcmon_follow_is_looking (const LxcmonFollow *self)
 static void
 notify_changes (LxcmonClient *client)
 {
-  g_autoptr (LxcmonClient) alive = g_object_ref (client);
+  g_autoptr (LxcmonHeldClient) alive = _lxcmon_client_hold (client);
 
   _lxcmon_client_notify_changes (alive);
 }

@@ -101,8 +101,8 @@ is_code (const GError *error, LxcmonMonitorError code)
 static gboolean
 is_shortage (LxcmonHostRow *self, const GError *error)
 {
-  const LxcmonConnection *connection = self->client->connection;
-  const LxcmonError *why = connection != NULL ? lxcmon_connection_get_error (connection) : NULL;
+  const LxcmonError *why
+      = lxcmon_connection_get_error (_lxcmon_client_get_connection (self->client));
 
   if (!is_code (error, LXCMON_MONITOR_ERROR_FAILED))
     return FALSE;
@@ -156,7 +156,7 @@ _lxcmon_host_row_take_failed (LxcmonClient *client, const GError *error)
 void
 _lxcmon_host_row_attach (LxcmonHostRow *self)
 {
-  g_autoptr (LxcmonClient) client = g_object_ref (self->client);
+  g_autoptr (LxcmonHeldClient) client = _lxcmon_client_hold (self->client);
   g_autoptr (GError) error = NULL;
 
   client->take_place = self->host->take_place != FALSE;
@@ -189,7 +189,8 @@ observe (LxcmonHostRow *self, LxcmonHostRowMode mode, const GError *error, Lxcmo
          const LxcmonRuntimeSocket *socket)
 {
   LxcmonClient *client = self->client;
-  gint controller = client->observed_pid, init = client->init_pid;
+  gint controller = _lxcmon_client_get_observed_pid (client);
+  gint init = lxcmon_monitor_get_init_pid (LXCMON_MONITOR (client));
 
   if (self->mode != mode || self->file != socket->file || controller == 0)
     {
@@ -231,7 +232,8 @@ become_pending (LxcmonHostRow *self, const LxcmonRuntimeSocket *socket)
 static void
 observe_busy (LxcmonHostRow *self, LxcmonRuntimeDir *look, const LxcmonRuntimeSocket *socket)
 {
-  const GError *known = self->mode == LXCMON_ROW_BUSY ? self->client->error : NULL;
+  const GError *known
+      = self->mode == LXCMON_ROW_BUSY ? _lxcmon_client_get_error (self->client) : NULL;
   g_autoptr (GError) error
       = known != NULL
             ? g_error_copy (known)
@@ -359,7 +361,7 @@ static void
 give_up_reboot (LxcmonHostRow *self)
 {
   LxcmonHost *host = self->host;
-  g_autoptr (LxcmonClient) client = g_object_ref (self->client);
+  g_autoptr (LxcmonHeldClient) client = _lxcmon_client_hold (self->client);
   g_autoptr (GError) error = g_error_new (LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_TIMED_OUT,
                                           "%s rebooted, and no new controller came within %u ms",
                                           client->name, host->reboot_timeout);
@@ -429,7 +431,7 @@ take_exit (LxcmonClient *client, LxcmonExitStatus status)
 
 /*< private >
  * _lxcmon_host_row_pay:
- * @client: a host's row, which the caller has taken a reference to
+ * @client: a host's row, which the caller holds
  *
  * Tells the host what it is owed, unless the client has left since.
  */
@@ -450,7 +452,7 @@ _lxcmon_host_row_pay (LxcmonClient *client)
 
 /*< private >
  * _lxcmon_host_row_owe:
- * @client: a host's row, which the caller has taken a reference to
+ * @client: a host's row, which the caller holds
  * @owed: what its own handlers are going to hear
  * @value: a pid, or a status
  *

@@ -10,14 +10,6 @@
 
 #include "lxcmon-monitor-private.h"
 
-struct _LxcmonHubSource
-{
-  GSource source;
-  GMainContext *context;
-  LxcmonHub *hub;
-  guint n_users;
-};
-
 /* Which context has which source. Contexts run in any thread, so the table has a lock; what is in a
  * source belongs to the context's own thread. */
 static GMutex sources_mutex;
@@ -27,11 +19,14 @@ static gboolean
 dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
 {
   LxcmonHubSource *self = (LxcmonHubSource *) source;
+  LxcmonTurn turn;
 
   /* A forked child's copy would find the parent's descriptor ready again and again. */
   if (lxcmon_hub_is_foreign (self->hub))
     return G_SOURCE_REMOVE;
+  _lxcmon_turn_begin (&turn, &self->turn);
   lxcmon_hub_dispatch (self->hub);
+  _lxcmon_turn_end (&turn, &self->turn);
   return G_SOURCE_CONTINUE;
 }
 
@@ -134,6 +129,24 @@ _lxcmon_hub_source_release (LxcmonHubSource **place)
       g_source_unref (&self->source);
       g_main_context_unref (context);
     }
+}
+
+/*< private >
+ * _lxcmon_hub_source_dispatch_connection:
+ * @connection: a connection behind the source's hub; it may be gone afterwards
+ *
+ * Runs one connection alone, in a turn of its own.
+ */
+void
+_lxcmon_hub_source_dispatch_connection (LxcmonHubSource *self, LxcmonConnection *connection)
+{
+  LxcmonTurn turn;
+
+  g_source_ref (&self->source);
+  _lxcmon_turn_begin (&turn, &self->turn);
+  lxcmon_connection_dispatch (connection);
+  _lxcmon_turn_end (&turn, &self->turn);
+  g_source_unref (&self->source);
 }
 
 LxcmonHub *

@@ -263,6 +263,9 @@ check_after (Scene *scene, const char *place)
         g_assert_true (g_strv_contains ((const char *const *) said, "exit reboot"));
         g_assert_true (g_strv_contains ((const char *const *) said, "closed"));
         g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_CLOSED);
+        /* A signal whose notification the loop was run in is told in that loop, before the next one. */
+        if (g_str_has_prefix (place, "notify"))
+          g_assert_cmpstr (session->signals->str, ==, "init 42, init 43, exit reboot, closed");
       }
       break;
     case N_ACTIONS:

@@ -2,7 +2,8 @@
 
 /*
  * Attaching and detaching from handlers of notifications, while an attach is just beginning, failing
- * or being given up: each call has its own outcome, once.
+ * or being given up: each call has its own outcome, once. Main loops in handlers, and clients whose end is
+ * another one's.
  */
 
 #include <string.h>
@@ -278,6 +279,134 @@ test_attach_unreturned (void)
     }
 }
 
+/* A main loop in the handler of a notification, and one in the handler of the event that is told in there:
+ * the next events come in these, and all are told in order. */
+static void
+loop_until (GlibSession *session, const char *said)
+{
+  glib_test_wait_until (g_strstr_len (session->signals->str, -1, said) != NULL);
+}
+
+static void
+loop_until_init (LxcmonClient *client, GParamSpec *property, gpointer user_data)
+{
+  if (lxcmon_monitor_get_init_pid (LXCMON_MONITOR (client)) != 0)
+    loop_until (user_data, "init");
+}
+
+static void
+loop_until_closed (LxcmonClient *client, gint pid, gpointer user_data)
+{
+  loop_until (user_data, "closed");
+}
+
+static void
+test_loops_in_loops (void)
+{
+  g_autoptr (GlibSession) session = glib_session_new ();
+
+  glib_session_attach (session);
+  g_signal_connect (session->client, "notify::init-pid", G_CALLBACK (loop_until_init), session);
+  g_signal_connect (session->client, "init", G_CALLBACK (loop_until_closed), session);
+  glib_session_send (session, "init 5");
+  glib_session_finish (session, LXCMON_EXIT_STATUS_SHUTDOWN);
+  loop_until (session, "closed");
+  glib_test_drain ();
+  g_assert_cmpstr (session->signals->str, ==, "init 5, exit shutdown, closed");
+  g_signal_handlers_disconnect_by_data (session->client, session);
+}
+
+static void
+log_notified (GObject *object, GParamSpec *property, GString *log)
+{
+  g_string_append_printf (log, "%s ", property->name);
+}
+
+static void
+log_exit (LxcmonClient *client, LxcmonExitStatus status, GString *log)
+{
+  g_string_append (log, "EXIT ");
+}
+
+static void
+loop_when_exited (GObject *object, GParamSpec *property, GlibSession *session)
+{
+  if (glib_session_get_state (session) == LXCMON_STATE_EXITED)
+    loop_until (session, "closed");
+}
+
+/* A loop in the first of an event's notifications: the others come before its signal all the same. */
+static void
+test_loop_among_notifications (void)
+{
+  g_autoptr (GlibSession) session = glib_session_new ();
+  g_autoptr (GString) log = g_string_new (NULL);
+
+  glib_session_attach (session);
+  g_signal_connect (session->client, "notify::state", G_CALLBACK (loop_when_exited), session);
+  g_signal_connect (session->client, "notify::exited", G_CALLBACK (log_notified), log);
+  g_signal_connect (session->client, "notify::exit-status", G_CALLBACK (log_notified), log);
+  g_signal_connect (session->client, "exit", G_CALLBACK (log_exit), log);
+  glib_session_finish (session, LXCMON_EXIT_STATUS_REBOOT);
+  loop_until (session, "closed");
+  glib_test_drain ();
+  g_assert_cmpstr (log->str, ==, "exited exit-status EXIT ");
+  g_signal_handlers_disconnect_by_data (session->client, session);
+  g_signal_handlers_disconnect_by_data (session->client, log);
+}
+
+/* Two clients of one context have something to hear, and when the first is gone, that detaches the second or
+ * drops it: nothing is said by that one. */
+static void
+detach_other (gpointer other, GObject *gone)
+{
+  lxcmon_client_detach (other);
+}
+
+static void
+drop_other (gpointer other, GClosure *closure)
+{
+  glib_session_drop_client (other);
+}
+
+static void
+drop_itself (LxcmonClient *client, gint pid, GlibSession *session)
+{
+  glib_session_drop_client (session);
+}
+
+static void
+ignore (void)
+{
+}
+
+static void
+test_end_of_another (gconstpointer data)
+{
+  gboolean drop = GPOINTER_TO_INT (data);
+  g_autoptr (GlibSession) first = glib_session_new ();
+  g_autoptr (GlibSession) second = glib_session_new ();
+
+  glib_session_attach (first);
+  glib_session_attach (second);
+  g_signal_connect (first->client, "init", G_CALLBACK (drop_itself), first);
+  if (drop)
+    g_signal_connect_data (first->client, "closed", G_CALLBACK (ignore), second, drop_other, 0);
+  else
+    g_object_weak_ref (G_OBJECT (first->client), detach_other, second->client);
+  glib_session_send (second, "init 6");
+  loop_until (second, "init 6");
+  /* Nobody stands in line any more: who is sent something first is first. */
+  glib_test_drain ();
+  glib_session_send (first, "init 5");
+  glib_session_send (second, "init 6");
+  glib_test_wait_until (first->client == NULL);
+  glib_test_drain ();
+  g_assert_cmpstr (second->signals->str, ==, "init 6");
+  g_assert_true (drop ? second->client == NULL
+                      : glib_session_get_state (second) == LXCMON_STATE_DETACHED);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -289,5 +418,11 @@ main (int argc, char **argv)
   glib_test_add ("/client-reentry/drop-failing", test_drop_failing);
   glib_test_add ("/client-reentry/nothing-after-detach", test_nothing_after_detach);
   glib_test_add ("/client-reentry/attach-unreturned", test_attach_unreturned);
+  glib_test_add ("/client-reentry/loops-in-loops", test_loops_in_loops);
+  glib_test_add ("/client-reentry/loop-among-notifications", test_loop_among_notifications);
+  glib_test_add_data ("/client-reentry/end-of-another/detach", test_end_of_another,
+                      GINT_TO_POINTER (FALSE));
+  glib_test_add_data ("/client-reentry/end-of-another/drop", test_end_of_another,
+                      GINT_TO_POINTER (TRUE));
   return g_test_run ();
 }

@@ -165,6 +165,72 @@ test_group (void)
   g_object_unref (group);
 }
 
+typedef struct
+{
+  Ear ear;
+  int pid; /* at which it connects */
+} Late;
+
+static void
+connect_general (LxcmonMonitor *monitor, int pid, Late *late)
+{
+  if (pid == late->pid)
+    ear_connect (&late->ear, LXCMON_CLIENT (monitor), LXCMON_TYPE_MONITOR, NULL);
+}
+
+/* All of them are pending when a handler connects by the interface's id: it hears the rest. */
+static void
+test_connected_meanwhile (gconstpointer data)
+{
+  g_autoptr (GlibSession) session = glib_session_new ();
+  g_autoptr (GString) messages = g_string_new ("init 1");
+  g_autoptr (GString) rest = g_string_new (NULL);
+  Late late = { .pid = GPOINTER_TO_INT (data) };
+
+  for (int pid = 2; pid <= 30; pid++)
+    {
+      g_string_append_printf (messages, " init %d", pid);
+      if (pid > late.pid)
+        g_string_append_printf (rest, "init %d ", pid);
+    }
+  g_string_append (messages, " exit 1");
+  g_string_append (rest, "exit 1 closed well ");
+  g_signal_connect (session->client, "init", G_CALLBACK (connect_general), &late);
+  glib_session_attach_silent (session);
+  glib_session_send (session, messages->str);
+  glib_session_die (session);
+  glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_CLOSED);
+  ear_assert (&late.ear, rest->str);
+}
+
+static void
+count_init (LxcmonMonitor *monitor, int pid, guint *n)
+{
+  ++*n;
+}
+
+/* No controller says so much in one go; who connected before hears of it all, of whichever of the two. */
+static void
+test_flood (void)
+{
+  g_autoptr (GlibSession) session = glib_session_new ();
+  g_autoptr (GString) flood = g_string_new (NULL);
+  guint n_ours = 0, n_general = 0;
+
+  for (guint i = 0; i < 500; i++)
+    g_string_append (flood, i > 0 ? " init 42" : "init 42");
+  g_signal_connect (session->client, "init", G_CALLBACK (count_init), &n_ours);
+  g_signal_connect_closure_by_id (session->client, g_signal_lookup ("init", LXCMON_TYPE_MONITOR), 0,
+                                  g_cclosure_new (G_CALLBACK (count_init), &n_general, NULL),
+                                  FALSE);
+  glib_session_attach (session);
+  glib_session_send (session, flood->str);
+  glib_session_finish (session, LXCMON_EXIT_STATUS_SHUTDOWN);
+  glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_CLOSED);
+  g_assert_cmpuint (n_ours, >=, 500);
+  g_assert_cmpuint (n_general, ==, n_ours);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -177,6 +243,11 @@ main (int argc, char **argv)
   glib_test_add ("/client-signals/detail", test_detail);
   glib_test_add ("/client-signals/detach-between", test_detach_between);
   glib_test_add ("/client-signals/group", test_group);
+  glib_test_add_data ("/client-signals/connected-meanwhile/first", test_connected_meanwhile,
+                      GINT_TO_POINTER (1));
+  glib_test_add_data ("/client-signals/connected-meanwhile/later", test_connected_meanwhile,
+                      GINT_TO_POINTER (28));
+  glib_test_add ("/client-signals/flood", test_flood);
 
   return g_test_run ();
 }

@@ -334,6 +334,73 @@ test_drop_elsewhere_turns (void)
   drop_elsewhere (TRUE);
 }
 
+/* A handler detaches the client and gives it away: another thread attaches it and drops it, before the handler
+ * returns. It is that thread's to take apart. */
+typedef struct
+{
+  GlibSession *session;
+  Runner *runner;
+  LxcmonClient *client;
+  gint blocked;
+} Gift;
+
+static void
+attach_and_drop (gpointer data)
+{
+  Gift *gift = data;
+
+  g_assert_true (lxcmon_client_attach (gift->client, NULL, NULL));
+  g_object_unref (gift->client);
+}
+
+static gboolean
+block (gpointer data)
+{
+  Gift *gift = data;
+  gint64 deadline = glib_test_get_deadline ();
+
+  g_atomic_int_set (&gift->blocked, TRUE);
+  while (g_atomic_int_get (&gift->blocked))
+    {
+      g_assert_cmpint (g_get_monotonic_time (), <, deadline);
+      g_thread_yield ();
+    }
+  return G_SOURCE_REMOVE;
+}
+
+static void
+give_away (LxcmonClient *client, gint pid, Gift *gift)
+{
+  lxcmon_client_detach (client);
+  g_signal_handlers_disconnect_by_data (client, gift->session);
+  gift->client = g_steal_pointer (&gift->session->client);
+  runner_call (gift->runner, attach_and_drop, gift);
+  g_main_context_invoke_full (gift->runner->context, G_PRIORITY_HIGH, block, gift, NULL);
+  while (!g_atomic_int_get (&gift->blocked))
+    g_thread_yield ();
+}
+
+static void
+test_given_away (void)
+{
+  g_autoptr (GlibSession) session = glib_session_new ();
+  Runner runner;
+  Gift gift = { session, &runner };
+
+  runner_start (&runner, FALSE);
+  glib_session_attach (session);
+  g_object_add_weak_pointer (G_OBJECT (session->client), (gpointer *) &gift.client);
+  g_signal_connect (session->client, "init", G_CALLBACK (give_away), &gift);
+  glib_session_send (session, "init 5");
+  glib_test_wait_until (gift.client != NULL);
+  /* Its thread is not there yet. */
+  g_assert_cmpint (lxcmon_monitor_get_state (LXCMON_MONITOR (gift.client)), ==,
+                   LXCMON_STATE_SERVED);
+  g_atomic_int_set (&gift.blocked, FALSE);
+  runner_end (&runner);
+  g_assert_null (gift.client);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -344,5 +411,6 @@ main (int argc, char **argv)
   glib_test_add ("/client-threads/moves", test_moves);
   glib_test_add ("/client-threads/drop-elsewhere/loop", test_drop_elsewhere_loop);
   glib_test_add ("/client-threads/drop-elsewhere/turns", test_drop_elsewhere_turns);
+  glib_test_add ("/client-threads/given-away", test_given_away);
   return g_test_run ();
 }

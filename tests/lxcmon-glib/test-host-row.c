@@ -389,6 +389,26 @@ test_loop_in_own_handler (gconstpointer data)
   glib_host_wait_names (host, "");
 }
 
+/* The same, and a main loop in the host's handler of what comes first. */
+static void
+loop_in_host (LxcmonMonitorList *list, LxcmonMonitor *monitor, gint pid, gpointer user_data)
+{
+  loop_for_a_while ();
+}
+
+static void
+test_loop_in_both_handlers (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+
+  glib_host_add (host, "web1", 11);
+  g_signal_connect (host->host, "items-changed", G_CALLBACK (watch_init), host);
+  g_signal_connect (host->host, "init", G_CALLBACK (loop_in_host), NULL);
+  glib_host_start (host);
+  glib_host_wait_signals (host, "web1 init 11, web1 exit shutdown, web1 closed");
+  glib_host_wait_names (host, "");
+}
+
 /* What has left the list is a client like any other, as soon as anybody hears that it has. */
 static void
 attach_removed (GListModel *list, guint position, guint removed, guint added, gpointer user_data)
@@ -451,6 +471,7 @@ main (int argc, char **argv)
   glib_test_add_data ("/host/row/loop-in-own/init", test_loop_in_own_handler, "init");
   glib_test_add_data ("/host/row/loop-in-own/exit", test_loop_in_own_handler, "exit");
   glib_test_add_data ("/host/row/loop-in-own/closed", test_loop_in_own_handler, "closed");
+  glib_test_add ("/host/row/loop-in-both", test_loop_in_both_handlers);
   glib_test_add_data ("/host/row/attach-in-items-changed/replaced", test_attach_in_items_changed,
                       "");
   glib_test_add_data ("/host/row/attach-in-items-changed/stop", test_attach_in_items_changed,
