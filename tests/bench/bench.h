@@ -57,9 +57,11 @@ typedef enum
   BENCH_LIBVIRT = 1 << 6,
   BENCH_GIO = 1 << 7,
   BENCH_GDBUS = 1 << 8,
+  BENCH_SIGNAL = 1 << 9,
+  BENCH_DECODER_MANY = 1 << 10,
 } BenchPeerId;
 
-#define BENCH_OURS (BENCH_CORE | BENCH_CLIENT | BENCH_DECODER)
+#define BENCH_OURS (BENCH_CORE | BENCH_CLIENT | BENCH_DECODER | BENCH_DECODER_MANY)
 
 struct _BenchPeer
 {
@@ -69,7 +71,7 @@ struct _BenchPeer
   guint fds_per_connection;           /* of the peer's own */
   guint n_max;                        /* connections that it is measured with; 0 for any number */
   guint n_bulk;                       /* events that take it some 0.2 s in a stream */
-  guint n_single;                     /* the same, one write for each */
+  guint n_single;                     /* the same, each sent for itself */
   const char *(*find_missing) (void); /* why it cannot be had, or NULL */
   void (*start) (guint n_handlers);
   void (*open) (const char *path);
@@ -78,7 +80,7 @@ struct _BenchPeer
   void (*decode) (const guint8 *bytes, gsize n_bytes);            /* from memory, whole messages */
 };
 
-#define BENCH_N_PEERS 9
+#define BENCH_N_PEERS 11
 extern const BenchPeer *const bench_peers[BENCH_N_PEERS];
 const BenchPeer *bench_peer_find (const char *name);
 
@@ -103,6 +105,7 @@ const BenchMeasure *bench_measure_find (const char *name);
 
 void bench_measure_decode (BenchCell *cell);
 void bench_measure_bulk (BenchCell *cell);
+void bench_measure_bulk_changes (BenchCell *cell);
 void bench_measure_one_write (BenchCell *cell);
 void bench_measure_latency (BenchCell *cell);
 void bench_measure_storm (BenchCell *cell);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Measures of many events on one connection: from memory, in big writes, one write each.
+ * Measures of many events on one connection: from memory, in big writes, each sent for itself.
  */
 
 #include "cell.h"
@@ -21,7 +21,7 @@ bench_measure_decode (BenchCell *cell)
   BenchStream stream;
   guint n = cell->peer->id == BENCH_XDRMEM ? N_DECODED_XDRMEM : N_DECODED;
 
-  bench_stream_init (&stream, cell, cell->quick ? n / QUICK : n);
+  bench_stream_init (&stream, cell, cell->quick ? n / QUICK : n, TRUE);
   gint64 begin = bench_now ();
   for (guint i = 0; i < stream.n_rounds; i++)
     cell->peer->decode (stream.bytes->data, stream.bytes->len);
@@ -31,15 +31,22 @@ bench_measure_decode (BenchCell *cell)
                      (double) (end - begin) / (double) (cell->sent.n_inits + cell->sent.n_exits));
 }
 
+typedef enum
+{
+  EACH_FOR_ITSELF = 1 << 0,
+  CHANGING = 1 << 1,
+} How;
+
 static void
-measure_stream (BenchCell *cell, guint n_events, gboolean one_by_one)
+measure_stream (BenchCell *cell, guint n_events, How how)
 {
   BenchStream stream;
   BenchSender sender;
 
   bench_cell_set_up (cell);
-  bench_stream_init (&stream, cell, cell->quick ? n_events / QUICK : n_events);
-  bench_sender_start (&sender, cell, &stream, one_by_one);
+  bench_stream_init (&stream, cell, cell->quick ? n_events / QUICK : n_events,
+                     (how & CHANGING) != 0);
+  bench_sender_start (&sender, cell, &stream, (how & EACH_FOR_ITSELF) != 0);
 
   gint64 begin = bench_now ();
   bench_sender_go (&sender);
@@ -54,11 +61,18 @@ measure_stream (BenchCell *cell, guint n_events, gboolean one_by_one)
 void
 bench_measure_bulk (BenchCell *cell)
 {
-  measure_stream (cell, cell->peer->n_bulk, FALSE);
+  measure_stream (cell, cell->peer->n_bulk, 0);
+}
+
+/* Each event changes properties, which are notified where there are any. */
+void
+bench_measure_bulk_changes (BenchCell *cell)
+{
+  measure_stream (cell, cell->peer->n_bulk, CHANGING);
 }
 
 void
 bench_measure_one_write (BenchCell *cell)
 {
-  measure_stream (cell, cell->peer->n_single, TRUE);
+  measure_stream (cell, cell->peer->n_single, EACH_FOR_ITSELF);
 }

@@ -9,21 +9,57 @@
 
 #include <lxcmon/lxcmon.h>
 
+enum
+{
+  N_AT_ONCE = 64,
+};
+
+static LxcmonDecoder *
+get_decoder (void)
+{
+  static LxcmonDecoder *decoder;
+
+  if (decoder == NULL)
+    decoder = lxcmon_decoder_new ();
+  return decoder;
+}
+
+static inline void
+take (const LxcmonMessage *message)
+{
+  if (message->kind == LXCMON_MESSAGE_INIT)
+    bench_on_init (message->pid);
+  else if (message->kind == LXCMON_MESSAGE_EXIT)
+    bench_on_exit (message->exit_raw);
+}
+
 static void
 decode_by_decoder (const guint8 *bytes, gsize n_bytes)
 {
-  static LxcmonDecoder *the_decoder;
+  LxcmonDecoder *decoder = get_decoder ();
   LxcmonMessage message;
   LxcmonError error;
 
-  if (the_decoder == NULL)
-    the_decoder = lxcmon_decoder_new ();
-  LxcmonDecoder *decoder = the_decoder;
   while (lxcmon_decoder_next (decoder, &bytes, &n_bytes, &message, &error) == LXCMON_DECODE_MESSAGE)
-    if (message.kind == LXCMON_MESSAGE_INIT)
-      bench_on_init (message.pid);
-    else if (message.kind == LXCMON_MESSAGE_EXIT)
-      bench_on_exit (message.exit_raw);
+    take (&message);
+}
+
+static void
+decode_many (const guint8 *bytes, gsize n_bytes)
+{
+  LxcmonDecoder *decoder = get_decoder ();
+  LxcmonMessage messages[N_AT_ONCE];
+  LxcmonError error;
+  LxcmonDecodeResult result;
+
+  do
+    {
+      gsize n = N_AT_ONCE;
+      result = lxcmon_decoder_next_many (decoder, &bytes, &n_bytes, messages, &n, &error);
+      for (gsize i = 0; i < n; i++)
+        take (&messages[i]);
+    }
+  while (result == LXCMON_DECODE_MESSAGE);
 }
 
 static void
@@ -45,8 +81,15 @@ decode_by_xdrmem (const guint8 *bytes, gsize n_bytes)
 const BenchPeer bench_peer_decoder = {
   .id = BENCH_DECODER,
   .name = "decoder",
-  .what = "lxcmon: LxcmonDecoder on bytes in memory",
+  .what = "lxcmon: LxcmonDecoder on bytes in memory, one message at a time",
   .decode = decode_by_decoder,
+};
+
+const BenchPeer bench_peer_decoder_many = {
+  .id = BENCH_DECODER_MANY,
+  .name = "decoder-many",
+  .what = "lxcmon: LxcmonDecoder on bytes in memory, as many at a time as there are",
+  .decode = decode_many,
 };
 
 const BenchPeer bench_peer_xdrmem = {

@@ -2,11 +2,12 @@
 
 /*
  * The limit: one thread, epoll_wait, recv of 64 KiB, and the wire by hand. No library, no signal, no
- * check that can be left out.
+ * check that can be left out. And the same with GLib's signals, emitted in the shortest way that GLib has.
  */
 
 #include "cell.h"
 #include "peers.h"
+#include "watcher.h"
 #include "wire.h"
 
 #include <errno.h>
@@ -23,6 +24,7 @@ enum
 typedef struct
 {
   int fd;
+  BenchWatcher *watcher; /* NULL for the limit itself */
   BenchPartial partial;
 } Connection;
 
@@ -40,19 +42,35 @@ take_exit (gpointer user_data, int status)
 
 static const BenchWireSink sink = { take_init, take_exit };
 
+static inline void
+emit_init (gpointer user_data, int pid)
+{
+  bench_watcher_emit_init (user_data, pid);
+}
+
+static inline void
+emit_exit (gpointer user_data, int status)
+{
+  bench_watcher_emit_exit (user_data, status);
+}
+
+static const BenchWireSink emitting_sink = { emit_init, emit_exit };
+
 static int epoll_fd = -1;
+static guint n_handlers_each;
 static guint8 buffer[65536];
 
 static void
 start (guint n_handlers)
 {
+  n_handlers_each = n_handlers;
   epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
   if (epoll_fd < 0)
     bench_die ("cannot make an epoll descriptor: %s", g_strerror (errno));
 }
 
-static void
-open_connection (const char *path)
+static Connection *
+add_connection (const char *path)
 {
   Connection *self = g_new0 (Connection, 1);
   struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP, .data.ptr = self };
@@ -61,11 +79,35 @@ open_connection (const char *path)
   (void) fcntl (self->fd, F_SETFL, O_NONBLOCK);
   if (epoll_ctl (epoll_fd, EPOLL_CTL_ADD, self->fd, &event) < 0)
     bench_die ("cannot watch a connection: %s", g_strerror (errno));
+  return self;
+}
+
+static void
+open_connection (const char *path)
+{
+  (void) add_connection (path);
+}
+
+static void
+open_emitting (const char *path)
+{
+  add_connection (path)->watcher = bench_watcher_new (n_handlers_each);
+}
+
+static void
+close_connection (Connection *self)
+{
+  close (self->fd);
+  if (self->watcher != NULL)
+    bench_watcher_emit_closed (self->watcher);
+  else
+    bench_on_closed ();
+  g_free (self);
 }
 
 /* Reads once, and on to the end where the other side has hung up. */
-static void
-read_connection (Connection *self, uint32_t events)
+static inline void
+read_connection (Connection *self, uint32_t events, const BenchWireSink *how)
 {
   gssize n;
 
@@ -73,27 +115,35 @@ read_connection (Connection *self, uint32_t events)
     {
       n = recv (self->fd, buffer, sizeof buffer, 0);
       if (n > 0)
-        bench_wire_feed (&self->partial, buffer, (gsize) n, &sink, NULL);
+        bench_wire_feed (&self->partial, buffer, (gsize) n, how, self->watcher);
     }
   while (n > 0 && (events & EPOLLRDHUP) != 0);
 
   if (n <= 0)
-    {
-      close (self->fd);
-      g_free (self);
-      bench_on_closed ();
-    }
+    close_connection (self);
 }
 
-static gboolean
-turn (gboolean block)
+static inline gboolean
+read_all (gboolean block, const BenchWireSink *how)
 {
   struct epoll_event events[EVENTS_PER_WAIT];
   int n = epoll_wait (epoll_fd, events, EVENTS_PER_WAIT, block ? -1 : 0);
 
   for (int i = 0; i < n; i++)
-    read_connection (events[i].data.ptr, events[i].events);
+    read_connection (events[i].data.ptr, events[i].events, how);
   return n > 0;
+}
+
+static gboolean
+turn (gboolean block)
+{
+  return read_all (block, &sink);
+}
+
+static gboolean
+turn_emitting (gboolean block)
+{
+  return read_all (block, &emitting_sink);
 }
 
 static void
@@ -113,4 +163,16 @@ const BenchPeer bench_peer_limit = {
   .open = open_connection,
   .turn = turn,
   .decode = decode,
+};
+
+const BenchPeer bench_peer_signal = {
+  .id = BENCH_SIGNAL,
+  .name = "signal",
+  .what
+  = "the limit with a GLib signal for each event: no library that emits signals can be faster",
+  .fds_per_connection = 1,
+  .n_bulk = 3000000,
+  .start = start,
+  .open = open_emitting,
+  .turn = turn_emitting,
 };

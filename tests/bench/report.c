@@ -69,7 +69,7 @@ print_row (GPtrArray *rows, const BenchRow *row)
   double low = NAN, high = NAN;
 
   (void) bench_row_get_range (row, &low, &high);
-  g_print ("  %-9s %5u %10s %10s %10s %9s", row->peer->name, row->n,
+  g_print ("  %-12s %5u %10s %10s %10s %9s", row->peer->name, row->n,
            format (bench_row_get_median (row), value, sizeof value),
            format (low, lowest, sizeof lowest), format (high, highest, sizeof highest),
            format (bench_row_get_ratio (row, bench_rows_find (rows, row, "limit")), ratio,
@@ -96,7 +96,7 @@ bench_report_table (GPtrArray *rows)
           measure = row->measure;
           g_print ("%s%s: %s, in %s\n", i > 0 ? "\n" : "", measure->name, measure->what,
                    measure->unit);
-          g_print ("  %-9s %5s %10s %10s %10s %9s\n", "peer", "n", "median", "low", "high",
+          g_print ("  %-12s %5s %10s %10s %10s %9s\n", "peer", "n", "median", "low", "high",
                    "to limit");
         }
       print_row (rows, row);

@@ -9,19 +9,39 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 /* Events of one round: on libvirt's wire they fill some 60 KiB. */
 #define EVENTS_PER_ROUND 1820
 
+#define MESSAGES_PER_CALL 16
+
+/* What a controller says of its container: the pid of its init, and that it was shut down. */
+#define INIT_PID    4711
+#define EXIT_STATUS 1
+
+/* And where each says something else: with other numbers than a controller has, and one more each time. */
+#define PID_FIRST  1000
+#define N_STATUSES 3
+
+static int
+get_number (guint i, gboolean is_exit, gboolean changing)
+{
+  if (!changing)
+    return is_exit ? EXIT_STATUS : INIT_PID;
+  return (int) (is_exit ? i / 2 % N_STATUSES : PID_FIRST + i);
+}
+
 /**
  * bench_stream_init:
  *
- * Makes a stream of at least @n_events: INIT and EXIT in turn, each with a number of its own.
+ * Makes a stream of at least @n_events: a controller's own INIT and EXIT in turn, or where @changing each of
+ * them with another number than the last.
  */
 void
-bench_stream_init (BenchStream *self, BenchCell *cell, guint n_events)
+bench_stream_init (BenchStream *self, BenchCell *cell, guint n_events, gboolean changing)
 {
   BenchTally before = cell->sent;
   guint8 message[BENCH_MESSAGE_MAX];
@@ -32,8 +52,7 @@ bench_stream_init (BenchStream *self, BenchCell *cell, guint n_events)
   for (guint i = 0; i < EVENTS_PER_ROUND; i++)
     {
       gboolean is_exit = i % 2 == 1;
-      int number = is_exit ? (int) (i / 2 % 3) : (int) (1000 + i);
-      gsize size = bench_cell_encode (cell, message, is_exit, number);
+      gsize size = bench_cell_encode (cell, message, is_exit, get_number (i, is_exit, changing));
       g_byte_array_append (self->bytes, message, (guint) size);
       gsize end = self->bytes->len;
       g_array_append_val (self->ends, end);
@@ -45,22 +64,54 @@ bench_stream_init (BenchStream *self, BenchCell *cell, guint n_events)
   cell->sent.sum += more * (cell->sent.sum - before.sum);
 }
 
+/* Sends messages one by one, by as few calls as there can be. */
 static void
-send_round (int fd, const BenchStream *stream, gboolean one_by_one)
+send_messages (int fd, struct mmsghdr *messages, guint n)
 {
-  gsize at = 0;
-
-  if (!one_by_one)
+  while (n > 0)
     {
-      bench_write (fd, stream->bytes->data, stream->bytes->len);
-      return;
+      int sent = sendmmsg (fd, messages, n, MSG_NOSIGNAL);
+      if (sent < 0 && errno == EINTR)
+        continue;
+      if (sent < 0)
+        bench_die ("cannot send: %s", g_strerror (errno));
+      messages += sent;
+      n -= (guint) sent;
     }
+}
+
+/* Each message is sent for itself and wakes the receiver up for itself; some in one system call, or it is
+ * the sender that is measured. */
+static void
+send_each (int fd, const BenchStream *stream)
+{
+  struct iovec parts[MESSAGES_PER_CALL];
+  struct mmsghdr messages[MESSAGES_PER_CALL] = { 0 };
+  gsize at = 0;
+  guint n = 0;
+
   for (guint i = 0; i < stream->ends->len; i++)
     {
       gsize end = g_array_index (stream->ends, gsize, i);
-      bench_write (fd, stream->bytes->data + at, end - at);
+
+      parts[n] = (struct iovec){ stream->bytes->data + at, end - at };
+      messages[n].msg_hdr = (struct msghdr){ .msg_iov = &parts[n], .msg_iovlen = 1 };
       at = end;
+      if (++n == MESSAGES_PER_CALL || i + 1 == stream->ends->len)
+        {
+          send_messages (fd, messages, n);
+          n = 0;
+        }
     }
+}
+
+static void
+send_round (int fd, const BenchStream *stream, gboolean one_by_one)
+{
+  if (one_by_one)
+    send_each (fd, stream);
+  else
+    bench_write (fd, stream->bytes->data, stream->bytes->len);
 }
 
 /* The sender's life: it waits for its sign, writes, and stays, as its end would be a hang-up. */

@@ -21,7 +21,7 @@ typedef struct
   int go; /* a byte into it, and the sender begins */
 } BenchSender;
 
-void bench_stream_init (BenchStream *self, BenchCell *cell, guint n_events);
+void bench_stream_init (BenchStream *self, BenchCell *cell, guint n_events, gboolean changing);
 void bench_sender_start (BenchSender *self, BenchCell *cell, const BenchStream *stream,
                          gboolean one_by_one);
 void bench_sender_go (BenchSender *self);
