@@ -44,9 +44,13 @@ take_init (LxcmonConnection *self, const LxcmonCallbacks *callbacks, int pid)
 static inline void
 take_exit (LxcmonConnection *self, const LxcmonCallbacks *callbacks, int raw, bool end_is_near)
 {
-  _lxcmon_connection_note_exit (self, true, raw);
-  if (self->state == LXCMON_STATE_SERVED)
-    _lxcmon_connection_become_exited (self, end_is_near);
+  /* Once it has exited, another EXIT can change the number alone. */
+  if (self->exit_raw != raw || !self->exited)
+    {
+      _lxcmon_connection_note_exit (self, true, raw);
+      if (self->state == LXCMON_STATE_SERVED)
+        _lxcmon_connection_become_exited (self, end_is_near);
+    }
   if (callbacks->exit != NULL)
     callbacks->exit (self, _lxcmon_event_name_exit (raw), raw, self->user_data);
 }
