@@ -171,8 +171,7 @@ test_changes (CoreMode mode)
   lxcmon_connection_detach (session.connection);
   expect_changes (&session, "", LXCMON_CHANGE_STATE);
   core_session_attach_pair (&session, NULL);
-  expect_changes (&session, "",
-                  LXCMON_CHANGE_STATE | LXCMON_CHANGE_INIT_PID | LXCMON_CHANGE_EXIT);
+  expect_changes (&session, "", LXCMON_CHANGE_STATE | LXCMON_CHANGE_INIT_PID | LXCMON_CHANGE_EXIT);
   core_session_clear (&session);
 }
 
