@@ -183,6 +183,7 @@ void _lxcmon_client_take_failed (LxcmonClient *self, GError *error);
 void _lxcmon_client_return_waits (GList *tasks, LxcmonExitStatus status, const GError *error);
 
 /* lxcmon-host-row.c: what a host's rows tell it */
+const char *_lxcmon_host_row_get_dir (const LxcmonHostRow *self);
 gboolean _lxcmon_host_row_owe (LxcmonClient *client, LxcmonOwed owed, gint value);
 void _lxcmon_host_row_pay (LxcmonClient *client);
 void _lxcmon_host_row_take_closed (LxcmonClient *client, const GError *error);

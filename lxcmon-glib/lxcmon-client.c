@@ -374,6 +374,8 @@ lxcmon_client_get_runtime_dir (LxcmonClient *self)
 {
   g_return_val_if_fail (LXCMON_IS_CLIENT (self), NULL);
 
+  if (self->row != NULL)
+    return _lxcmon_host_row_get_dir (self->row);
   const char *runtime_dir = _lxcmon_client_get_extra (self)->runtime_dir;
   return runtime_dir != NULL ? runtime_dir : LXCMON_RUNTIME_DIR;
 }

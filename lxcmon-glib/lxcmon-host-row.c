@@ -52,9 +52,19 @@ make_client (LxcmonHost *host, const char *name)
 {
   g_autofree char *path = g_strconcat (_lxcmon_host_get_dir (host), "/", name, ".sock", NULL);
 
-  /* The path says it all; the directory costs no memory where it is the usual one. */
-  return g_object_new (LXCMON_TYPE_CLIENT, "name", name, "socket-path", path, "runtime-dir",
-                       host->runtime_dir, NULL);
+  /* The path says it all. The directory is the host's, as long as this is a row of it. */
+  return g_object_new (LXCMON_TYPE_CLIENT, "name", name, "socket-path", path, NULL);
+}
+
+/*< private >
+ * _lxcmon_host_row_get_dir:
+ *
+ * Where the sockets of a row's host are.
+ */
+const char *
+_lxcmon_host_row_get_dir (const LxcmonHostRow *self)
+{
+  return _lxcmon_host_get_dir (self->host);
 }
 
 /*< private >
@@ -87,6 +97,8 @@ _lxcmon_host_row_leave (LxcmonHostRow *self)
 {
   self->host->n_pending -= self->mode == LXCMON_ROW_PENDING;
   self->client->row = NULL;
+  if (self->host->runtime_dir != NULL)
+    _lxcmon_client_ensure_extra (self->client)->runtime_dir = g_strdup (self->host->runtime_dir);
   g_object_unref (self->client);
   g_free (self);
 }

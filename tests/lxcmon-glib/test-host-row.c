@@ -31,6 +31,22 @@ test_reboot (void)
   g_assert_cmpuint (host->n_changes, ==, 1);
 }
 
+/* It is the host's while it is in the list, and the client's own afterwards. */
+static void
+test_runtime_dir (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+
+  glib_host_add (host, "web1", 1);
+  glib_host_start (host);
+  glib_host_wait_served (host, "web1");
+  g_autoptr (LxcmonClient) client = g_object_ref (LXCMON_CLIENT (glib_host_get (host, "web1")));
+  g_assert_cmpstr (lxcmon_client_get_runtime_dir (client), ==, host->dir);
+  glib_host_finish (host, "web1", LXCMON_EXIT_STATUS_SHUTDOWN);
+  glib_host_wait_names (host, "");
+  g_assert_cmpstr (lxcmon_client_get_runtime_dir (client), ==, host->dir);
+}
+
 /* As often as it likes, and faster than anybody looks. */
 static void
 test_reboots (void)
@@ -447,6 +463,7 @@ int
 main (int argc, char **argv)
 {
   glib_test_init (&argc, &argv);
+  glib_test_add ("/host/row/runtime-dir", test_runtime_dir);
   glib_test_add ("/host/row/reboot", test_reboot);
   glib_test_add ("/host/row/reboots", test_reboots);
   glib_test_add ("/host/row/reboot-timeout", test_reboot_timeout);
