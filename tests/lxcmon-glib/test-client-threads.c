@@ -371,7 +371,15 @@ block (gpointer data)
 static void
 give_away (LxcmonClient *client, gint pid, Gift *gift)
 {
+  gint64 deadline = glib_test_get_deadline ();
+
   lxcmon_client_detach (client);
+  /* The place is free when the controller has noticed. */
+  while (lxcmon_mock_controller_get_n_clients (gift->session->mock) > 0)
+    {
+      g_assert_cmpint (g_get_monotonic_time (), <, deadline);
+      g_thread_yield ();
+    }
   g_signal_handlers_disconnect_by_data (client, gift->session);
   gift->client = g_steal_pointer (&gift->session->client);
   runner_call (gift->runner, attach_and_drop, gift);
