@@ -39,7 +39,8 @@ is_known_table (const LxcmonCallbacks *callbacks)
 size_t
 lxcmon_connection_get_size (void)
 {
-  return sizeof (LxcmonConnection);
+  /* Where 64-bit numbers are aligned to 4, an array of them is not the struct's own business. */
+  return (sizeof (LxcmonConnection) + 7) / 8 * 8;
 }
 
 /**
