@@ -15,8 +15,8 @@ make_options (LxcmonClient *self)
 
   options.attach_timeout = extra->attach_timeout;
   options.keepalive_interval = extra->keepalive_interval;
-  options.take_place = self->take_place;
-  options.wait_for_place = self->wait_for_place;
+  options.force = self->force;
+  options.wait_if_busy = self->wait_if_busy;
   return options;
 }
 
@@ -103,7 +103,7 @@ begin (LxcmonClient *self, GError **error)
   _lxcmon_client_set_follow (self, NULL);
   if (!enter (self, context, error))
     return FALSE;
-  if (lxcmon_client_get_follow_reboot (self) > 0 && self->row == NULL)
+  if (lxcmon_client_get_reboot_timeout (self) > 0 && self->row == NULL)
     _lxcmon_client_set_follow (self, _lxcmon_follow_new (self));
   if (_lxcmon_client_begin_attach (self, error))
     return TRUE;
@@ -399,18 +399,18 @@ lxcmon_client_attach_finish (LxcmonClient *self, GAsyncResult *result, GError **
 
 /* Waits to be served, polling the connection's own descriptor. */
 static gboolean
-wait_served (LxcmonClient *self, GCancellable *cancellable, GError **error)
+wait_attached (LxcmonClient *self, GCancellable *cancellable, GError **error)
 {
   LxcmonError why;
   int cancel_fd = cancellable != NULL ? g_cancellable_get_fd (cancellable) : -1;
   gboolean served
-      = lxcmon_connection_wait_served (_lxcmon_client_get_connection (self), cancel_fd, &why);
+      = lxcmon_connection_wait_attached (_lxcmon_client_get_connection (self), cancel_fd, &why);
 
   if (cancel_fd >= 0)
     g_cancellable_release_fd (cancellable);
   if (served)
     {
-      _lxcmon_client_take_served (self);
+      _lxcmon_client_handle_attached (self);
       return TRUE;
     }
 
@@ -418,7 +418,7 @@ wait_served (LxcmonClient *self, GCancellable *cancellable, GError **error)
   if (_lxcmon_client_is_active (self))
     lxcmon_client_detach (self);
   else
-    _lxcmon_client_take_failed (self, _lxcmon_monitor_error_new (&why));
+    _lxcmon_client_handle_failed (self, _lxcmon_monitor_error_new (&why));
   return FALSE;
 }
 
@@ -460,5 +460,5 @@ lxcmon_client_attach (LxcmonClient *self, GCancellable *cancellable, GError **er
                    _lxcmon_client_get_name (self));
       return FALSE;
     }
-  return wait_served (self, cancellable, error);
+  return wait_attached (self, cancellable, error);
 }

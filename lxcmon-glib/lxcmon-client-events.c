@@ -137,7 +137,7 @@ begin_event (LxcmonClient *self, LxcmonOwed event, gint value)
 }
 
 static void
-on_waiting (LxcmonConnection *connection, void *user_data)
+on_queued (LxcmonConnection *connection, void *user_data)
 {
   LxcmonClient *self = user_data;
   LxcmonHubSource *source = self->source;
@@ -154,7 +154,7 @@ find_init (LxcmonClient *self)
 {
   LxcmonConnection *connection = _lxcmon_client_get_connection (self);
 
-  if (lxcmon_connection_get_late (connection) && lxcmon_connection_get_init_pid (connection) == 0)
+  if (lxcmon_connection_get_missed_init (connection) && lxcmon_connection_get_init_pid (connection) == 0)
     lxcmon_connection_set_init_pid (
         connection,
         _lxcmon_status_xml_find_init (self->socket_path,
@@ -162,12 +162,12 @@ find_init (LxcmonClient *self)
 }
 
 /*< private >
- * _lxcmon_client_take_served:
+ * _lxcmon_client_handle_attached:
  *
  * The controller serves us.
  */
 void
-_lxcmon_client_take_served (LxcmonClient *self)
+_lxcmon_client_handle_attached (LxcmonClient *self)
 {
   g_autoptr (LxcmonHeldClient) alive = _lxcmon_client_hold (self);
   guint16 epoch = self->epoch;
@@ -182,14 +182,14 @@ _lxcmon_client_take_served (LxcmonClient *self)
 }
 
 static void
-on_served (LxcmonConnection *connection, void *user_data)
+on_attached (LxcmonConnection *connection, void *user_data)
 {
   LxcmonClient *self = user_data;
   LxcmonHubSource *source = self->source;
 
   if (!begin_event (self, LXCMON_OWED_NOTHING, 0))
     return;
-  _lxcmon_client_take_served (self);
+  _lxcmon_client_handle_attached (self);
   end_event (self, source);
 }
 
@@ -223,7 +223,7 @@ on_exit_message (LxcmonConnection *connection, LxcmonExitStatus status, int raw,
  * threads out, and a reboot may have to be followed there. An attach may not have returned yet, where
  * all this comes in a main loop in a handler of "served"; it has succeeded. */
 static void
-take_closed (LxcmonClient *self, const LxcmonError *error, gboolean reboot)
+handle_closed (LxcmonClient *self, const LxcmonError *error, gboolean reboot)
 {
   GTask *attach = _lxcmon_client_steal_attach (self);
   GList *waits = _lxcmon_client_steal_waits (self);
@@ -235,7 +235,7 @@ take_closed (LxcmonClient *self, const LxcmonError *error, gboolean reboot)
   if (!_lxcmon_client_has_left (self, epoch))
     _lxcmon_client_emit_closed (self, why);
   if (self->row != NULL && !_lxcmon_client_has_left (self, epoch))
-    _lxcmon_host_row_take_closed (self, why);
+    _lxcmon_host_row_handle_closed (self, why);
   if (!_lxcmon_client_has_left (self, epoch) && reboot && _lxcmon_client_get_follow (self) != NULL)
     _lxcmon_follow_start (_lxcmon_client_get_follow (self));
 
@@ -258,19 +258,19 @@ on_closed (LxcmonConnection *connection, const LxcmonError *error, void *user_da
   if (!begin_event (self, LXCMON_OWED_NOTHING, 0))
     return;
   if (self->row == NULL || _lxcmon_host_row_owe (self, LXCMON_OWED_NOTHING, 0))
-    take_closed (self, error,
+    handle_closed (self, error,
                  lxcmon_connection_get_exit_status (connection) == LXCMON_EXIT_STATUS_REBOOT);
   end_event (self, source);
 }
 
 /*< private >
- * _lxcmon_client_take_failed:
+ * _lxcmon_client_handle_failed:
  * @error: (transfer full): why
  *
  * The attach has failed. One that was made by following a reboot is tried again by it.
  */
 void
-_lxcmon_client_take_failed (LxcmonClient *self, GError *error)
+_lxcmon_client_handle_failed (LxcmonClient *self, GError *error)
 {
   g_autoptr (LxcmonHeldClient) alive = _lxcmon_client_hold (self);
   g_autoptr (GError) why = error;
@@ -294,7 +294,7 @@ _lxcmon_client_take_failed (LxcmonClient *self, GError *error)
     return;
   _lxcmon_client_release (self);
   if (self->row != NULL)
-    _lxcmon_host_row_take_failed (self, why);
+    _lxcmon_host_row_handle_failed (self, why);
 }
 
 static void
@@ -305,7 +305,7 @@ on_failed (LxcmonConnection *connection, const LxcmonError *error, void *user_da
 
   if (!begin_event (self, LXCMON_OWED_NOTHING, 0))
     return;
-  _lxcmon_client_take_failed (self, _lxcmon_monitor_error_new (error));
+  _lxcmon_client_handle_failed (self, _lxcmon_monitor_error_new (error));
   end_event (self, source);
 }
 
@@ -322,6 +322,6 @@ on_log (LxcmonConnection *connection, LxcmonLogLevel level, const char *message,
 }
 
 const LxcmonCallbacks _lxcmon_client_callbacks = {
-  LXCMON_CALLBACKS_INIT,   .waiting = on_waiting, .served = on_served, .init = on_init,
+  LXCMON_CALLBACKS_INIT,   .queued = on_queued, .attached = on_attached, .init = on_init,
   .exit = on_exit_message, .closed = on_closed,   .failed = on_failed, .log = on_log,
 };

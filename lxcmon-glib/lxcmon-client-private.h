@@ -31,7 +31,7 @@ typedef struct
   char *runtime_dir; /* NULL for the usual one */
   guint attach_timeout;
   guint keepalive_interval;
-  guint follow_reboot;
+  guint reboot_timeout;
   gint observed_pid; /* a controller's that a host shows, and is not attached to */
 } LxcmonClientExtra;
 
@@ -52,8 +52,8 @@ struct _LxcmonClient
                    * was dropped in another thread, while ours ran the context */
   guint16 epoch;  /* counts attaches and detaches: whether a handler has done one */
   guint8 pending; /* a bit for each LxcmonMonitorProp but the first two that is to be notified */
-  guint8 take_place : 1;
-  guint8 wait_for_place : 1;
+  guint8 force : 1;
+  guint8 wait_if_busy : 1;
   guint8 told_state : 3; /* as it was notified last */
   guint8 told_exited : 1;
   guint8 told_status : 2; /* plus 1 */
@@ -64,11 +64,11 @@ enum
   LXCMON_CLIENT_PROP_MONITOR = 1,
   LXCMON_CLIENT_PROP_RUNTIME_DIR = LXCMON_CLIENT_PROP_MONITOR + LXCMON_MONITOR_N_PROPS,
   LXCMON_CLIENT_PROP_SOCKET_PATH,
-  LXCMON_CLIENT_PROP_TAKE_PLACE,
-  LXCMON_CLIENT_PROP_WAIT_FOR_PLACE,
+  LXCMON_CLIENT_PROP_FORCE,
+  LXCMON_CLIENT_PROP_WAIT_IF_BUSY,
   LXCMON_CLIENT_PROP_ATTACH_TIMEOUT,
   LXCMON_CLIENT_PROP_KEEPALIVE_INTERVAL,
-  LXCMON_CLIENT_PROP_FOLLOW_REBOOT,
+  LXCMON_CLIENT_PROP_REBOOT_TIMEOUT,
   LXCMON_CLIENT_N_PROPS
 };
 
@@ -176,8 +176,8 @@ void _lxcmon_client_return_attach (GTask *task, const GError *error);
 
 /* lxcmon-client-events.c */
 extern const LxcmonCallbacks _lxcmon_client_callbacks;
-void _lxcmon_client_take_served (LxcmonClient *self);
-void _lxcmon_client_take_failed (LxcmonClient *self, GError *error);
+void _lxcmon_client_handle_attached (LxcmonClient *self);
+void _lxcmon_client_handle_failed (LxcmonClient *self, GError *error);
 
 /* lxcmon-client-wait.c */
 void _lxcmon_client_return_waits (GList *tasks, LxcmonExitStatus status, const GError *error);
@@ -186,8 +186,8 @@ void _lxcmon_client_return_waits (GList *tasks, LxcmonExitStatus status, const G
 const char *_lxcmon_host_row_get_dir (const LxcmonHostRow *self);
 gboolean _lxcmon_host_row_owe (LxcmonClient *client, LxcmonOwed owed, gint value);
 void _lxcmon_host_row_pay (LxcmonClient *client);
-void _lxcmon_host_row_take_closed (LxcmonClient *client, const GError *error);
-void _lxcmon_host_row_take_failed (LxcmonClient *client, const GError *error);
+void _lxcmon_host_row_handle_closed (LxcmonClient *client, const GError *error);
+void _lxcmon_host_row_handle_failed (LxcmonClient *client, const GError *error);
 
 /* lxcmon-follow.c */
 #define LXCMON_FOLLOW_INTERVAL_MS 50

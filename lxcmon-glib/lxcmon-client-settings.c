@@ -17,7 +17,7 @@ static void
 define_settings (void)
 {
   /**
-   * LxcmonClient:take-place:
+   * LxcmonClient:force:
    *
    * Connect to the controller whoever else might want its one place. For an app that *is* the
    * container's driver, such as one that starts the controller itself. What is set counts from the
@@ -25,19 +25,19 @@ define_settings (void)
    *
    * Since: 0.1
    */
-  properties[LXCMON_CLIENT_PROP_TAKE_PLACE]
-      = g_param_spec_boolean ("take-place", NULL, NULL, FALSE, SETTING);
+  properties[LXCMON_CLIENT_PROP_FORCE]
+      = g_param_spec_boolean ("force", NULL, NULL, FALSE, SETTING);
 
   /**
-   * LxcmonClient:wait-for-place:
+   * LxcmonClient:wait-if-busy:
    *
    * Where somebody else has the controller's one place, wait for it instead of failing with
    * %LXCMON_MONITOR_ERROR_BUSY. What is set counts from the next attach on.
    *
    * Since: 0.1
    */
-  properties[LXCMON_CLIENT_PROP_WAIT_FOR_PLACE]
-      = g_param_spec_boolean ("wait-for-place", NULL, NULL, FALSE, SETTING);
+  properties[LXCMON_CLIENT_PROP_WAIT_IF_BUSY]
+      = g_param_spec_boolean ("wait-if-busy", NULL, NULL, FALSE, SETTING);
 
   /**
    * LxcmonClient:attach-timeout:
@@ -65,7 +65,7 @@ define_settings (void)
       = g_param_spec_uint ("keepalive-interval", NULL, NULL, 0, MS_MAX, 0, SETTING);
 
   /**
-   * LxcmonClient:follow-reboot:
+   * LxcmonClient:reboot-timeout:
    *
    * How long to wait for the container's next controller after a reboot, in milliseconds, or 0 for
    * not at all. The client attaches to it by itself: after "exit::reboot" and "closed" comes "init"
@@ -75,15 +75,15 @@ define_settings (void)
    *
    * Since: 0.1
    */
-  properties[LXCMON_CLIENT_PROP_FOLLOW_REBOOT]
-      = g_param_spec_uint ("follow-reboot", NULL, NULL, 0, MS_MAX, 0, SETTING);
+  properties[LXCMON_CLIENT_PROP_REBOOT_TIMEOUT]
+      = g_param_spec_uint ("reboot-timeout", NULL, NULL, 0, MS_MAX, 0, SETTING);
 }
 
 void
 _lxcmon_client_install_settings (GObjectClass *klass)
 {
   define_settings ();
-  for (guint i = LXCMON_CLIENT_PROP_TAKE_PLACE; i < LXCMON_CLIENT_N_PROPS; i++)
+  for (guint i = LXCMON_CLIENT_PROP_FORCE; i < LXCMON_CLIENT_N_PROPS; i++)
     g_object_class_install_property (klass, i, properties[i]);
 }
 
@@ -97,11 +97,11 @@ _lxcmon_client_read_setting (LxcmonClient *self, guint prop_id, GValue *value)
 {
   switch (prop_id)
     {
-    case LXCMON_CLIENT_PROP_TAKE_PLACE:
-      g_value_set_boolean (value, self->take_place);
+    case LXCMON_CLIENT_PROP_FORCE:
+      g_value_set_boolean (value, self->force);
       return TRUE;
-    case LXCMON_CLIENT_PROP_WAIT_FOR_PLACE:
-      g_value_set_boolean (value, self->wait_for_place);
+    case LXCMON_CLIENT_PROP_WAIT_IF_BUSY:
+      g_value_set_boolean (value, self->wait_if_busy);
       return TRUE;
     case LXCMON_CLIENT_PROP_ATTACH_TIMEOUT:
       g_value_set_uint (value, lxcmon_client_get_attach_timeout (self));
@@ -109,8 +109,8 @@ _lxcmon_client_read_setting (LxcmonClient *self, guint prop_id, GValue *value)
     case LXCMON_CLIENT_PROP_KEEPALIVE_INTERVAL:
       g_value_set_uint (value, lxcmon_client_get_keepalive_interval (self));
       return TRUE;
-    case LXCMON_CLIENT_PROP_FOLLOW_REBOOT:
-      g_value_set_uint (value, lxcmon_client_get_follow_reboot (self));
+    case LXCMON_CLIENT_PROP_REBOOT_TIMEOUT:
+      g_value_set_uint (value, lxcmon_client_get_reboot_timeout (self));
       return TRUE;
     default:
       return FALSE;
@@ -127,11 +127,11 @@ _lxcmon_client_write_setting (LxcmonClient *self, guint prop_id, const GValue *v
 {
   switch (prop_id)
     {
-    case LXCMON_CLIENT_PROP_TAKE_PLACE:
-      lxcmon_client_set_take_place (self, g_value_get_boolean (value));
+    case LXCMON_CLIENT_PROP_FORCE:
+      lxcmon_client_set_force (self, g_value_get_boolean (value));
       return TRUE;
-    case LXCMON_CLIENT_PROP_WAIT_FOR_PLACE:
-      lxcmon_client_set_wait_for_place (self, g_value_get_boolean (value));
+    case LXCMON_CLIENT_PROP_WAIT_IF_BUSY:
+      lxcmon_client_set_wait_if_busy (self, g_value_get_boolean (value));
       return TRUE;
     case LXCMON_CLIENT_PROP_ATTACH_TIMEOUT:
       lxcmon_client_set_attach_timeout (self, g_value_get_uint (value));
@@ -139,8 +139,8 @@ _lxcmon_client_write_setting (LxcmonClient *self, guint prop_id, const GValue *v
     case LXCMON_CLIENT_PROP_KEEPALIVE_INTERVAL:
       lxcmon_client_set_keepalive_interval (self, g_value_get_uint (value));
       return TRUE;
-    case LXCMON_CLIENT_PROP_FOLLOW_REBOOT:
-      lxcmon_client_set_follow_reboot (self, g_value_get_uint (value));
+    case LXCMON_CLIENT_PROP_REBOOT_TIMEOUT:
+      lxcmon_client_set_reboot_timeout (self, g_value_get_uint (value));
       return TRUE;
     default:
       return FALSE;
@@ -160,79 +160,79 @@ set_ms (LxcmonClient *self, gsize offset, guint ms, guint prop_id)
 }
 
 /**
- * lxcmon_client_get_take_place:
+ * lxcmon_client_get_force:
  * @self: a client
  *
- * See [property@Lxcmon.Client:take-place].
+ * See [property@Lxcmon.Client:force].
  *
  * Returns: whether the client takes the place whoever else might want it
  *
  * Since: 0.1
  */
 gboolean
-lxcmon_client_get_take_place (LxcmonClient *self)
+lxcmon_client_get_force (LxcmonClient *self)
 {
   g_return_val_if_fail (LXCMON_IS_CLIENT (self), FALSE);
 
-  return self->take_place;
+  return self->force;
 }
 
 /**
- * lxcmon_client_set_take_place:
+ * lxcmon_client_set_force:
  * @self: a client
- * @take_place: whether to take the place whoever else might want it
+ * @force: whether to take the place whoever else might want it
  *
- * See [property@Lxcmon.Client:take-place].
+ * See [property@Lxcmon.Client:force].
  *
  * Since: 0.1
  */
 void
-lxcmon_client_set_take_place (LxcmonClient *self, gboolean take_place)
+lxcmon_client_set_force (LxcmonClient *self, gboolean force)
 {
   g_return_if_fail (LXCMON_IS_CLIENT (self));
 
-  if (self->take_place == (guint) !!take_place)
+  if (self->force == (guint) !!force)
     return;
-  self->take_place = !!take_place;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[LXCMON_CLIENT_PROP_TAKE_PLACE]);
+  self->force = !!force;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[LXCMON_CLIENT_PROP_FORCE]);
 }
 
 /**
- * lxcmon_client_get_wait_for_place:
+ * lxcmon_client_get_wait_if_busy:
  * @self: a client
  *
- * See [property@Lxcmon.Client:wait-for-place].
+ * See [property@Lxcmon.Client:wait-if-busy].
  *
  * Returns: whether the client waits for the place
  *
  * Since: 0.1
  */
 gboolean
-lxcmon_client_get_wait_for_place (LxcmonClient *self)
+lxcmon_client_get_wait_if_busy (LxcmonClient *self)
 {
   g_return_val_if_fail (LXCMON_IS_CLIENT (self), FALSE);
 
-  return self->wait_for_place;
+  return self->wait_if_busy;
 }
 
 /**
- * lxcmon_client_set_wait_for_place:
+ * lxcmon_client_set_wait_if_busy:
  * @self: a client
- * @wait_for_place: whether to wait for the place
+ * @wait_if_busy: whether to wait for the place
  *
- * See [property@Lxcmon.Client:wait-for-place].
+ * See [property@Lxcmon.Client:wait-if-busy].
  *
  * Since: 0.1
  */
 void
-lxcmon_client_set_wait_for_place (LxcmonClient *self, gboolean wait_for_place)
+lxcmon_client_set_wait_if_busy (LxcmonClient *self, gboolean wait_if_busy)
 {
   g_return_if_fail (LXCMON_IS_CLIENT (self));
 
-  if (self->wait_for_place == (guint) !!wait_for_place)
+  if (self->wait_if_busy == (guint) !!wait_if_busy)
     return;
-  self->wait_for_place = !!wait_for_place;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[LXCMON_CLIENT_PROP_WAIT_FOR_PLACE]);
+  self->wait_if_busy = !!wait_if_busy;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[LXCMON_CLIENT_PROP_WAIT_IF_BUSY]);
 }
 
 /**
@@ -310,38 +310,38 @@ lxcmon_client_set_keepalive_interval (LxcmonClient *self, guint keepalive_interv
 }
 
 /**
- * lxcmon_client_get_follow_reboot:
+ * lxcmon_client_get_reboot_timeout:
  * @self: a client
  *
- * See [property@Lxcmon.Client:follow-reboot].
+ * See [property@Lxcmon.Client:reboot-timeout].
  *
  * Returns: milliseconds, or 0 for not at all
  *
  * Since: 0.1
  */
 guint
-lxcmon_client_get_follow_reboot (LxcmonClient *self)
+lxcmon_client_get_reboot_timeout (LxcmonClient *self)
 {
   g_return_val_if_fail (LXCMON_IS_CLIENT (self), 0);
 
-  return _lxcmon_client_get_extra (self)->follow_reboot;
+  return _lxcmon_client_get_extra (self)->reboot_timeout;
 }
 
 /**
- * lxcmon_client_set_follow_reboot:
+ * lxcmon_client_set_reboot_timeout:
  * @self: a client
- * @follow_reboot: milliseconds, up to %G_MAXINT, or 0 for not at all
+ * @reboot_timeout: milliseconds, up to %G_MAXINT, or 0 for not at all
  *
- * See [property@Lxcmon.Client:follow-reboot].
+ * See [property@Lxcmon.Client:reboot-timeout].
  *
  * Since: 0.1
  */
 void
-lxcmon_client_set_follow_reboot (LxcmonClient *self, guint follow_reboot)
+lxcmon_client_set_reboot_timeout (LxcmonClient *self, guint reboot_timeout)
 {
   g_return_if_fail (LXCMON_IS_CLIENT (self));
-  g_return_if_fail (follow_reboot <= MS_MAX);
+  g_return_if_fail (reboot_timeout <= MS_MAX);
 
-  set_ms (self, G_STRUCT_OFFSET (LxcmonClientExtra, follow_reboot), follow_reboot,
-          LXCMON_CLIENT_PROP_FOLLOW_REBOOT);
+  set_ms (self, G_STRUCT_OFFSET (LxcmonClientExtra, reboot_timeout), reboot_timeout,
+          LXCMON_CLIENT_PROP_REBOOT_TIMEOUT);
 }

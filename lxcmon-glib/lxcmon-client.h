@@ -27,13 +27,13 @@ const char *lxcmon_client_get_runtime_dir (LxcmonClient *self);
 LXCMON_AVAILABLE_IN_0_1
 const char *lxcmon_client_get_socket_path (LxcmonClient *self);
 LXCMON_AVAILABLE_IN_0_1
-gboolean lxcmon_client_get_take_place (LxcmonClient *self);
+gboolean lxcmon_client_get_force (LxcmonClient *self);
 LXCMON_AVAILABLE_IN_0_1
-void lxcmon_client_set_take_place (LxcmonClient *self, gboolean take_place);
+void lxcmon_client_set_force (LxcmonClient *self, gboolean force);
 LXCMON_AVAILABLE_IN_0_1
-gboolean lxcmon_client_get_wait_for_place (LxcmonClient *self);
+gboolean lxcmon_client_get_wait_if_busy (LxcmonClient *self);
 LXCMON_AVAILABLE_IN_0_1
-void lxcmon_client_set_wait_for_place (LxcmonClient *self, gboolean wait_for_place);
+void lxcmon_client_set_wait_if_busy (LxcmonClient *self, gboolean wait_if_busy);
 LXCMON_AVAILABLE_IN_0_1
 guint lxcmon_client_get_attach_timeout (LxcmonClient *self);
 LXCMON_AVAILABLE_IN_0_1
@@ -43,9 +43,9 @@ guint lxcmon_client_get_keepalive_interval (LxcmonClient *self);
 LXCMON_AVAILABLE_IN_0_1
 void lxcmon_client_set_keepalive_interval (LxcmonClient *self, guint keepalive_interval);
 LXCMON_AVAILABLE_IN_0_1
-guint lxcmon_client_get_follow_reboot (LxcmonClient *self);
+guint lxcmon_client_get_reboot_timeout (LxcmonClient *self);
 LXCMON_AVAILABLE_IN_0_1
-void lxcmon_client_set_follow_reboot (LxcmonClient *self, guint follow_reboot);
+void lxcmon_client_set_reboot_timeout (LxcmonClient *self, guint reboot_timeout);
 
 LXCMON_AVAILABLE_IN_0_1
 void lxcmon_client_attach_async (LxcmonClient *self, GCancellable *cancellable,

@@ -82,7 +82,7 @@ _lxcmon_follow_new (LxcmonClient *client)
   LxcmonFollow *self = g_new0 (LxcmonFollow, 1);
 
   self->client = client;
-  self->timeout = lxcmon_client_get_follow_reboot (client);
+  self->timeout = lxcmon_client_get_reboot_timeout (client);
   self->last = identify (_lxcmon_client_build_path (client, NULL));
   return self;
 }
@@ -120,7 +120,7 @@ static void
 give_up (LxcmonFollow *self)
 {
   self->deadline = 0;
-  _lxcmon_client_take_failed (self->client,
+  _lxcmon_client_handle_failed (self->client,
                               g_error_new (LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_TIMED_OUT,
                                            "%s rebooted, and no new controller came within %u ms",
                                            _lxcmon_client_get_name (self->client), self->timeout));
@@ -173,7 +173,7 @@ _lxcmon_follow_look (LxcmonFollow *self)
           return;
         }
       self->deadline = 0;
-      _lxcmon_client_take_failed (client, g_steal_pointer (&error));
+      _lxcmon_client_handle_failed (client, g_steal_pointer (&error));
       return;
     }
 

@@ -118,7 +118,7 @@ _lxcmon_host_driver_stop (LxcmonHost *self)
 gboolean
 _lxcmon_host_driver_manages (LxcmonHost *self)
 {
-  return !self->take_place && (self->driver.lives || self->driver.wait_until != 0);
+  return !self->force && (self->driver.lives || self->driver.wait_until != 0);
 }
 
 /*< private >

@@ -100,17 +100,17 @@ struct _LxcmonHost
 
   guint epoch;   /* counts starts and stops: whether a handler has done one */
   guint changes; /* counts changes of the list */
-  guint left_out;
+  guint n_unlisted;
   guint reboot_timeout;
-  guint keep_closed;
-  gboolean take_place;
+  guint linger_timeout;
+  gboolean force;
   gint dropped; /* atomic: in another thread, while ours runs the context */
 };
 
 /* lxcmon-host.c */
 const char *_lxcmon_host_get_dir (LxcmonHost *self);
 void _lxcmon_host_finish_start (LxcmonHost *self, GError *error);
-void _lxcmon_host_set_left_out (LxcmonHost *self, guint left_out);
+void _lxcmon_host_set_n_unlisted (LxcmonHost *self, guint n_unlisted);
 
 /* lxcmon-host-model.c */
 void _lxcmon_host_list_model_init (GListModelInterface *iface);

@@ -155,7 +155,7 @@ take_failure (LxcmonHostRow *self, const GError *error)
 }
 
 void
-_lxcmon_host_row_take_failed (LxcmonClient *client, const GError *error)
+_lxcmon_host_row_handle_failed (LxcmonClient *client, const GError *error)
 {
   take_failure (client->row, error);
 }
@@ -171,7 +171,7 @@ _lxcmon_host_row_attach (LxcmonHostRow *self)
   g_autoptr (LxcmonHeldClient) client = _lxcmon_client_hold (self->client);
   g_autoptr (GError) error = NULL;
 
-  client->take_place = self->host->take_place != FALSE;
+  client->force = self->host->force != FALSE;
   set_mode (self, LXCMON_ROW_ATTACHED, 0);
   gboolean begun = _lxcmon_client_begin_row (client, &error);
   if (client->row != self || self->mode != LXCMON_ROW_ATTACHED)
@@ -261,7 +261,7 @@ observe_busy (LxcmonHostRow *self, LxcmonRuntimeDir *look, const LxcmonRuntimeSo
 static void
 try_place (LxcmonHostRow *self, LxcmonRuntimeDir *look, const LxcmonRuntimeSocket *socket)
 {
-  if (socket->n_served > 0 && !self->host->take_place)
+  if (socket->n_served > 0 && !self->host->force)
     observe_busy (self, look, socket);
   else
     become_pending (self, socket);
@@ -352,13 +352,13 @@ close_row (LxcmonHostRow *self, gboolean may_go)
 
   self->may_go = (guint8) may_go;
   self->reboot_until = 0;
-  if (may_go && host->keep_closed == 0)
+  if (may_go && host->linger_timeout == 0)
     {
       _lxcmon_host_model_remove (host, self);
       return;
     }
   set_mode (self, LXCMON_ROW_CLOSED,
-            g_get_monotonic_time () + (gint64) host->keep_closed * G_TIME_SPAN_MILLISECOND);
+            g_get_monotonic_time () + (gint64) host->linger_timeout * G_TIME_SPAN_MILLISECOND);
 }
 
 gboolean
@@ -423,7 +423,7 @@ _lxcmon_host_row_take_deadline (LxcmonHostRow *self, gint64 now)
 }
 
 static void
-take_init (LxcmonClient *client, gint pid)
+handle_init (LxcmonClient *client, gint pid)
 {
   LxcmonHost *host = client->row->host;
 
@@ -433,7 +433,7 @@ take_init (LxcmonClient *client, gint pid)
 }
 
 static void
-take_exit (LxcmonClient *client, LxcmonExitStatus status)
+handle_exit (LxcmonClient *client, LxcmonExitStatus status)
 {
   LxcmonHost *host = client->row->host;
 
@@ -457,9 +457,9 @@ _lxcmon_host_row_pay (LxcmonClient *client)
   if (owed == LXCMON_OWED_NOTHING || _lxcmon_client_has_left (client, self->owed_epoch))
     return;
   if (owed == LXCMON_OWED_INIT)
-    take_init (client, self->owed_value);
+    handle_init (client, self->owed_value);
   else
-    take_exit (client, (LxcmonExitStatus) self->owed_value);
+    handle_exit (client, (LxcmonExitStatus) self->owed_value);
 }
 
 /*< private >
@@ -525,7 +525,7 @@ take_end (LxcmonHostRow *self, const GError *error)
 }
 
 void
-_lxcmon_host_row_take_closed (LxcmonClient *client, const GError *error)
+_lxcmon_host_row_handle_closed (LxcmonClient *client, const GError *error)
 {
   LxcmonHostRow *self = client->row;
   g_autoptr (LxcmonHost) host = g_object_ref (self->host);

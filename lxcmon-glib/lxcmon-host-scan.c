@@ -127,8 +127,8 @@ take_look (LxcmonHost *self, LxcmonRuntimeDir *look)
   if (self->epoch == epoch && !self->complete)
     _lxcmon_host_model_announce (self);
   if (self->epoch == epoch)
-    _lxcmon_host_set_left_out (self,
-                               look != NULL ? (guint) lxcmon_runtime_dir_get_n_left_out (look) : 0);
+    _lxcmon_host_set_n_unlisted (self,
+                               look != NULL ? (guint) lxcmon_runtime_dir_get_n_unlisted (look) : 0);
   if (self->epoch == epoch && self->start_task != NULL)
     _lxcmon_host_finish_start (self, NULL);
 }
@@ -147,7 +147,7 @@ _lxcmon_host_scan (LxcmonHost *self)
   LxcmonError error = { 0 };
 
   _lxcmon_host_watch_update (self);
-  LxcmonRuntimeDir *look = lxcmon_runtime_dir_look (self->runtime_dir, &error);
+  LxcmonRuntimeDir *look = lxcmon_runtime_dir_scan (self->runtime_dir, &error);
   if (look == NULL && error.code != LXCMON_MONITOR_ERROR_NOT_FOUND)
     return take_failure (self, &error);
 

@@ -60,10 +60,10 @@ G_DEFINE_FINAL_TYPE_WITH_CODE (LxcmonHost, lxcmon_host, G_TYPE_OBJECT,
 enum
 {
   PROP_RUNTIME_DIR = 1,
-  PROP_TAKE_PLACE,
+  PROP_FORCE,
   PROP_REBOOT_TIMEOUT,
-  PROP_KEEP_CLOSED,
-  PROP_LEFT_OUT,
+  PROP_LINGER_TIMEOUT,
+  PROP_N_UNLISTED,
   N_OWN_PROPS,
   PROP_N_ITEMS = N_OWN_PROPS
 };
@@ -291,17 +291,17 @@ lxcmon_host_get_property (GObject *object, guint prop_id, GValue *value, GParamS
     case PROP_RUNTIME_DIR:
       g_value_set_string (value, _lxcmon_host_get_dir (self));
       break;
-    case PROP_TAKE_PLACE:
-      g_value_set_boolean (value, self->take_place);
+    case PROP_FORCE:
+      g_value_set_boolean (value, self->force);
       break;
     case PROP_REBOOT_TIMEOUT:
       g_value_set_uint (value, self->reboot_timeout);
       break;
-    case PROP_KEEP_CLOSED:
-      g_value_set_uint (value, self->keep_closed);
+    case PROP_LINGER_TIMEOUT:
+      g_value_set_uint (value, self->linger_timeout);
       break;
-    case PROP_LEFT_OUT:
-      g_value_set_uint (value, self->left_out);
+    case PROP_N_UNLISTED:
+      g_value_set_uint (value, self->n_unlisted);
       break;
     case PROP_N_ITEMS:
       g_value_set_uint (value, self->rows->len);
@@ -322,14 +322,14 @@ lxcmon_host_set_property (GObject *object, guint prop_id, const GValue *value, G
     case PROP_RUNTIME_DIR:
       self->runtime_dir = g_value_dup_string (value);
       break;
-    case PROP_TAKE_PLACE:
-      lxcmon_host_set_take_place (self, g_value_get_boolean (value));
+    case PROP_FORCE:
+      lxcmon_host_set_force (self, g_value_get_boolean (value));
       break;
     case PROP_REBOOT_TIMEOUT:
       lxcmon_host_set_reboot_timeout (self, g_value_get_uint (value));
       break;
-    case PROP_KEEP_CLOSED:
-      lxcmon_host_set_keep_closed (self, g_value_get_uint (value));
+    case PROP_LINGER_TIMEOUT:
+      lxcmon_host_set_linger_timeout (self, g_value_get_uint (value));
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
@@ -355,7 +355,7 @@ define_properties (void)
                              G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS);
 
   /**
-   * LxcmonHost:take-place:
+   * LxcmonHost:force:
    *
    * Connect to the controllers whoever else might want their places. For an app that *is* the
    * containers' driver. What is set counts at once for containers that are not attached to, and, when
@@ -363,7 +363,7 @@ define_properties (void)
    *
    * Since: 0.1
    */
-  properties[PROP_TAKE_PLACE] = g_param_spec_boolean ("take-place", NULL, NULL, FALSE, SETTING);
+  properties[PROP_FORCE] = g_param_spec_boolean ("force", NULL, NULL, FALSE, SETTING);
 
   /**
    * LxcmonHost:reboot-timeout:
@@ -377,26 +377,26 @@ define_properties (void)
                                                        REBOOT_TIMEOUT_DEFAULT, SETTING);
 
   /**
-   * LxcmonHost:keep-closed:
+   * LxcmonHost:linger-timeout:
    *
    * How long the monitor of a container that has ended stays in the list, in milliseconds, so that it
    * can be seen how it ended. What is set counts from the next end on.
    *
    * Since: 0.1
    */
-  properties[PROP_KEEP_CLOSED]
-      = g_param_spec_uint ("keep-closed", NULL, NULL, 0, MS_MAX, 0, SETTING);
+  properties[PROP_LINGER_TIMEOUT]
+      = g_param_spec_uint ("linger-timeout", NULL, NULL, 0, MS_MAX, 0, SETTING);
 
   /**
-   * LxcmonHost:left-out:
+   * LxcmonHost:n-unlisted:
    *
    * How many sockets in the runtime directory are left out of the list, because their names are not
    * UTF-8.
    *
    * Since: 0.1
    */
-  properties[PROP_LEFT_OUT]
-      = g_param_spec_uint ("left-out", NULL, NULL, 0, G_MAXUINT, 0,
+  properties[PROP_N_UNLISTED]
+      = g_param_spec_uint ("n-unlisted", NULL, NULL, 0, G_MAXUINT, 0,
                            G_PARAM_READABLE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
 }
 
@@ -461,42 +461,42 @@ lxcmon_host_get_runtime_dir (LxcmonHost *self)
 }
 
 /**
- * lxcmon_host_get_take_place:
+ * lxcmon_host_get_force:
  * @self: a host
  *
- * See [property@Lxcmon.Host:take-place].
+ * See [property@Lxcmon.Host:force].
  *
  * Returns: whether the host takes places whoever else might want them
  *
  * Since: 0.1
  */
 gboolean
-lxcmon_host_get_take_place (LxcmonHost *self)
+lxcmon_host_get_force (LxcmonHost *self)
 {
   g_return_val_if_fail (LXCMON_IS_HOST (self), FALSE);
 
-  return self->take_place;
+  return self->force;
 }
 
 /**
- * lxcmon_host_set_take_place:
+ * lxcmon_host_set_force:
  * @self: a host
- * @take_place: whether to take places whoever else might want them
+ * @force: whether to take places whoever else might want them
  *
- * See [property@Lxcmon.Host:take-place].
+ * See [property@Lxcmon.Host:force].
  *
  * Since: 0.1
  */
 void
-lxcmon_host_set_take_place (LxcmonHost *self, gboolean take_place)
+lxcmon_host_set_force (LxcmonHost *self, gboolean force)
 {
   g_return_if_fail (LXCMON_IS_HOST (self));
-  if (!check_thread (self, G_STRFUNC) || self->take_place == !!take_place)
+  if (!check_thread (self, G_STRFUNC) || self->force == !!force)
     return;
 
-  self->take_place = !!take_place;
+  self->force = !!force;
   _lxcmon_host_work_scan_soon (self);
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_TAKE_PLACE]);
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_FORCE]);
 }
 
 static void
@@ -546,61 +546,61 @@ lxcmon_host_set_reboot_timeout (LxcmonHost *self, guint reboot_timeout)
 }
 
 /**
- * lxcmon_host_get_keep_closed:
+ * lxcmon_host_get_linger_timeout:
  * @self: a host
  *
- * See [property@Lxcmon.Host:keep-closed].
+ * See [property@Lxcmon.Host:linger-timeout].
  *
  * Returns: milliseconds
  *
  * Since: 0.1
  */
 guint
-lxcmon_host_get_keep_closed (LxcmonHost *self)
+lxcmon_host_get_linger_timeout (LxcmonHost *self)
 {
   g_return_val_if_fail (LXCMON_IS_HOST (self), 0);
 
-  return self->keep_closed;
+  return self->linger_timeout;
 }
 
 /**
- * lxcmon_host_set_keep_closed:
+ * lxcmon_host_set_linger_timeout:
  * @self: a host
- * @keep_closed: milliseconds, up to %G_MAXINT
+ * @linger_timeout: milliseconds, up to %G_MAXINT
  *
- * See [property@Lxcmon.Host:keep-closed].
+ * See [property@Lxcmon.Host:linger-timeout].
  *
  * Since: 0.1
  */
 void
-lxcmon_host_set_keep_closed (LxcmonHost *self, guint keep_closed)
+lxcmon_host_set_linger_timeout (LxcmonHost *self, guint linger_timeout)
 {
   g_return_if_fail (LXCMON_IS_HOST (self));
-  g_return_if_fail (keep_closed <= MS_MAX);
+  g_return_if_fail (linger_timeout <= MS_MAX);
 
-  set_ms (self, &self->keep_closed, keep_closed, PROP_KEEP_CLOSED);
+  set_ms (self, &self->linger_timeout, linger_timeout, PROP_LINGER_TIMEOUT);
 }
 
 /**
- * lxcmon_host_get_left_out:
+ * lxcmon_host_get_n_unlisted:
  * @self: a host
  *
- * See [property@Lxcmon.Host:left-out].
+ * See [property@Lxcmon.Host:n-unlisted].
  *
  * Returns: a count
  *
  * Since: 0.1
  */
 guint
-lxcmon_host_get_left_out (LxcmonHost *self)
+lxcmon_host_get_n_unlisted (LxcmonHost *self)
 {
   g_return_val_if_fail (LXCMON_IS_HOST (self), 0);
 
-  return self->left_out;
+  return self->n_unlisted;
 }
 
 void
-_lxcmon_host_set_left_out (LxcmonHost *self, guint left_out)
+_lxcmon_host_set_n_unlisted (LxcmonHost *self, guint n_unlisted)
 {
-  set_ms (self, &self->left_out, left_out, PROP_LEFT_OUT);
+  set_ms (self, &self->n_unlisted, n_unlisted, PROP_N_UNLISTED);
 }

@@ -21,18 +21,18 @@ LxcmonHost *lxcmon_host_new (const char *runtime_dir);
 LXCMON_AVAILABLE_IN_0_1
 const char *lxcmon_host_get_runtime_dir (LxcmonHost *self);
 LXCMON_AVAILABLE_IN_0_1
-gboolean lxcmon_host_get_take_place (LxcmonHost *self);
+gboolean lxcmon_host_get_force (LxcmonHost *self);
 LXCMON_AVAILABLE_IN_0_1
-void lxcmon_host_set_take_place (LxcmonHost *self, gboolean take_place);
+void lxcmon_host_set_force (LxcmonHost *self, gboolean force);
 LXCMON_AVAILABLE_IN_0_1
 guint lxcmon_host_get_reboot_timeout (LxcmonHost *self);
 LXCMON_AVAILABLE_IN_0_1
 void lxcmon_host_set_reboot_timeout (LxcmonHost *self, guint reboot_timeout);
 LXCMON_AVAILABLE_IN_0_1
-guint lxcmon_host_get_keep_closed (LxcmonHost *self);
+guint lxcmon_host_get_linger_timeout (LxcmonHost *self);
 LXCMON_AVAILABLE_IN_0_1
-void lxcmon_host_set_keep_closed (LxcmonHost *self, guint keep_closed);
+void lxcmon_host_set_linger_timeout (LxcmonHost *self, guint linger_timeout);
 LXCMON_AVAILABLE_IN_0_1
-guint lxcmon_host_get_left_out (LxcmonHost *self);
+guint lxcmon_host_get_n_unlisted (LxcmonHost *self);
 
 G_END_DECLS

@@ -22,7 +22,7 @@ dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
   LxcmonTurn turn;
 
   /* A forked child's copy would find the parent's descriptor ready again and again. */
-  if (lxcmon_hub_is_foreign (self->hub))
+  if (lxcmon_hub_was_forked (self->hub))
     return G_SOURCE_REMOVE;
   _lxcmon_turn_begin (&turn, &self->turn);
   lxcmon_hub_dispatch (self->hub);
@@ -87,7 +87,7 @@ _lxcmon_hub_source_acquire (GMainContext *context, GError **error)
   if (sources == NULL)
     sources = g_hash_table_new (NULL, NULL);
   LxcmonHubSource *self = g_hash_table_lookup (sources, context);
-  if (self == NULL || lxcmon_hub_is_foreign (self->hub))
+  if (self == NULL || lxcmon_hub_was_forked (self->hub))
     {
       self = hub_source_new (context, error);
       if (self == NULL)

@@ -161,7 +161,7 @@ _lxcmon_libvirt_monitor_new (const LxcmonLibvirtDomain *domain)
       = g_object_new (LXCMON_LIBVIRT_TYPE_MONITOR, "name", domain->name, NULL);
 
   self->uuid = g_strdup (domain->uuid);
-  self->state = LXCMON_STATE_SERVED;
+  self->state = LXCMON_STATE_ATTACHED;
   self->id = domain->id;
   self->controller_pid = domain->controller_pid;
   self->init_pid = domain->init_pid;
@@ -228,7 +228,7 @@ _lxcmon_libvirt_monitor_begin (LxcmonLibvirtMonitor *self, const LxcmonLibvirtDo
   g_object_freeze_notify (G_OBJECT (self));
   self->init_told = self->init_told && self->id == domain->id && !self->exited;
   self->id = domain->id;
-  SET (self, state, LXCMON_STATE_SERVED, "state");
+  SET (self, state, LXCMON_STATE_ATTACHED, "state");
   SET (self, controller_pid, domain->controller_pid, "controller-pid");
   SET (self, init_pid, domain->init_pid, "init-pid");
   SET (self, exited, FALSE, "exited");

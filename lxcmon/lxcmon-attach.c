@@ -107,7 +107,7 @@ look_first (const LxcmonConnection *self, const LxcmonTarget *target, LxcmonErro
     return true;
 
   /* Who waits for the place looks again anyway, and need not be told who has it. */
-  if (self->attempt->wait_for_place)
+  if (self->attempt->wait_if_busy)
     return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_BUSY, 0,
                               "the controller of %s serves somebody else", target->path);
 
@@ -127,9 +127,9 @@ start_waiting (LxcmonConnection *self, int fd, LxcmonError *error)
 
   _lxcmon_sender_add_ping (self);
   _lxcmon_sender_flush (self);
-  if (!self->attempt->wait_for_place)
+  if (!self->attempt->wait_if_busy)
     _lxcmon_connection_set_timer (self, self->attempt->attach_timeout);
-  _lxcmon_connection_set_state (self, LXCMON_STATE_WAITING);
+  _lxcmon_connection_set_state (self, LXCMON_STATE_QUEUED);
   return true;
 }
 
@@ -138,7 +138,7 @@ connect_target (LxcmonConnection *self, const LxcmonTarget *target, LxcmonError 
 {
   int fd;
 
-  if (!self->attempt->take_place && !look_first (self, target, error))
+  if (!self->attempt->force && !look_first (self, target, error))
     return false;
   if (target->open_to_others)
     _lxcmon_connection_log (
@@ -189,8 +189,8 @@ look_again (LxcmonConnection *self)
   compare_controller_pid (self, 0);
   if (done)
     {
-      if (!self->attempt->quiet && self->callbacks->waiting != NULL)
-        self->callbacks->waiting (self, self->user_data);
+      if (!self->attempt->quiet && self->callbacks->queued != NULL)
+        self->callbacks->queued (self, self->user_data);
     }
   else if (error.code == LXCMON_MONITOR_ERROR_BUSY)
     wait_for_next_look (self);
@@ -209,7 +209,7 @@ is_accepted (const LxcmonConnection *self, const LxcmonPlace *place)
     return peer_inode != 0;
 
   /* Without sock_diag: who waits stands among those who wait. */
-  return place->n_waiting == 0;
+  return place->n_queued == 0;
 }
 
 /* The attach timeout is over. Where somebody else is served there is no use in waiting; where nobody
@@ -322,8 +322,8 @@ begin (LxcmonConnection *self, const char *path, const LxcmonAttachOptions *opti
   forget_last_attach (self);
   attempt->attach_timeout = options->attach_timeout;
   attempt->place_interval = PLACE_INTERVAL_MIN_MS;
-  attempt->take_place = options->take_place;
-  attempt->wait_for_place = options->wait_for_place;
+  attempt->force = options->force;
+  attempt->wait_if_busy = options->wait_if_busy;
   self->attempt = attempt;
   self->keepalive_interval = options->keepalive_interval;
   self->fork_generation = (uint16_t) _lxcmon_fork_generation ();
@@ -351,7 +351,7 @@ give_up (LxcmonConnection *self, const LxcmonError *why, LxcmonError *error)
  * @error: (out) (optional): where the error goes
  *
  * Begins to attach: looks whether the controller's place is free, connects, and asks by one PING
- * whether we are served. It never blocks. When it returns true, the state is %LXCMON_STATE_WAITING, or
+ * whether we are served. It never blocks. When it returns true, the state is %LXCMON_STATE_QUEUED, or
  * %LXCMON_STATE_CONNECTING where it waits for the place, and `served` or `failed` follows.
  *
  * Returns: whether it has begun; where not, the state is what it was, or %LXCMON_STATE_DETACHED
@@ -374,7 +374,7 @@ lxcmon_connection_attach (LxcmonConnection *self, const char *socket_path,
   compare_controller_pid (self, last_pid);
   if (done)
     return true;
-  if (why.code != LXCMON_MONITOR_ERROR_BUSY || !self->attempt->wait_for_place)
+  if (why.code != LXCMON_MONITOR_ERROR_BUSY || !self->attempt->wait_if_busy)
     return give_up (self, &why, error);
 
   _lxcmon_connection_log (self, LXCMON_LOG_DEBUG, "waits for the place: %s", why.message);

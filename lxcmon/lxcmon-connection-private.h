@@ -21,8 +21,8 @@ typedef struct
   char *path; /* NULL for a descriptor that was handed over */
   unsigned int attach_timeout;
   unsigned int place_interval; /* until the next look for the place, in ms */
-  bool take_place;
-  bool wait_for_place;
+  bool force;
+  bool wait_if_busy;
   bool quiet; /* a blocking call waits: it says itself how the attach went */
 } LxcmonAttempt;
 
@@ -65,7 +65,7 @@ struct _LxcmonConnection
 
 /* lxcmon-state.c */
 void _lxcmon_connection_set_state (LxcmonConnection *self, LxcmonState state);
-void _lxcmon_connection_become_served (LxcmonConnection *self, LxcmonMessageKind first);
+void _lxcmon_connection_become_attached (LxcmonConnection *self, LxcmonMessageKind first);
 void _lxcmon_connection_become_exited (LxcmonConnection *self, bool end_is_near);
 void _lxcmon_connection_end (LxcmonConnection *self, const LxcmonError *error);
 void _lxcmon_connection_leave (LxcmonConnection *self);
@@ -76,11 +76,11 @@ void _lxcmon_connection_set_timer (LxcmonConnection *self, unsigned int ms);
 void _lxcmon_connection_on_timer (LxcmonConnection *self);
 void _lxcmon_connection_log (LxcmonConnection *self, LxcmonLogLevel level, const char *format, ...)
     __attribute__ ((format (printf, 3, 4)));
-bool _lxcmon_connection_is_foreign (const LxcmonConnection *self);
+bool _lxcmon_connection_was_forked (const LxcmonConnection *self);
 
 /* Where a callback has run: it may have forked. */
 static inline bool
-_lxcmon_connection_is_foreign_now (const LxcmonConnection *self)
+_lxcmon_connection_was_forked_now (const LxcmonConnection *self)
 {
   return self->fork_generation != (uint16_t) _lxcmon_fork_count;
 }

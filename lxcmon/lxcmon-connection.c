@@ -284,7 +284,7 @@ lxcmon_connection_dispatch (LxcmonConnection *self)
   uint8_t buffer[OWN_BUFFER_SIZE];
   LxcmonReader reader = { .buffer = buffer, .size = sizeof buffer };
 
-  if (!_lxcmon_connection_is_attached (self) || _lxcmon_connection_is_foreign (self))
+  if (!_lxcmon_connection_is_attached (self) || _lxcmon_connection_was_forked (self))
     return;
   if (self->reader != NULL)
     {
@@ -324,7 +324,7 @@ lxcmon_connection_get_state (const LxcmonConnection *self)
 }
 
 /**
- * lxcmon_connection_get_late:
+ * lxcmon_connection_get_missed_init:
  * @self: a connection
  *
  * Whether the controller had served somebody before: no INIT comes then.
@@ -334,7 +334,7 @@ lxcmon_connection_get_state (const LxcmonConnection *self)
  * Since: 0.1
  */
 bool
-lxcmon_connection_get_late (const LxcmonConnection *self)
+lxcmon_connection_get_missed_init (const LxcmonConnection *self)
 {
   return self->late;
 }

@@ -38,9 +38,9 @@ typedef enum
 /**
  * LxcmonCallbacks:
  * @size: `sizeof (LxcmonCallbacks)`, by which the table can grow; set by %LXCMON_CALLBACKS_INIT
- * @waiting: a connection that waited for the place has connected; not called where
+ * @queued: a connection that waited for the place has connected; not called where
  *   lxcmon_connection_attach() connects itself
- * @served: the controller serves us: the attach has succeeded
+ * @attached: the controller serves us: the attach has succeeded
  * @init: INIT has come: the container's init has started as @pid
  * @exit: EXIT has come: the container has ended; @raw is the number on the wire
  * @closed: the controller has gone; @error is %NULL if and only if EXIT came before. The last callback
@@ -60,8 +60,8 @@ typedef enum
 struct _LxcmonCallbacks
 {
   size_t size;
-  void (*waiting) (LxcmonConnection *connection, void *user_data);
-  void (*served) (LxcmonConnection *connection, void *user_data);
+  void (*queued) (LxcmonConnection *connection, void *user_data);
+  void (*attached) (LxcmonConnection *connection, void *user_data);
   void (*init) (LxcmonConnection *connection, int pid, void *user_data);
   void (*exit) (LxcmonConnection *connection, LxcmonExitStatus status, int raw, void *user_data);
   void (*closed) (LxcmonConnection *connection, const LxcmonError *error, void *user_data);
@@ -88,8 +88,8 @@ struct _LxcmonCallbacks
  * @keepalive_interval: in milliseconds: a PING is sent after a silence of that long, or of twice that
  *   at the most, and after that long again without an answer the connection ends with
  *   %LXCMON_MONITOR_ERROR_TIMED_OUT; 0 for never
- * @take_place: connect whoever else might want the place: for who is the container's driver
- * @wait_for_place: wait for the place where somebody has it, instead of failing with
+ * @force: connect whoever else might want the place: for who is the container's driver
+ * @wait_if_busy: wait for the place where somebody has it, instead of failing with
  *   %LXCMON_MONITOR_ERROR_BUSY
  *
  * How to attach.
@@ -101,8 +101,8 @@ struct _LxcmonAttachOptions
   size_t size;
   unsigned int attach_timeout;
   unsigned int keepalive_interval;
-  bool take_place;
-  bool wait_for_place;
+  bool force;
+  bool wait_if_busy;
 };
 
 /**
@@ -158,7 +158,7 @@ LXCMON_EXPORT bool lxcmon_connection_attach (LxcmonConnection *self, const char 
 LXCMON_EXPORT bool lxcmon_connection_attach_fd (LxcmonConnection *self, int fd,
                                                 const LxcmonAttachOptions *options,
                                                 LxcmonError *error) LXCMON_WARN_UNUSED;
-LXCMON_EXPORT bool lxcmon_connection_wait_served (LxcmonConnection *self, int cancel_fd,
+LXCMON_EXPORT bool lxcmon_connection_wait_attached (LxcmonConnection *self, int cancel_fd,
                                                   LxcmonError *error) LXCMON_WARN_UNUSED;
 LXCMON_EXPORT void lxcmon_connection_detach (LxcmonConnection *self);
 
@@ -168,7 +168,7 @@ LXCMON_EXPORT int lxcmon_connection_get_timeout (const LxcmonConnection *self);
 LXCMON_EXPORT void lxcmon_connection_dispatch (LxcmonConnection *self);
 
 LXCMON_EXPORT LxcmonState lxcmon_connection_get_state (const LxcmonConnection *self);
-LXCMON_EXPORT bool lxcmon_connection_get_late (const LxcmonConnection *self);
+LXCMON_EXPORT bool lxcmon_connection_get_missed_init (const LxcmonConnection *self);
 LXCMON_EXPORT int lxcmon_connection_get_controller_pid (const LxcmonConnection *self);
 LXCMON_EXPORT int lxcmon_connection_get_init_pid (const LxcmonConnection *self);
 LXCMON_EXPORT bool lxcmon_connection_get_exited (const LxcmonConnection *self);

@@ -182,7 +182,7 @@ typedef struct
 } ClientSearch;
 
 static bool
-take_served (const DiagRow *row, void *user_data)
+handle_attached (const DiagRow *row, void *user_data)
 {
   ClientSearch *search = user_data;
 
@@ -219,6 +219,6 @@ _lxcmon_diag_find_served_client (const char *const paths[2])
 
   /* A dump that others' sockets come and go under may pass over a row. */
   for (int i = 0; i < DUMPS_MAX && search.client_inode == 0; i++)
-    ask (&request, take_served, &search);
+    ask (&request, handle_attached, &search);
   return search.client_inode;
 }

@@ -184,7 +184,7 @@ lxcmon_monitor_error_to_string (LxcmonMonitorError code)
  * lxcmon_state_to_string:
  * @state: a state
  *
- * The nick of a state, such as "served".
+ * The nick of a state, such as "attached".
  *
  * Returns: (not nullable): a static string; "invalid" for a number that is no state
  *
@@ -199,10 +199,10 @@ lxcmon_state_to_string (LxcmonState state)
       return "detached";
     case LXCMON_STATE_CONNECTING:
       return "connecting";
-    case LXCMON_STATE_WAITING:
-      return "waiting";
-    case LXCMON_STATE_SERVED:
-      return "served";
+    case LXCMON_STATE_QUEUED:
+      return "queued";
+    case LXCMON_STATE_ATTACHED:
+      return "attached";
     case LXCMON_STATE_EXITED:
       return "exited";
     case LXCMON_STATE_CLOSED:

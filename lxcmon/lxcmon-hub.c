@@ -222,7 +222,7 @@ lxcmon_hub_get_n_connections (const LxcmonHub *self)
 }
 
 /**
- * lxcmon_hub_is_foreign:
+ * lxcmon_hub_was_forked:
  * @self: a hub
  *
  * Whether the hub was made before this process was forked off. It serves the parent and does nothing
@@ -233,14 +233,14 @@ lxcmon_hub_get_n_connections (const LxcmonHub *self)
  * Since: 0.1
  */
 bool
-lxcmon_hub_is_foreign (const LxcmonHub *self)
+lxcmon_hub_was_forked (const LxcmonHub *self)
 {
   return self->fork_generation != _lxcmon_fork_generation ();
 }
 
 /* The same where a callback has run: it may have forked. */
 static inline bool
-is_foreign_now (const LxcmonHub *self)
+was_forked_now (const LxcmonHub *self)
 {
   return self->fork_generation != _lxcmon_fork_count;
 }
@@ -265,7 +265,7 @@ bool
 _lxcmon_hub_add (LxcmonHub *self, LxcmonConnection *connection, LxcmonError *error)
 {
   (void) connection;
-  if (lxcmon_hub_is_foreign (self))
+  if (lxcmon_hub_was_forked (self))
     return _lxcmon_error_set (
         error, LXCMON_MONITOR_ERROR_FAILED, EINVAL,
         "cannot attach behind a hub that another process made: make one after "
@@ -376,7 +376,7 @@ run_timers (LxcmonHub *self)
   int64_t now = _lxcmon_clock_now ();
   uint64_t n_expirations;
 
-  if (is_foreign_now (self))
+  if (was_forked_now (self))
     return;
   self->timer_expired = false;
   self->armed_for = 0;
@@ -389,7 +389,7 @@ run_timers (LxcmonHub *self)
         break;
       _lxcmon_timers_remove (&self->timers, connection);
       _lxcmon_connection_on_timer (connection);
-      if (is_foreign_now (self))
+      if (was_forked_now (self))
         return;
     }
   arm (self);
@@ -449,7 +449,7 @@ run_ready (LxcmonHub *self)
   while ((connection = next_ready (self, &events)) != NULL)
     {
       run_connection (self, connection, events);
-      if (is_foreign_now (self))
+      if (was_forked_now (self))
         return false;
       if (_lxcmon_reader_has_enough (&self->reader))
         return self->position == self->n_events;
@@ -479,7 +479,7 @@ ask_what_is_ready (LxcmonHub *self)
 void
 lxcmon_hub_dispatch (LxcmonHub *self)
 {
-  if (lxcmon_hub_is_foreign (self))
+  if (lxcmon_hub_was_forked (self))
     return;
 
   lxcmon_hub_ref (self);
@@ -489,7 +489,7 @@ lxcmon_hub_dispatch (LxcmonHub *self)
   /* Entered again: the bytes in hand first. Then those whose turn it was, then who is new. */
   if (self->reader.connection != NULL)
     _lxcmon_reader_run (&self->reader);
-  if (!is_foreign_now (self) && run_ready (self))
+  if (!was_forked_now (self) && run_ready (self))
     {
       ask_what_is_ready (self);
       run_ready (self);

@@ -18,6 +18,6 @@ LXCMON_EXPORT short lxcmon_hub_get_events (const LxcmonHub *self);
 LXCMON_EXPORT int lxcmon_hub_get_timeout (const LxcmonHub *self);
 LXCMON_EXPORT void lxcmon_hub_dispatch (LxcmonHub *self);
 LXCMON_EXPORT size_t lxcmon_hub_get_n_connections (const LxcmonHub *self);
-LXCMON_EXPORT bool lxcmon_hub_is_foreign (const LxcmonHub *self);
+LXCMON_EXPORT bool lxcmon_hub_was_forked (const LxcmonHub *self);
 
 LXCMON_END_DECLS

@@ -33,7 +33,7 @@ _lxcmon_reader_leave (LxcmonReader *self)
 
 /* INIT has come. The connection may be gone afterwards. */
 static inline void
-take_init (LxcmonConnection *self, const LxcmonCallbacks *callbacks, int pid)
+handle_init (LxcmonConnection *self, const LxcmonCallbacks *callbacks, int pid)
 {
   _lxcmon_connection_note_init_pid (self, pid);
   if (callbacks->init != NULL)
@@ -42,13 +42,13 @@ take_init (LxcmonConnection *self, const LxcmonCallbacks *callbacks, int pid)
 
 /* EXIT has come. The connection may be gone afterwards. */
 static inline void
-take_exit (LxcmonConnection *self, const LxcmonCallbacks *callbacks, int raw, bool end_is_near)
+handle_exit (LxcmonConnection *self, const LxcmonCallbacks *callbacks, int raw, bool end_is_near)
 {
   /* Once it has exited, another EXIT can change the number alone. */
   if (self->exit_raw != raw || !self->exited)
     {
       _lxcmon_connection_note_exit (self, true, raw);
-      if (self->state == LXCMON_STATE_SERVED)
+      if (self->state == LXCMON_STATE_ATTACHED)
         _lxcmon_connection_become_exited (self, end_is_near);
     }
   if (callbacks->exit != NULL)
@@ -61,10 +61,10 @@ handle (LxcmonReader *self, LxcmonConnection *connection, const LxcmonMessage *m
   switch (message->kind)
     {
     case LXCMON_MESSAGE_INIT:
-      take_init (connection, connection->callbacks, message->pid);
+      handle_init (connection, connection->callbacks, message->pid);
       break;
     case LXCMON_MESSAGE_EXIT:
-      take_exit (connection, connection->callbacks, message->exit_raw, self->until_end);
+      handle_exit (connection, connection->callbacks, message->exit_raw, self->until_end);
       break;
     case LXCMON_MESSAGE_PING:
       _lxcmon_sender_add_pong (connection);
@@ -90,7 +90,7 @@ handle (LxcmonReader *self, LxcmonConnection *connection, const LxcmonMessage *m
 static inline bool
 is_disturbed (const LxcmonReader *self, const LxcmonConnection *connection, const uint8_t *cursor)
 {
-  return self->cursor != cursor || _lxcmon_connection_is_foreign_now (connection);
+  return self->cursor != cursor || _lxcmon_connection_was_forked_now (connection);
 }
 
 /* The short way of events, from the buffer to the callbacks, as long as there are plain ones. Where the
@@ -103,7 +103,7 @@ deliver_events (LxcmonReader *self, LxcmonConnection *connection)
   const uint8_t *end = self->end;
   const uint8_t *frame = self->cursor, *before;
 
-  if (connection->state == LXCMON_STATE_WAITING || connection->decoder.n_kept > 0)
+  if (connection->state == LXCMON_STATE_QUEUED || connection->decoder.n_kept > 0)
     return;
 
   /* INIT and EXIT come in turn, and are looked for in turn: what a processor has to guess is always the same
@@ -115,7 +115,7 @@ deliver_events (LxcmonReader *self, LxcmonConnection *connection)
         {
           int pid = _lxcmon_event_get_pid (frame);
           self->cursor = frame += LXCMON_EVENT_INIT_LENGTH;
-          take_init (connection, callbacks, pid);
+          handle_init (connection, callbacks, pid);
           if (is_disturbed (self, connection, frame))
             return;
         }
@@ -123,7 +123,7 @@ deliver_events (LxcmonReader *self, LxcmonConnection *connection)
         {
           int raw = _lxcmon_event_get_exit_raw (frame);
           self->cursor = frame += LXCMON_EVENT_EXIT_LENGTH;
-          take_exit (connection, callbacks, raw, self->until_end);
+          handle_exit (connection, callbacks, raw, self->until_end);
           if (is_disturbed (self, connection, frame))
             return;
         }
@@ -167,7 +167,7 @@ deliver (LxcmonReader *self)
 
   while (self->connection != NULL)
     {
-      if (_lxcmon_connection_is_foreign_now (self->connection))
+      if (_lxcmon_connection_was_forked_now (self->connection))
         {
           _lxcmon_reader_leave (self);
           return;
@@ -175,7 +175,7 @@ deliver (LxcmonReader *self)
       LxcmonConnection *connection = self->connection;
       if (!self->has_pending)
         deliver_events (self, connection);
-      if (self->connection != connection || _lxcmon_connection_is_foreign_now (connection))
+      if (self->connection != connection || _lxcmon_connection_was_forked_now (connection))
         continue;
 
       count_bytes (self, connection);
@@ -185,12 +185,12 @@ deliver (LxcmonReader *self)
         return;
       self->has_pending = false;
 
-      if (connection->state == LXCMON_STATE_WAITING)
+      if (connection->state == LXCMON_STATE_QUEUED)
         {
           /* The first message makes two callbacks: it waits here while the first of them runs. */
           self->pending = message;
           self->has_pending = true;
-          _lxcmon_connection_become_served (connection, message.kind);
+          _lxcmon_connection_become_attached (connection, message.kind);
           continue;
         }
       handle (self, connection, &message);
@@ -211,7 +211,7 @@ end_of_stream (LxcmonConnection *connection, int read_errno)
     }
   if (lxcmon_decoder_finish (&connection->decoder, &error))
     _lxcmon_error_set (&error, LXCMON_MONITOR_ERROR_LOST, read_errno,
-                       connection->state == LXCMON_STATE_WAITING
+                       connection->state == LXCMON_STATE_QUEUED
                            ? "the controller went before it served us"
                            : "the controller went without EXIT: how the container ended is not "
                              "known");

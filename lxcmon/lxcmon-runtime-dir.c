@@ -33,7 +33,7 @@ struct _LxcmonRuntimeDir
   LxcmonRuntimeSocket *sockets; /* sorted by name */
   size_t n_sockets;
   size_t capacity;
-  size_t n_left_out;
+  size_t n_unlisted;
   LxcmonDriver driver;
 };
 
@@ -137,7 +137,7 @@ add_socket (LxcmonRuntimeDir *self, const char *base, const struct stat *info)
   if (name != NULL && !is_name (name))
     {
       free (name);
-      self->n_left_out++;
+      self->n_unlisted++;
       return true;
     }
   if (name != NULL && self->n_sockets == self->capacity)
@@ -297,7 +297,7 @@ look_at_sockets (LxcmonRuntimeDir *self, int dir_fd, const char *path, LxcmonErr
       self->sockets[i].listener = places[i].listener;
       self->sockets[i].bound = places[i].n_bound > 0;
       self->sockets[i].n_served = places[i].n_served;
-      self->sockets[i].n_waiting = places[i].n_waiting;
+      self->sockets[i].n_queued = places[i].n_queued;
     }
   free (places);
   return done;
@@ -320,7 +320,7 @@ look (LxcmonRuntimeDir *self, const char *path, LxcmonError *error)
 }
 
 /**
- * lxcmon_runtime_dir_look:
+ * lxcmon_runtime_dir_scan:
  * @runtime_dir: (nullable): the directory of the sockets; %NULL for %LXCMON_RUNTIME_DIR
  * @error: (out) (optional): where the error goes
  *
@@ -337,7 +337,7 @@ look (LxcmonRuntimeDir *self, const char *path, LxcmonError *error)
  * Since: 0.1
  */
 LxcmonRuntimeDir *
-lxcmon_runtime_dir_look (const char *runtime_dir, LxcmonError *error)
+lxcmon_runtime_dir_scan (const char *runtime_dir, LxcmonError *error)
 {
   LxcmonRuntimeDir *self = calloc (1, sizeof *self);
 
@@ -409,7 +409,7 @@ lxcmon_runtime_dir_get_socket (const LxcmonRuntimeDir *self, size_t index)
 }
 
 /**
- * lxcmon_runtime_dir_get_n_left_out:
+ * lxcmon_runtime_dir_get_n_unlisted:
  * @self: a look
  *
  * How many sockets were left out because their names are not UTF-8.
@@ -419,9 +419,9 @@ lxcmon_runtime_dir_get_socket (const LxcmonRuntimeDir *self, size_t index)
  * Since: 0.1
  */
 size_t
-lxcmon_runtime_dir_get_n_left_out (const LxcmonRuntimeDir *self)
+lxcmon_runtime_dir_get_n_unlisted (const LxcmonRuntimeDir *self)
 {
-  return self->n_left_out;
+  return self->n_unlisted;
 }
 
 /**

@@ -39,7 +39,7 @@ struct _LxcmonDriver
  *   does: the file is stale, unless it is @bound
  * @bound: whether a socket is bound there that does not listen: its controller may be about to
  * @n_served: how many clients the controller has accepted
- * @n_waiting: how many clients, living or dead, are in its backlog
+ * @n_queued: how many clients, living or dead, are in its backlog
  * @controller_pid: who listens, or 0 where it was not asked for, or cannot be known
  *
  * A socket in a runtime directory.
@@ -52,18 +52,18 @@ struct _LxcmonRuntimeSocket
   uint64_t file;
   uint64_t listener;
   unsigned int n_served;
-  unsigned int n_waiting;
+  unsigned int n_queued;
   int controller_pid;
   bool bound;
 };
 
-LXCMON_EXPORT LxcmonRuntimeDir *lxcmon_runtime_dir_look (const char *runtime_dir,
+LXCMON_EXPORT LxcmonRuntimeDir *lxcmon_runtime_dir_scan (const char *runtime_dir,
                                                          LxcmonError *error);
 LXCMON_EXPORT void lxcmon_runtime_dir_free (LxcmonRuntimeDir *self);
 LXCMON_EXPORT size_t lxcmon_runtime_dir_get_n_sockets (const LxcmonRuntimeDir *self);
 LXCMON_EXPORT const LxcmonRuntimeSocket *lxcmon_runtime_dir_get_socket (
     const LxcmonRuntimeDir *self, size_t index);
-LXCMON_EXPORT size_t lxcmon_runtime_dir_get_n_left_out (const LxcmonRuntimeDir *self);
+LXCMON_EXPORT size_t lxcmon_runtime_dir_get_n_unlisted (const LxcmonRuntimeDir *self);
 LXCMON_EXPORT const LxcmonDriver *lxcmon_runtime_dir_get_driver (const LxcmonRuntimeDir *self);
 LXCMON_EXPORT void lxcmon_runtime_dir_find_controllers (LxcmonRuntimeDir *self);
 LXCMON_EXPORT bool lxcmon_runtime_dir_find_driver (const char *runtime_dir, LxcmonDriver *driver,

@@ -13,7 +13,7 @@ typedef struct
   uint32_t n_listeners; /* sockets that listen on the path */
   uint32_t n_bound;     /* sockets that are bound to it and do not listen, or not yet */
   uint32_t n_served;    /* clients that were accepted */
-  uint32_t n_waiting;   /* clients, living or dead, in the backlog */
+  uint32_t n_queued;   /* clients, living or dead, in the backlog */
   uint64_t listener;    /* the inode of a socket that listens, or 0 */
 } LxcmonPlace;
 

@@ -122,7 +122,7 @@ add_row (Snapshot *self, const char *path, size_t length, const Columns *columns
   bool listens = columns->state == STATE_UNCONNECTED && (columns->flags & FLAG_LISTENS) != 0;
   entry->place.n_listeners += listens;
   entry->place.n_bound += columns->state == STATE_UNCONNECTED && !listens;
-  entry->place.n_waiting += columns->state == STATE_WAITS;
+  entry->place.n_queued += columns->state == STATE_WAITS;
   entry->place.n_served += columns->state == STATE_SERVED;
   if (listens)
     entry->place.listener = columns->inode;
@@ -297,7 +297,7 @@ add_place (LxcmonPlace *sum, const Entry *entry)
   sum->n_listeners += entry->place.n_listeners;
   sum->n_bound += entry->place.n_bound;
   sum->n_served += entry->place.n_served;
-  sum->n_waiting += entry->place.n_waiting;
+  sum->n_queued += entry->place.n_queued;
   if (entry->place.listener != 0)
     sum->listener = entry->place.listener;
 }

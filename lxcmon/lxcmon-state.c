@@ -33,9 +33,9 @@
 
 static const unsigned int allowed_edges[] = {
   [LXCMON_STATE_DETACHED] = EDGE (CONNECTING),
-  [LXCMON_STATE_CONNECTING] = EDGE (WAITING) | EDGE (DETACHED),
-  [LXCMON_STATE_WAITING] = EDGE (SERVED) | EDGE (DETACHED),
-  [LXCMON_STATE_SERVED] = EDGE (EXITED) | EDGE (CLOSED) | EDGE (DETACHED),
+  [LXCMON_STATE_CONNECTING] = EDGE (QUEUED) | EDGE (DETACHED),
+  [LXCMON_STATE_QUEUED] = EDGE (ATTACHED) | EDGE (DETACHED),
+  [LXCMON_STATE_ATTACHED] = EDGE (EXITED) | EDGE (CLOSED) | EDGE (DETACHED),
   [LXCMON_STATE_EXITED] = EDGE (CLOSED) | EDGE (DETACHED),
   [LXCMON_STATE_CLOSED] = EDGE (CONNECTING) | EDGE (DETACHED),
 };
@@ -79,7 +79,7 @@ _lxcmon_connection_set_state (LxcmonConnection *self, LxcmonState state)
 }
 
 bool
-_lxcmon_connection_is_foreign (const LxcmonConnection *self)
+_lxcmon_connection_was_forked (const LxcmonConnection *self)
 {
   return self->fork_generation != (uint16_t) _lxcmon_fork_generation ();
 }
@@ -114,7 +114,7 @@ _lxcmon_connection_set_timer (LxcmonConnection *self, unsigned int ms)
 void
 _lxcmon_connection_leave (LxcmonConnection *self)
 {
-  bool foreign = _lxcmon_connection_is_foreign (self);
+  bool foreign = _lxcmon_connection_was_forked (self);
 
   if (!_lxcmon_connection_is_attached (self))
     return;
@@ -195,7 +195,7 @@ _lxcmon_connection_end (LxcmonConnection *self, const LxcmonError *error)
     }
 
   why = *error;
-  bool served = self->state == LXCMON_STATE_SERVED;
+  bool served = self->state == LXCMON_STATE_ATTACHED;
   _lxcmon_connection_log (self, LXCMON_LOG_DEBUG, "%s: %s",
                           lxcmon_monitor_error_to_string (why.code), why.message);
   _lxcmon_connection_leave (self);
@@ -208,7 +208,7 @@ _lxcmon_connection_end (LxcmonConnection *self, const LxcmonError *error)
 }
 
 /**
- * _lxcmon_connection_become_served:
+ * _lxcmon_connection_become_attached:
  * @self: a connection that waits; it may be gone afterwards
  * @first: what the controller's first message is
  *
@@ -216,7 +216,7 @@ _lxcmon_connection_end (LxcmonConnection *self, const LxcmonError *error)
  * anything else as the first message came late, and has to find the init pid by other means.
  */
 void
-_lxcmon_connection_become_served (LxcmonConnection *self, LxcmonMessageKind first)
+_lxcmon_connection_become_attached (LxcmonConnection *self, LxcmonMessageKind first)
 {
   bool quiet = self->attempt != NULL && self->attempt->quiet;
 
@@ -225,11 +225,11 @@ _lxcmon_connection_become_served (LxcmonConnection *self, LxcmonMessageKind firs
   self->late = first != LXCMON_MESSAGE_INIT;
   if (self->late)
     _lxcmon_connection_note_init_pid (self, lxcmon_process_find_init (self->controller_pid));
-  _lxcmon_connection_set_state (self, LXCMON_STATE_SERVED);
+  _lxcmon_connection_set_state (self, LXCMON_STATE_ATTACHED);
   if (self->keepalive_interval > 0)
     _lxcmon_connection_set_timer (self, self->keepalive_interval);
-  if (!quiet && self->callbacks->served != NULL)
-    self->callbacks->served (self, self->user_data);
+  if (!quiet && self->callbacks->attached != NULL)
+    self->callbacks->attached (self, self->user_data);
 }
 
 /**
@@ -291,10 +291,10 @@ _lxcmon_connection_on_timer (LxcmonConnection *self)
   switch ((LxcmonState) self->state)
     {
     case LXCMON_STATE_CONNECTING:
-    case LXCMON_STATE_WAITING:
+    case LXCMON_STATE_QUEUED:
       _lxcmon_attach_on_timer (self);
       break;
-    case LXCMON_STATE_SERVED:
+    case LXCMON_STATE_ATTACHED:
       keep_alive (self);
       break;
     case LXCMON_STATE_EXITED:

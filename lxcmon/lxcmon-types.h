@@ -42,8 +42,8 @@ typedef enum /*< underscore_name=lxcmon_exit_status >*/
  * LxcmonState:
  * @LXCMON_STATE_DETACHED: not attached: never was, failed to, or its user detached it
  * @LXCMON_STATE_CONNECTING: attaching, and not connected yet
- * @LXCMON_STATE_WAITING: connected; whether the controller serves us is not known yet
- * @LXCMON_STATE_SERVED: the controller serves us
+ * @LXCMON_STATE_QUEUED: connected; whether the controller serves us is not known yet
+ * @LXCMON_STATE_ATTACHED: the controller serves us
  * @LXCMON_STATE_EXITED: EXIT has come, end of file has not
  * @LXCMON_STATE_CLOSED: the controller has gone
  *
@@ -55,8 +55,8 @@ typedef enum /*< underscore_name=lxcmon_state >*/
 {
   LXCMON_STATE_DETACHED = 0,
   LXCMON_STATE_CONNECTING = 1,
-  LXCMON_STATE_WAITING = 2,
-  LXCMON_STATE_SERVED = 3,
+  LXCMON_STATE_QUEUED = 2,
+  LXCMON_STATE_ATTACHED = 3,
   LXCMON_STATE_EXITED = 4,
   LXCMON_STATE_CLOSED = 5
 } LxcmonState;

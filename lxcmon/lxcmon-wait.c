@@ -57,7 +57,7 @@ judge_bytes (LxcmonConnection *self, const uint8_t *bytes, size_t n, bool is_all
       return PEEK_ENDED;
     }
 
-  _lxcmon_connection_become_served (self, message.kind);
+  _lxcmon_connection_become_attached (self, message.kind);
   return PEEK_SERVED;
 }
 
@@ -110,7 +110,7 @@ wait_loop (LxcmonConnection *self, int cancel_fd, LxcmonError *error)
     {
       if (self->fd >= 0)
         result = peek (self);
-      if (self->state == LXCMON_STATE_SERVED)
+      if (self->state == LXCMON_STATE_ATTACHED)
         return true;
       if (self->state == LXCMON_STATE_DETACHED)
         {
@@ -129,7 +129,7 @@ wait_loop (LxcmonConnection *self, int cancel_fd, LxcmonError *error)
 }
 
 /**
- * lxcmon_connection_wait_served:
+ * lxcmon_connection_wait_attached:
  * @self: a connection that is attaching
  * @cancel_fd: a descriptor that ends the wait when it becomes readable, or -1
  * @error: (out) (optional): where the error goes
@@ -144,14 +144,14 @@ wait_loop (LxcmonConnection *self, int cancel_fd, LxcmonError *error)
  * Since: 0.1
  */
 bool
-lxcmon_connection_wait_served (LxcmonConnection *self, int cancel_fd, LxcmonError *error)
+lxcmon_connection_wait_attached (LxcmonConnection *self, int cancel_fd, LxcmonError *error)
 {
   LxcmonError why;
 
-  if (self->state == LXCMON_STATE_SERVED || self->state == LXCMON_STATE_EXITED)
+  if (self->state == LXCMON_STATE_ATTACHED || self->state == LXCMON_STATE_EXITED)
     return true;
   LxcmonAttempt *attempt = _lxcmon_connection_get_attempt (self);
-  if (attempt == NULL || self->reader != NULL || _lxcmon_connection_is_foreign (self))
+  if (attempt == NULL || self->reader != NULL || _lxcmon_connection_was_forked (self))
     return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_FAILED, EINVAL,
                               "cannot wait to be served: the connection is not attaching");
 

@@ -225,7 +225,7 @@ list_by_look (const Options *options)
 {
   g_autoptr (GArray) containers = new_containers ();
   LxcmonError error;
-  LxcmonRuntimeDir *look = lxcmon_runtime_dir_look (options->runtime_dir, &error);
+  LxcmonRuntimeDir *look = lxcmon_runtime_dir_scan (options->runtime_dir, &error);
 
   /* Without the directory there has been no container yet. */
   if (look == NULL && error.code != LXCMON_MONITOR_ERROR_NOT_FOUND)
@@ -238,9 +238,9 @@ list_by_look (const Options *options)
   if (look != NULL)
     {
       add_sockets (containers, look);
-      if (lxcmon_runtime_dir_get_n_left_out (look) > 0)
+      if (lxcmon_runtime_dir_get_n_unlisted (look) > 0)
         message (options, "sockets left out, as their names are not UTF-8: %zu",
-                 lxcmon_runtime_dir_get_n_left_out (look));
+                 lxcmon_runtime_dir_get_n_unlisted (look));
       lxcmon_runtime_dir_free (look);
     }
   return print_all (options, containers);

@@ -47,9 +47,9 @@ on_closed (LxcmonMonitorList *list, LxcmonMonitor *monitor, const GError *error,
 static void
 look_at_state (Named *self, LxcmonMonitor *monitor)
 {
-  if (is_named (self, monitor) && self->funcs->served != NULL
-      && lxcmon_monitor_get_state (monitor) == LXCMON_STATE_SERVED)
-    self->funcs->served (monitor, self->user_data);
+  if (is_named (self, monitor) && self->funcs->attached != NULL
+      && lxcmon_monitor_get_state (monitor) == LXCMON_STATE_ATTACHED)
+    self->funcs->attached (monitor, self->user_data);
 }
 
 static void
@@ -80,7 +80,7 @@ on_connection (const GError *error, gpointer user_data)
 /**
  * named_new:
  * @list: a list that is not started; it is stopped when this is freed
- * @funcs: of which "served" and "init" may be %NULL
+ * @funcs: of which "attached" and "init" may be %NULL
  */
 Named *
 named_new (LxcmonMonitorList *list, const NamedFuncs *funcs, gpointer user_data)

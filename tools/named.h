@@ -12,7 +12,7 @@ typedef struct _Named Named;
 
 typedef struct
 {
-  void (*served) (LxcmonMonitor *monitor, gpointer user_data);
+  void (*attached) (LxcmonMonitor *monitor, gpointer user_data);
   void (*init) (LxcmonMonitor *monitor, int pid, gpointer user_data);
   void (*exit) (LxcmonMonitor *monitor, LxcmonExitStatus status, gpointer user_data);
   void (*closed) (LxcmonMonitor *monitor, const GError *error, gpointer user_data);

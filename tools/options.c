@@ -43,9 +43,9 @@ add_entries (GOptionContext *context, Options *self, OptionsSet set)
     G_OPTION_ENTRY_NULL,
   };
   GOptionEntry client[] = {
-    { "take-place", 0, 0, G_OPTION_ARG_NONE, &self->take_place,
+    { "force", 0, 0, G_OPTION_ARG_NONE, &self->force,
       "We are the container's driver: connect whoever else might want the place", NULL },
-    { "wait-for-place", 0, 0, G_OPTION_ARG_NONE, &self->wait_for_place,
+    { "wait-if-busy", 0, 0, G_OPTION_ARG_NONE, &self->wait_if_busy,
       "Wait for the place where somebody else has it", NULL },
     G_OPTION_ENTRY_NULL,
   };
@@ -149,8 +149,8 @@ options_make_client (const Options *self, const char *argument)
 {
   gboolean is_path = strchr (argument, '/') != NULL;
   return g_object_new (LXCMON_TYPE_CLIENT, is_path ? "socket-path" : "name", argument,
-                       "runtime-dir", self->runtime_dir, "take-place", self->take_place,
-                       "wait-for-place", self->wait_for_place, NULL);
+                       "runtime-dir", self->runtime_dir, "force", self->force,
+                       "wait-if-busy", self->wait_if_busy, NULL);
 }
 
 /**
@@ -226,12 +226,12 @@ message_write_log (GLogLevelFlags level, const GLogField *fields, gsize n_fields
 }
 
 /**
- * message_served:
+ * message_attached:
  *
  * Says that a container is watched from now on.
  */
 void
-message_served (const Options *options, LxcmonMonitor *monitor)
+message_attached (const Options *options, LxcmonMonitor *monitor)
 {
   const char *name = lxcmon_monitor_get_name (monitor);
   int init_pid = lxcmon_monitor_get_init_pid (monitor);
@@ -245,16 +245,16 @@ message_served (const Options *options, LxcmonMonitor *monitor)
 }
 
 /**
- * message_take_place:
+ * message_force:
  *
  * Who is told that the place is taken is told what there is to be done, and what it would cost.
  */
 void
-message_take_place (const Options *options)
+message_force (const Options *options)
 {
-  if (!options->take_place)
+  if (!options->force)
     message (options,
-             "--take-place goes to the controller all the same: whoever needs the place too, "
+             "--force goes to the controller all the same: whoever needs the place too, "
              "such as libvirtd, may then miss the container's start and end, and not "
              "restart it when it reboots.");
 }
@@ -262,8 +262,8 @@ message_take_place (const Options *options)
 static void
 message_busy (const Options *options)
 {
-  message (options, "--wait-for-place waits until the place is free.");
-  message_take_place (options);
+  message (options, "--wait-if-busy waits until the place is free.");
+  message_force (options);
 }
 
 /**

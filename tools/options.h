@@ -14,8 +14,8 @@ typedef struct
 {
   gboolean json;
   gboolean quiet;
-  gboolean take_place;
-  gboolean wait_for_place;
+  gboolean force;
+  gboolean wait_if_busy;
   gboolean version;
   char *runtime_dir;
   char *connect; /* a URI of libvirt's */
@@ -42,8 +42,8 @@ ExitCode usage_error (const char *format, ...) G_GNUC_PRINTF (1, 2);
 GLogWriterOutput message_write_log (GLogLevelFlags level, const GLogField *fields, gsize n_fields,
                                     gpointer user_data);
 void message (const Options *options, const char *format, ...) G_GNUC_PRINTF (2, 3);
-void message_served (const Options *options, LxcmonMonitor *monitor);
-void message_take_place (const Options *options);
+void message_attached (const Options *options, LxcmonMonitor *monitor);
+void message_force (const Options *options);
 void message_error (const Options *options, const char *name, const GError *error);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, options_clear)

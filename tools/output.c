@@ -190,18 +190,18 @@ print_text (LxcmonMonitor *monitor, const char *format, ...)
 }
 
 /**
- * output_served:
+ * output_attached:
  *
  * A controller serves us. Text has no line for that: it is no event of the container's.
  */
 void
-output_served (Output *self, LxcmonMonitor *monitor)
+output_attached (Output *self, LxcmonMonitor *monitor)
 {
   if (!self->json)
     return;
 
   self->seq++;
-  g_autoptr (JsonBuilder) builder = begin_json (self, monitor, "served");
+  g_autoptr (JsonBuilder) builder = begin_json (self, monitor, "attached");
   add_pid (builder, "controller_pid", lxcmon_monitor_get_controller_pid (monitor));
   add_pid (builder, "init_pid", lxcmon_monitor_get_init_pid (monitor));
   output_json_line (builder);

@@ -15,7 +15,7 @@ typedef struct
   guint64 seq;
 } Output;
 
-void output_served (Output *self, LxcmonMonitor *monitor);
+void output_attached (Output *self, LxcmonMonitor *monitor);
 void output_init (Output *self, LxcmonMonitor *monitor, int pid);
 void output_exit (Output *self, LxcmonMonitor *monitor, LxcmonExitStatus status);
 void output_closed (Output *self, LxcmonMonitor *monitor, const GError *error);

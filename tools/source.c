@@ -40,9 +40,9 @@ check_connect (const Options *options, ExitCode *code)
     *code = usage_error ("--connect: this lxcmon was built without libvirt");
   else if (*options->connect == '\0')
     *code = usage_error ("--connect: the URI is empty");
-  else if (options->take_place || options->wait_for_place)
+  else if (options->force || options->wait_if_busy)
     *code = usage_error ("--connect goes through libvirtd, which has the controllers' places: "
-                         "--take-place and --wait-for-place are for those who go without");
+                         "--force and --wait-if-busy are for those who go without");
   else if (options->runtime_dir != NULL)
     *code
         = usage_error ("--connect asks libvirtd for the containers, --runtime-dir looks for their "
@@ -124,7 +124,7 @@ source_choose (const Options *options, const char *argument, char **name)
       = options->runtime_dir != NULL ? options->runtime_dir : LXCMON_RUNTIME_DIR;
   g_autofree char *dir = is_path ? g_path_get_dirname (argument) : g_strdup (runtime_dir);
 
-  if (!has_libvirt () || options->take_place || options->wait_for_place)
+  if (!has_libvirt () || options->force || options->wait_if_busy)
     return LXCMON_SOURCE_DIRECT;
   if (options->connect == NULL && !is_libvirtds (dir))
     return LXCMON_SOURCE_DIRECT;
@@ -186,7 +186,7 @@ source_new_list (const Options *options, LxcmonSource source, gboolean follow)
 #endif
   LxcmonHost *host = lxcmon_host_new (options->runtime_dir);
 
-  lxcmon_host_set_take_place (host, options->take_place);
+  lxcmon_host_set_force (host, options->force);
   if (!follow)
     lxcmon_host_set_reboot_timeout (host, 0);
   return LXCMON_MONITOR_LIST (host);

@@ -65,12 +65,12 @@ on_closed (LxcmonMonitorList *list, LxcmonMonitor *monitor, const GError *error,
 }
 
 static void
-say_served (WatchHost *self, LxcmonMonitor *monitor)
+say_attached (WatchHost *self, LxcmonMonitor *monitor)
 {
-  output_served (&self->output, monitor);
+  output_attached (&self->output, monitor);
   check_output (self);
   if (!self->output.json)
-    message_served (self->options, monitor);
+    message_attached (self->options, monitor);
 }
 
 static void
@@ -78,8 +78,8 @@ on_state (GObject *object, GParamSpec *pspec, gpointer user_data)
 {
   LxcmonMonitor *monitor = LXCMON_MONITOR (object);
 
-  if (lxcmon_monitor_get_state (monitor) == LXCMON_STATE_SERVED)
-    say_served (user_data, monitor);
+  if (lxcmon_monitor_get_state (monitor) == LXCMON_STATE_ATTACHED)
+    say_attached (user_data, monitor);
 }
 
 /* What cannot be watched is said; what to do about it, once. */
@@ -95,7 +95,7 @@ say_error (WatchHost *self, LxcmonMonitor *monitor)
       && !self->said_what_to_do)
     {
       message (self->options, "Such a container is attached to when its place is free.");
-      message_take_place (self->options);
+      message_force (self->options);
       self->said_what_to_do = TRUE;
     }
 }
@@ -116,8 +116,8 @@ on_items_changed (GListModel *list, guint position, guint removed, guint added, 
       g_signal_connect (monitor, "notify::error", G_CALLBACK (on_error), user_data);
       say_error (user_data, monitor);
       /* What libvirtd runs is served before it is in the list. */
-      if (lxcmon_monitor_get_state (monitor) == LXCMON_STATE_SERVED)
-        say_served (user_data, monitor);
+      if (lxcmon_monitor_get_state (monitor) == LXCMON_STATE_ATTACHED)
+        say_attached (user_data, monitor);
     }
 }
 

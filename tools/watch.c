@@ -15,7 +15,7 @@
 #include "watch-host.h"
 
 /* How long a container may be without a controller between a reboot's end and the next start. */
-#define FOLLOW_REBOOT_MS 10000
+#define REBOOT_TIMEOUT_MS 10000
 
 typedef struct
 {
@@ -87,12 +87,12 @@ on_closed (LxcmonMonitor *monitor, const GError *error, gpointer user_data)
 }
 
 static void
-say_served (Watch *self, LxcmonMonitor *monitor)
+say_attached (Watch *self, LxcmonMonitor *monitor)
 {
-  output_served (&self->output, monitor);
+  output_attached (&self->output, monitor);
   check_output (self);
   if (!self->output.json)
-    message_served (&self->options, monitor);
+    message_attached (&self->options, monitor);
 }
 
 /* A client that has an error and is detached has failed to attach: at first, or after a reboot. The
@@ -120,14 +120,14 @@ on_state (GObject *object, GParamSpec *pspec, gpointer user_data)
 {
   LxcmonMonitor *monitor = LXCMON_MONITOR (object);
 
-  if (lxcmon_monitor_get_state (monitor) == LXCMON_STATE_SERVED)
-    say_served (user_data, monitor);
+  if (lxcmon_monitor_get_state (monitor) == LXCMON_STATE_ATTACHED)
+    say_attached (user_data, monitor);
 }
 
 static void
-on_served (LxcmonMonitor *monitor, gpointer user_data)
+on_attached (LxcmonMonitor *monitor, gpointer user_data)
 {
-  say_served (user_data, monitor);
+  say_attached (user_data, monitor);
 }
 
 static void
@@ -160,7 +160,7 @@ on_connection (const GError *error, gpointer user_data)
 }
 
 static const NamedFuncs named_funcs = {
-  .served = on_served,
+  .attached = on_attached,
   .init = on_init,
   .exit = on_exit_signal,
   .closed = on_closed,
@@ -195,7 +195,7 @@ add_client (Watch *self, const char *argument)
 {
   LxcmonClient *client = options_make_client (&self->options, argument);
 
-  lxcmon_client_set_follow_reboot (client, self->follow ? FOLLOW_REBOOT_MS : 0);
+  lxcmon_client_set_reboot_timeout (client, self->follow ? REBOOT_TIMEOUT_MS : 0);
   g_signal_connect (client, "init", G_CALLBACK (on_init), self);
   g_signal_connect (client, "exit", G_CALLBACK (on_exit_signal), self);
   g_signal_connect (client, "closed", G_CALLBACK (on_closed), self);

@@ -45,7 +45,7 @@ open_connection (const char *path)
     g_signal_connect (client, "exit", G_CALLBACK (on_exit_signal), NULL);
   if (n_handlers_each > 2)
     g_signal_connect (client, "closed", G_CALLBACK (on_closed), NULL);
-  lxcmon_client_set_take_place (client, TRUE);
+  lxcmon_client_set_force (client, TRUE);
   lxcmon_client_attach_async (client, NULL, NULL, NULL);
 }
 

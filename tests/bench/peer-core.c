@@ -53,7 +53,7 @@ open_connection (const char *path)
   LxcmonAttachOptions options = LXCMON_ATTACH_OPTIONS_INIT;
   LxcmonConnection *connection = lxcmon_connection_new (&callbacks, NULL);
 
-  options.take_place = true;
+  options.force = true;
   if (!lxcmon_connection_set_hub (connection, hub, &error)
       || !lxcmon_connection_attach (connection, path, &options, &error))
     bench_die ("%s", error.message);

@@ -29,18 +29,18 @@ static void on_read (GObject *source, GAsyncResult *result, gpointer user_data);
 static guint n_handlers_each;
 
 static inline void
-take_init (gpointer user_data, int pid)
+handle_init (gpointer user_data, int pid)
 {
   bench_watcher_emit_init (user_data, pid);
 }
 
 static inline void
-take_exit (gpointer user_data, int status)
+handle_exit (gpointer user_data, int status)
 {
   bench_watcher_emit_exit (user_data, status);
 }
 
-static const BenchWireSink sink = { take_init, take_exit };
+static const BenchWireSink sink = { handle_init, handle_exit };
 
 static void
 start (guint n_handlers)

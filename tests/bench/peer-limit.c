@@ -29,18 +29,18 @@ typedef struct
 } Connection;
 
 static inline void
-take_init (gpointer user_data, int pid)
+handle_init (gpointer user_data, int pid)
 {
   bench_on_init (pid);
 }
 
 static inline void
-take_exit (gpointer user_data, int status)
+handle_exit (gpointer user_data, int status)
 {
   bench_on_exit (status);
 }
 
-static const BenchWireSink sink = { take_init, take_exit };
+static const BenchWireSink sink = { handle_init, handle_exit };
 
 static inline void
 emit_init (gpointer user_data, int pid)

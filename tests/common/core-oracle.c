@@ -194,7 +194,7 @@ core_oracle_trace (const char *decoded)
       gint64 raw;
 
       if (i == 0)
-        g_string_append (trace, "served ");
+        g_string_append (trace, "attached ");
       if (g_str_has_prefix (words[i], "init("))
         g_string_append_printf (trace, "%s ", words[i]);
       if (!g_str_has_prefix (words[i], "exit("))

@@ -29,22 +29,22 @@ record (CoreSession *self, const char *event)
 }
 
 static void
-on_waiting (LxcmonConnection *connection, void *user_data)
+on_queued (LxcmonConnection *connection, void *user_data)
 {
   CoreSession *self = user_data;
 
   g_assert_true (connection == self->connection);
-  record (self, "waiting");
+  record (self, "queued");
 }
 
 static void
-on_served (LxcmonConnection *connection, void *user_data)
+on_attached (LxcmonConnection *connection, void *user_data)
 {
   CoreSession *self = user_data;
 
   g_assert_true (connection == self->connection);
-  g_assert_cmpint (lxcmon_connection_get_state (connection), ==, LXCMON_STATE_SERVED);
-  record (self, "served");
+  g_assert_cmpint (lxcmon_connection_get_state (connection), ==, LXCMON_STATE_ATTACHED);
+  record (self, "attached");
 }
 
 static void
@@ -134,7 +134,7 @@ on_free (void *user_data)
 }
 
 static const LxcmonCallbacks callbacks = {
-  LXCMON_CALLBACKS_INIT, .waiting = on_waiting, .served = on_served,
+  LXCMON_CALLBACKS_INIT, .queued = on_queued, .attached = on_attached,
   .init = on_init,       .exit = on_exit_event, .closed = on_closed,
   .failed = on_failed,   .log = on_log,         .free = on_free,
 };
@@ -176,7 +176,7 @@ core_session_attach_pair (CoreSession *self, const LxcmonAttachOptions *options)
   self->peer = pair[1];
   if (!lxcmon_connection_attach_fd (self->connection, pair[0], options, &error))
     g_error ("cannot attach: %s", error.message);
-  core_session_assert_state (self, "waiting");
+  core_session_assert_state (self, "queued");
 }
 
 void

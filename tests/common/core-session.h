@@ -5,7 +5,7 @@
 /*
  * A connection with a recorder behind its callbacks, alone or behind a hub, and the other end of it
  * where that is one end of a socketpair. What is called is written down as text, such as
- * "served init(3869) exit(reboot) closed(null)".
+ * "attached init(3869) exit(reboot) closed(null)".
  */
 
 #include "core-test.h"

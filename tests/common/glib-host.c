@@ -290,9 +290,9 @@ glib_host_wait_names (GlibHost *self, const char *names)
 }
 
 void
-glib_host_wait_served (GlibHost *self, const char *name)
+glib_host_wait_attached (GlibHost *self, const char *name)
 {
-  glib_test_wait_until (glib_host_state (self, name) == LXCMON_STATE_SERVED);
+  glib_test_wait_until (glib_host_state (self, name) == LXCMON_STATE_ATTACHED);
 }
 
 /* Waits for as much to be said, and compares. */

@@ -43,6 +43,6 @@ LxcmonMonitor *glib_host_get (GlibHost *self, const char *name);
 LxcmonState glib_host_state (GlibHost *self, const char *name);
 gboolean glib_host_has (GlibHost *self, const char *names);
 void glib_host_wait_names (GlibHost *self, const char *names);
-void glib_host_wait_served (GlibHost *self, const char *name);
+void glib_host_wait_attached (GlibHost *self, const char *name);
 void glib_host_wait_signals (GlibHost *self, const char *signals);
 char *glib_host_list_names (GlibHost *self);

@@ -172,7 +172,7 @@ glib_session_attach_silent (GlibSession *self)
   lxcmon_mock_controller_set_reading (self->mock, FALSE);
   glib_session_begin_attach (self, NULL);
   glib_session_wait_accepted (self);
-  g_assert_cmpint (glib_session_get_state (self), ==, LXCMON_STATE_WAITING);
+  g_assert_cmpint (glib_session_get_state (self), ==, LXCMON_STATE_QUEUED);
 }
 
 /* Encodes messages written as "init 42 exit 2 ping pong", or bytes as "hex 0000001c". */

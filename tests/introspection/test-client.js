@@ -141,8 +141,8 @@ const cases = {
         assertEqual([Source.DIRECT, Source.LIBVIRT], [0, 1]);
     },
     'settings': () => {
-        const client = new Lxcmon.Client({name: 'web1', runtime_dir: '/srv/lxc', take_place: true, follow_reboot: 3});
-        assertEqual([client.name, client.get_socket_path(), client.take_place, client.follow_reboot],
+        const client = new Lxcmon.Client({name: 'web1', runtime_dir: '/srv/lxc', force: true, reboot_timeout: 3});
+        assertEqual([client.name, client.get_socket_path(), client.force, client.reboot_timeout],
             ['web1', '/srv/lxc/web1.sock', true, 3]);
         assertEqual([client.state, client.error, client.exit_status], [Lxcmon.State.DETACHED, null, -1]);
     },
@@ -159,9 +159,9 @@ const cases = {
         waitUntil(() => statuses.length === 1, 'the end');
         assertEqual(statuses, [Lxcmon.ExitStatus.SHUTDOWN]);
     },
-    'follow-reboot': ({mock, client}) => {
+    'reboot-timeout': ({mock, client}) => {
         const pids = [];
-        client.follow_reboot = 60000;
+        client.reboot_timeout = 60000;
         client.connect('init', (_source, pid) => pids.push(pid));
         attach(client);
         waitUntil(() => pids.length === 1, 'init');

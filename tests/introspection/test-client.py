@@ -80,7 +80,7 @@ class TestSignals(Session):
         self.client.connect('notify::state', lambda client, spec: states.append(client.props.state.value_nick))
         self.attach()
         self.client.detach()
-        self.assertEqual(states, ['waiting', 'served', 'detached'])
+        self.assertEqual(states, ['queued', 'attached', 'detached'])
 
 
 class TestErrors(Session):
@@ -133,7 +133,7 @@ class TestEnums(unittest.TestCase):
     def test_values(self):
         expected = {
             Lxcmon.ExitStatus: {'unknown': -1, 'error': 0, 'shutdown': 1, 'reboot': 2},
-            Lxcmon.State: {'detached': 0, 'connecting': 1, 'waiting': 2, 'served': 3, 'exited': 4, 'closed': 5},
+            Lxcmon.State: {'detached': 0, 'connecting': 1, 'queued': 2, 'attached': 3, 'exited': 4, 'closed': 5},
             Lxcmon.Source: {'direct': 0, 'libvirt': 1},
         }
         for enum, values in expected.items():
@@ -147,13 +147,13 @@ class TestEnums(unittest.TestCase):
 
 class TestProperties(Session):
     def test_settings(self):
-        client = Lxcmon.Client(name='web1', runtime_dir='/srv/lxc', take_place=True, wait_for_place=True,
-                               attach_timeout=1, keepalive_interval=2, follow_reboot=3)
+        client = Lxcmon.Client(name='web1', runtime_dir='/srv/lxc', force=True, wait_if_busy=True,
+                               attach_timeout=1, keepalive_interval=2, reboot_timeout=3)
         self.assertEqual(client.props.name, 'web1')
         self.assertEqual(client.get_name(), 'web1')
         self.assertEqual(client.get_socket_path(), '/srv/lxc/web1.sock')
-        self.assertEqual((client.props.take_place, client.props.wait_for_place), (True, True))
-        self.assertEqual((client.props.attach_timeout, client.props.keepalive_interval, client.props.follow_reboot),
+        self.assertEqual((client.props.force, client.props.wait_if_busy), (True, True))
+        self.assertEqual((client.props.attach_timeout, client.props.keepalive_interval, client.props.reboot_timeout),
                          (1, 2, 3))
         with self.assertRaises((OverflowError, ValueError, TypeError)):
             client.props.attach_timeout = -1
@@ -272,7 +272,7 @@ class TestGarbage(Session):
 class TestFollow(Session):
     def test_reboot(self):
         events = []
-        self.client.set_follow_reboot(60000)
+        self.client.set_reboot_timeout(60000)
         self.client.connect('init', lambda client, pid: events.append(pid))
         self.attach()
         wait_until(lambda: len(events) == 1, 'init')

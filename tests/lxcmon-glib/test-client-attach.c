@@ -38,11 +38,11 @@ test_success (void)
 
   glib_session_begin_attach (session, NULL);
   /* The first connect is done when the call returns. */
-  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_WAITING);
+  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_QUEUED);
   g_assert_cmpint (lxcmon_monitor_get_controller_pid (monitor), ==, getpid ());
   g_assert_false (session->attach_done);
   g_assert_cmpstr (glib_session_finish_attach (session), ==, NULL);
-  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_SERVED);
+  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_ATTACHED);
   g_assert_null (lxcmon_monitor_get_error (monitor));
   g_assert_cmpuint (lxcmon_mock_controller_get_n_clients (session->mock), ==, 1);
   g_assert_cmpuint (glib_test_count_sources (NULL, "[lxcmon] hub"), ==, 1);
@@ -54,7 +54,7 @@ test_without_callback (void)
   g_autoptr (GlibSession) session = glib_session_new ();
 
   lxcmon_client_attach_async (session->client, NULL, NULL, NULL);
-  glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_SERVED);
+  glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_ATTACHED);
 }
 
 static void
@@ -219,7 +219,7 @@ test_pending (void)
   g_assert_cmpstr (glib_session_finish_attach (session), ==, NULL);
   lxcmon_client_attach_async (session->client, NULL, on_second, &n_pending);
   glib_test_wait_until (n_pending == 2);
-  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_SERVED);
+  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_ATTACHED);
 }
 
 static void
@@ -276,13 +276,13 @@ test_cancelled_too_late (void)
   g_assert_cmpstr (glib_session_finish_attach (session), ==, NULL);
   g_cancellable_cancel (cancellable);
   glib_test_drain ();
-  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_SERVED);
+  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_ATTACHED);
 }
 
 static void
 cancel_when_served (GObject *object, GParamSpec *property, gpointer user_data)
 {
-  if (lxcmon_monitor_get_state (LXCMON_MONITOR (object)) == LXCMON_STATE_SERVED)
+  if (lxcmon_monitor_get_state (LXCMON_MONITOR (object)) == LXCMON_STATE_ATTACHED)
     g_cancellable_cancel (user_data);
 }
 
@@ -297,7 +297,7 @@ test_cancelled_at_last (void)
   glib_session_begin_attach (session, cancellable);
   g_assert_cmpstr (glib_session_finish_attach (session), ==, NULL);
   glib_test_drain ();
-  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_SERVED);
+  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_ATTACHED);
 }
 
 static void

@@ -49,8 +49,8 @@ test_success (void)
   g_signal_connect (session->client, "notify::state", G_CALLBACK (note_state), states);
   lxcmon_mock_controller_set_init_pid (session->mock, 42);
   g_assert_cmpstr (attach (session, NULL), ==, NULL);
-  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_SERVED);
-  g_assert_cmpstr (states->str, ==, "waiting served ");
+  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_ATTACHED);
+  g_assert_cmpstr (states->str, ==, "queued served ");
 
   glib_test_wait_until (session->signals->len > 0);
   g_assert_cmpstr (session->signals->str, ==, "init 42");
@@ -85,7 +85,7 @@ test_consumes_nothing (void)
   GThread *thread = g_thread_new ("finish", finish_when_accepted, session);
   g_assert_cmpstr (attach (session, NULL), ==, NULL);
   g_thread_join (thread);
-  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_SERVED);
+  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_ATTACHED);
   glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_CLOSED);
   g_assert_cmpstr (session->signals->str, ==, "init 42, init 43, exit reboot, closed");
 }

@@ -104,7 +104,7 @@ test_order (void)
   glib_session_finish (session, LXCMON_EXIT_STATUS_REBOOT);
   glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_CLOSED);
   g_assert_cmpstr (log->str, ==,
-                   "state=waiting controller-pid=us state=served init-pid=42 INIT INIT "
+                   "state=queued controller-pid=us state=attached init-pid=42 INIT INIT "
                    "init-pid=43 INIT "
                    "state=exited exited=TRUE exit-status=shutdown exit-raw=1 EXIT EXIT "
                    "exit-status=reboot exit-raw=2 EXIT EXIT state=closed CLOSED");
@@ -117,8 +117,8 @@ test_order (void)
   glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_CLOSED);
   lxcmon_client_detach (session->client);
   g_assert_cmpstr (log->str, ==,
-                   "state=waiting init-pid=0 exited=FALSE exit-status=unknown exit-raw=-1 "
-                   "state=served state=closed error=lost CLOSED state=detached");
+                   "state=queued init-pid=0 exited=FALSE exit-status=unknown exit-raw=-1 "
+                   "state=attached state=closed error=lost CLOSED state=detached");
 }
 
 static void
@@ -139,13 +139,13 @@ test_order_of_failures (void)
   glib_session_die (session);
   glib_session_finish_attach (session);
   g_assert_cmpstr (log->str, ==,
-                   "state=waiting controller-pid=us error=none state=detached error=lost");
+                   "state=queued controller-pid=us error=none state=detached error=lost");
 
   g_string_truncate (log, 0);
   glib_session_start (session);
   glib_session_begin_attach (session, NULL);
   lxcmon_client_detach (session->client);
-  g_assert_cmpstr (log->str, ==, "state=waiting error=none state=detached");
+  g_assert_cmpstr (log->str, ==, "state=queued error=none state=detached");
 }
 
 typedef struct

@@ -30,7 +30,7 @@ static const char *const places[] = {
   "exit",
   "exit::reboot",
   "closed",
-  "notify::state-served",
+  "notify::state-attached",
   "notify::state-exited",
   "notify::state-closed",
   "notify::init-pid",
@@ -195,7 +195,7 @@ connect_place (Scene *scene, const char *place)
     g_signal_connect (client, place, G_CALLBACK (on_notify), scene);
   else
     {
-      scene->state = g_str_has_suffix (place, "served")   ? LXCMON_STATE_SERVED
+      scene->state = g_str_has_suffix (place, "attached")   ? LXCMON_STATE_ATTACHED
                      : g_str_has_suffix (place, "exited") ? LXCMON_STATE_EXITED
                                                           : LXCMON_STATE_CLOSED;
       g_signal_connect (client, "notify::state", G_CALLBACK (on_notify), scene);
@@ -247,7 +247,7 @@ check_after (Scene *scene, const char *place)
       }
       break;
     case DETACH_AND_ATTACH:
-      g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_SERVED);
+      g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_ATTACHED);
       glib_session_finish (session, LXCMON_EXIT_STATUS_ERROR);
       glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_CLOSED);
       g_assert_true (g_str_has_suffix (session->signals->str, "exit error, closed"));

@@ -23,7 +23,7 @@ live_once (const char *dir, guint i)
   else
     lxcmon_mock_controller_set_init_pid (session->mock, 42);
   lxcmon_client_set_keepalive_interval (session->client, 1000);
-  lxcmon_client_set_follow_reboot (session->client, 1000);
+  lxcmon_client_set_reboot_timeout (session->client, 1000);
   glib_session_begin_attach (session, cancellable);
   if (i % 5 != 4)
     {

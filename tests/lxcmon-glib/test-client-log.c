@@ -42,7 +42,7 @@ test_silent (void)
   g_test_trap_subprocess ("/client-log/silent/subprocess", 0, G_TEST_SUBPROCESS_DEFAULT);
   g_test_trap_assert_passed ();
   g_test_trap_assert_stdout_unmatched ("*lxcmon*→*");
-  g_test_trap_assert_stdout_unmatched ("*served*");
+  g_test_trap_assert_stdout_unmatched ("*attached*");
   g_test_trap_assert_stdout_unmatched ("*web1*");
   g_test_trap_assert_stderr ("");
 }
@@ -83,12 +83,12 @@ test_debug_subprocess (void)
 {
   static const char *const expected[] = {
     "debug|web1|connecting|web1: detached → connecting\n",
-    "debug|web1|waiting|web1: connecting → waiting\n",
-    "debug|web1|served|web1: waiting → served\n",
-    "debug|web1|exited|web1: served → exited\n",
+    "debug|web1|queued|web1: connecting → queued\n",
+    "debug|web1|attached|web1: queued → attached\n",
+    "debug|web1|exited|web1: attached → exited\n",
     "debug|web1|closed|web1: exited → closed\n",
     "debug|web1|connecting|web1: closed → connecting\n",
-    "debug|web1|detached|web1: served → detached\n",
+    "debug|web1|detached|web1: attached → detached\n",
     "debug|web1|detached|web1: connecting → detached\n",
   };
   Capture captured = { g_string_new (NULL) };

@@ -89,7 +89,7 @@ test_detach_beginning (void)
     {
       g_autoptr (GlibSession) session = glib_session_new ();
       g_autoptr (GCancellable) cancellable = i % 2 == 0 ? g_cancellable_new () : NULL;
-      Handler handler = { session, "waiting", .detach = TRUE, .attach = i >= 2 };
+      Handler handler = { session, "queued", .detach = TRUE, .attach = i >= 2 };
       Call call = { 0 };
 
       g_signal_connect (session->client, "notify::state", G_CALLBACK (on_notify), &handler);
@@ -98,12 +98,12 @@ test_detach_beginning (void)
       if (handler.attach)
         {
           wait_for (&handler.inner, NULL);
-          g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_SERVED);
+          g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_ATTACHED);
           /* The cancellable was the first attach's. */
           if (cancellable != NULL)
             g_cancellable_cancel (cancellable);
           glib_test_drain ();
-          g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_SERVED);
+          g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_ATTACHED);
         }
       else
         g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_DETACHED);
@@ -140,7 +140,7 @@ test_attach_failing (void)
       else
         continue;
       wait_for (&handler.inner, NULL);
-      g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_SERVED);
+      g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_ATTACHED);
       g_assert_null (lxcmon_monitor_get_error (LXCMON_MONITOR (session->client)));
     }
 }
@@ -159,7 +159,7 @@ test_attach_detaching (void)
   g_assert_true (handler.acted);
   wait_for (&call, "cancelled");
   wait_for (&handler.inner, NULL);
-  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_SERVED);
+  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_ATTACHED);
 }
 
 /* The same for one that was attached: nobody waits for an outcome but the second attach. */
@@ -173,7 +173,7 @@ test_attach_leaving (void)
   g_signal_connect (session->client, "notify::state", G_CALLBACK (on_notify), &handler);
   lxcmon_client_detach (session->client);
   wait_for (&handler.inner, NULL);
-  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_SERVED);
+  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_ATTACHED);
 }
 
 /* Dropped while it fails: the outcome is still told. */
@@ -243,7 +243,7 @@ end_in_loop (GObject *object, GParamSpec *property, gpointer user_data)
 {
   Ending *ending = user_data;
 
-  if (ending->acted || glib_session_get_state (ending->session) != LXCMON_STATE_SERVED)
+  if (ending->acted || glib_session_get_state (ending->session) != LXCMON_STATE_ATTACHED)
     return;
   ending->acted = TRUE;
   glib_session_finish (ending->session, LXCMON_EXIT_STATUS_SHUTDOWN);
@@ -274,7 +274,7 @@ test_attach_unreturned (void)
       call_attach (session, cancellable, &first);
       wait_for (&first, NULL);
       wait_for (&ending.second, NULL);
-      g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_SERVED);
+      g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_ATTACHED);
       g_signal_handlers_disconnect_by_data (session->client, &ending);
     }
 }

@@ -403,7 +403,7 @@ test_given_away (void)
   glib_test_wait_until (gift.client != NULL);
   /* Its thread is not there yet. */
   g_assert_cmpint (lxcmon_monitor_get_state (LXCMON_MONITOR (gift.client)), ==,
-                   LXCMON_STATE_SERVED);
+                   LXCMON_STATE_ATTACHED);
   g_atomic_int_set (&gift.blocked, FALSE);
   runner_end (&runner);
   g_assert_null (gift.client);

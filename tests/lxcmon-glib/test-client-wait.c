@@ -174,7 +174,7 @@ test_cancelled (void)
   g_thread_join (thread);
   begin (session, cancellable, &waits[3]);
   check (&waits[3], LXCMON_EXIT_STATUS_UNKNOWN, "cancelled");
-  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_SERVED);
+  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_ATTACHED);
   g_assert_false (waits[1].done);
   glib_session_finish (session, LXCMON_EXIT_STATUS_SHUTDOWN);
   check (&waits[1], LXCMON_EXIT_STATUS_SHUTDOWN, NULL);
@@ -323,7 +323,7 @@ test_blocking_cancelled (void)
   g_assert_cmpstr (wait_blocking (session, cancellable, LXCMON_EXIT_STATUS_UNKNOWN), ==,
                    "cancelled");
   g_thread_join (thread);
-  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_SERVED);
+  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_ATTACHED);
 }
 
 /* From the waiting state through to the end in one call, both ways at once. */

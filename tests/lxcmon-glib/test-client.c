@@ -23,7 +23,7 @@ static const NumberCase number_cases[] = {
   { "attach-timeout", 1, 2000, lxcmon_client_get_attach_timeout, lxcmon_client_set_attach_timeout },
   { "keepalive-interval", 0, 0, lxcmon_client_get_keepalive_interval,
     lxcmon_client_set_keepalive_interval },
-  { "follow-reboot", 0, 0, lxcmon_client_get_follow_reboot, lxcmon_client_set_follow_reboot },
+  { "reboot-timeout", 0, 0, lxcmon_client_get_reboot_timeout, lxcmon_client_set_reboot_timeout },
 };
 
 static void
@@ -90,8 +90,8 @@ typedef struct
 } SwitchCase;
 
 static const SwitchCase switch_cases[] = {
-  { "take-place", lxcmon_client_get_take_place, lxcmon_client_set_take_place },
-  { "wait-for-place", lxcmon_client_get_wait_for_place, lxcmon_client_set_wait_for_place },
+  { "force", lxcmon_client_get_force, lxcmon_client_set_force },
+  { "wait-if-busy", lxcmon_client_get_wait_if_busy, lxcmon_client_set_wait_if_busy },
 };
 
 static void

@@ -19,7 +19,7 @@ new_following (guint ms)
   GlibSession *session = glib_session_new ();
 
   lxcmon_mock_controller_set_init_pid (session->mock, 1000);
-  lxcmon_client_set_follow_reboot (session->client, ms);
+  lxcmon_client_set_reboot_timeout (session->client, ms);
   glib_session_attach (session);
   glib_test_wait_until (session->signals->len > 0);
   return session;
@@ -54,7 +54,7 @@ test_often (void)
       glib_session_start (session);
       g_autofree char *expected = g_strdup_printf ("exit reboot, closed, init %d", 1000 + i);
       wait_for_signals (session, expected);
-      g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_SERVED);
+      g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_ATTACHED);
       g_assert_cmpint (lxcmon_monitor_get_init_pid (LXCMON_MONITOR (session->client)), ==,
                        1000 + i);
       g_assert_false (lxcmon_monitor_get_exited (LXCMON_MONITOR (session->client)));
@@ -95,7 +95,7 @@ test_states (void)
   reboot (session);
   glib_session_start (session);
   wait_for_signals (session, "init 1000, exit reboot, closed, init 1000");
-  g_assert_cmpstr (states->str, ==, "exited closed connecting waiting served ");
+  g_assert_cmpstr (states->str, ==, "exited closed connecting queued attached ");
 }
 
 static void
@@ -106,7 +106,7 @@ test_times_out (void)
   gint64 start;
 
   /* What is set counts from the next attach on. */
-  lxcmon_client_set_follow_reboot (session->client, 0);
+  lxcmon_client_set_reboot_timeout (session->client, 0);
   start = g_get_monotonic_time ();
   reboot (session);
   glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_DETACHED);
@@ -238,7 +238,7 @@ test_dies_before_serving (void)
   for (guint i = 0; i < 3; i++)
     {
       glib_session_start (session);
-      glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_WAITING);
+      glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_QUEUED);
       glib_session_wait_accepted (session);
       glib_session_die (session);
       glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_CONNECTING);

@@ -97,8 +97,8 @@ test_comes (void)
   glib_host_add (host, "web1", 11);
   glib_host_add (host, "web2", 12);
   glib_host_start (host);
-  glib_host_wait_served (host, "web1");
-  glib_host_wait_served (host, "web2");
+  glib_host_wait_attached (host, "web1");
+  glib_host_wait_attached (host, "web2");
   LxcmonMonitor *monitor = glib_host_get (host, "web1");
   g_string_truncate (host->signals, 0);
   pid_t driver = start_driver (host);
@@ -131,8 +131,8 @@ test_goes (void)
   assert_managed (host, "web2");
   g_assert_nonnull (
       strstr (lxcmon_monitor_get_error (glib_host_get (host, "web1"))->message, "may be back"));
-  glib_host_wait_served (host, "web1");
-  glib_host_wait_served (host, "web2");
+  glib_host_wait_attached (host, "web1");
+  glib_host_wait_attached (host, "web2");
   g_assert_cmpint (g_get_monotonic_time () - start, >=, 10 * G_USEC_PER_SEC);
   g_assert_null (lxcmon_monitor_get_error (glib_host_get (host, "web1")));
 }
@@ -157,21 +157,21 @@ test_successor (void)
 }
 
 static void
-test_take_place (void)
+test_force (void)
 {
   g_autoptr (GlibHost) host = glib_host_new ();
   pid_t driver = start_driver (host);
 
-  lxcmon_host_set_take_place (host->host, TRUE);
+  lxcmon_host_set_force (host->host, TRUE);
   glib_host_add (host, "web1", 11);
   glib_host_start (host);
   glib_host_wait_signals (host, "web1 init 11");
-  lxcmon_host_set_take_place (host->host, FALSE);
+  lxcmon_host_set_force (host->host, FALSE);
   glib_test_wait_until (lxcmon_mock_controller_get_n_clients (glib_host_get_mock (host, "web1"))
                         == 0);
   assert_managed (host, "web1");
-  lxcmon_host_set_take_place (host->host, TRUE);
-  glib_host_wait_served (host, "web1");
+  lxcmon_host_set_force (host->host, TRUE);
+  glib_host_wait_attached (host, "web1");
   kill_driver (driver);
 }
 
@@ -183,6 +183,6 @@ main (int argc, char **argv)
   glib_test_add ("/host/driver/comes", test_comes);
   glib_test_add ("/host/driver/goes", test_goes);
   glib_test_add ("/host/driver/successor", test_successor);
-  glib_test_add ("/host/driver/take-place", test_take_place);
+  glib_test_add ("/host/driver/force", test_force);
   return g_test_run ();
 }

@@ -39,7 +39,7 @@ test_runtime_dir (void)
 
   glib_host_add (host, "web1", 1);
   glib_host_start (host);
-  glib_host_wait_served (host, "web1");
+  glib_host_wait_attached (host, "web1");
   g_autoptr (LxcmonClient) client = g_object_ref (LXCMON_CLIENT (glib_host_get (host, "web1")));
   g_assert_cmpstr (lxcmon_client_get_runtime_dir (client), ==, host->dir);
   glib_host_finish (host, "web1", LXCMON_EXIT_STATUS_SHUTDOWN);
@@ -124,16 +124,16 @@ test_same_name (void)
 }
 
 static void
-test_keep_closed (void)
+test_linger_timeout (void)
 {
   g_autoptr (GlibHost) host = glib_host_new ();
 
-  lxcmon_host_set_keep_closed (host->host, 300);
+  lxcmon_host_set_linger_timeout (host->host, 300);
   glib_host_add (host, "web1", 11);
   glib_host_add (host, "web2", 12);
   glib_host_start (host);
-  glib_host_wait_served (host, "web1");
-  glib_host_wait_served (host, "web2");
+  glib_host_wait_attached (host, "web1");
+  glib_host_wait_attached (host, "web2");
   gint64 start = g_get_monotonic_time ();
   glib_host_finish (host, "web1", LXCMON_EXIT_STATUS_SHUTDOWN);
   lxcmon_mock_controller_die (glib_host_get_mock (host, "web2"), NULL);
@@ -146,11 +146,11 @@ test_keep_closed (void)
 
 /* While what has ended is still shown, its name comes back: that replaces it. */
 static void
-test_keep_closed_replaced (void)
+test_linger_timeout_replaced (void)
 {
   g_autoptr (GlibHost) host = glib_host_new ();
 
-  lxcmon_host_set_keep_closed (host->host, G_MAXINT);
+  lxcmon_host_set_linger_timeout (host->host, G_MAXINT);
   glib_host_add (host, "web1", 11);
   glib_host_start (host);
   glib_host_wait_signals (host, "web1 init 11");
@@ -171,8 +171,8 @@ test_swap (void)
   glib_host_add (host, "a", 1);
   glib_host_add (host, "b", 2);
   glib_host_start (host);
-  glib_host_wait_served (host, "a");
-  glib_host_wait_served (host, "b");
+  glib_host_wait_attached (host, "a");
+  glib_host_wait_attached (host, "b");
   glib_test_wait_until (host->signals->len == sizeof "a init 1, b init 2" - 1);
   g_autoptr (LxcmonMonitor) a = g_object_ref (glib_host_get (host, "a"));
   g_autoptr (LxcmonMonitor) b = g_object_ref (glib_host_get (host, "b"));
@@ -182,8 +182,8 @@ test_swap (void)
   glib_host_add (host, "b", 1);
   glib_test_wait_until (glib_host_get (host, "a") != NULL && glib_host_get (host, "a") != a
                         && glib_host_get (host, "b") != NULL && glib_host_get (host, "b") != b);
-  glib_host_wait_served (host, "a");
-  glib_host_wait_served (host, "b");
+  glib_host_wait_attached (host, "a");
+  glib_host_wait_attached (host, "b");
   glib_test_wait_until (lxcmon_monitor_get_init_pid (glib_host_get (host, "a")) == 2
                         && lxcmon_monitor_get_init_pid (glib_host_get (host, "b")) == 1);
 }
@@ -198,8 +198,8 @@ test_swap_files (void)
   glib_host_add (host, "a", 1);
   glib_host_add (host, "b", 2);
   glib_host_start (host);
-  glib_host_wait_served (host, "a");
-  glib_host_wait_served (host, "b");
+  glib_host_wait_attached (host, "a");
+  glib_host_wait_attached (host, "b");
   a = glib_host_path (host, "a.sock");
   b = glib_host_path (host, "b.sock");
   other = glib_host_path (host, "other");
@@ -255,7 +255,7 @@ test_busy (void)
   g_assert_cmpstr (glib_error_nick (lxcmon_monitor_get_error (monitor)), ==, "busy");
   g_assert_cmpint (lxcmon_monitor_get_controller_pid (monitor), ==, getpid ());
   lxcmon_client_detach (other);
-  glib_host_wait_served (host, "web1");
+  glib_host_wait_attached (host, "web1");
   g_assert_cmpuint (lxcmon_mock_controller_get_n_clients (mock), ==, 1);
   g_assert_null (lxcmon_monitor_get_error (monitor));
   g_assert_cmpuint (host->n_changes, ==, 1);
@@ -281,7 +281,7 @@ test_stop_in_handler (gconstpointer data)
   g_autoptr (LxcmonMockController) mock = g_object_ref (glib_host_get_mock (host, "web1"));
   if (g_str_equal (data, "exit") || g_str_equal (data, "closed"))
     {
-      glib_host_wait_served (host, "web1");
+      glib_host_wait_attached (host, "web1");
       glib_host_finish (host, "web1", LXCMON_EXIT_STATUS_SHUTDOWN);
     }
   glib_test_wait_until (glib_host_has (host, ""));
@@ -342,9 +342,9 @@ static void
 test_loop_in_closed (gconstpointer data)
 {
   g_autoptr (GlibHost) host = glib_host_new ();
-  guint keep_closed = GPOINTER_TO_UINT (data);
+  guint linger_timeout = GPOINTER_TO_UINT (data);
 
-  lxcmon_host_set_keep_closed (host->host, keep_closed);
+  lxcmon_host_set_linger_timeout (host->host, linger_timeout);
   glib_host_add (host, "web1", 11);
   glib_host_start (host);
   glib_host_wait_signals (host, "web1 init 11");
@@ -353,7 +353,7 @@ test_loop_in_closed (gconstpointer data)
   glib_test_wait_until (g_str_has_suffix (host->signals->str, "closed"));
   gint64 start = g_get_monotonic_time ();
   glib_host_wait_names (host, "");
-  g_assert_cmpint (g_get_monotonic_time () - start, >=, (gint64) keep_closed * 1000);
+  g_assert_cmpint (g_get_monotonic_time () - start, >=, (gint64) linger_timeout * 1000);
   g_assert_cmpstr (host->signals->str, ==, "web1 init 11, web1 exit shutdown, web1 closed");
 }
 
@@ -444,7 +444,7 @@ test_attach_in_items_changed (gconstpointer data)
   glib_host_start (host);
   glib_host_wait_signals (host, "web1 init 11");
   g_autoptr (LxcmonClient) client = g_object_ref (LXCMON_CLIENT (glib_host_get (host, "web1")));
-  lxcmon_host_set_keep_closed (host->host, 1000000);
+  lxcmon_host_set_linger_timeout (host->host, 1000000);
   glib_host_finish (host, "web1", LXCMON_EXIT_STATUS_SHUTDOWN);
   glib_test_wait_until (g_str_has_suffix (host->signals->str, "closed"));
   g_signal_connect (host->host, "items-changed", G_CALLBACK (attach_removed), client);
@@ -454,7 +454,7 @@ test_attach_in_items_changed (gconstpointer data)
     lxcmon_monitor_list_stop (host->list);
   glib_test_wait_until (glib_host_get (host, "web1") != LXCMON_MONITOR (client));
   loop_for_a_while ();
-  g_assert_cmpint (lxcmon_monitor_get_state (LXCMON_MONITOR (client)), ==, LXCMON_STATE_SERVED);
+  g_assert_cmpint (lxcmon_monitor_get_state (LXCMON_MONITOR (client)), ==, LXCMON_STATE_ATTACHED);
   lxcmon_client_detach (client);
   g_signal_handlers_disconnect_by_data (host->host, client);
 }
@@ -469,8 +469,8 @@ main (int argc, char **argv)
   glib_test_add ("/host/row/reboot-timeout", test_reboot_timeout);
   glib_test_add ("/host/row/reboot-not-followed", test_reboot_not_followed);
   glib_test_add ("/host/row/same-name", test_same_name);
-  glib_test_add ("/host/row/keep-closed", test_keep_closed);
-  glib_test_add ("/host/row/keep-closed-replaced", test_keep_closed_replaced);
+  glib_test_add ("/host/row/linger-timeout", test_linger_timeout);
+  glib_test_add ("/host/row/linger-timeout-replaced", test_linger_timeout_replaced);
   glib_test_add ("/host/row/swap", test_swap);
   glib_test_add ("/host/row/swap-files", test_swap_files);
   glib_test_add ("/host/row/broken", test_broken);

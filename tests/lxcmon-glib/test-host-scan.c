@@ -118,7 +118,7 @@ test_names (void)
   g_signal_connect (host->host, "notify", G_CALLBACK (check_list), host);
   glib_host_start (host);
   g_assert_true (glib_host_has (host, "a b new\nline ä"));
-  g_assert_cmpuint (lxcmon_host_get_left_out (host->host), ==, 1);
+  g_assert_cmpuint (lxcmon_host_get_n_unlisted (host->host), ==, 1);
   /* In whatever order. */
   glib_test_wait_until (host->signals->len == strlen ("a b init 1, new\nline init 2, ä init 3"));
   glib_host_finish (host, "new\nline", LXCMON_EXIT_STATUS_REBOOT);
@@ -127,7 +127,7 @@ test_names (void)
   close (odd);
   g_autofree char *odd_path = glib_host_path (host, "\xff.sock");
   g_assert_cmpint (g_unlink (odd_path), ==, 0);
-  glib_test_wait_until (lxcmon_host_get_left_out (host->host) == 0);
+  glib_test_wait_until (lxcmon_host_get_n_unlisted (host->host) == 0);
 }
 
 static void
@@ -147,7 +147,7 @@ test_many_stale (void)
   g_test_message ("%u stale sockets: started after %.1f ms", n,
                   (double) (g_get_monotonic_time () - start) / 1000);
   g_assert_true (glib_host_has (host, "web1"));
-  glib_host_wait_served (host, "web1");
+  glib_host_wait_attached (host, "web1");
 }
 
 /* It has bound its socket, and listens a moment later: no file changes then. */
@@ -162,7 +162,7 @@ test_listens_late (void)
   /* Nobody would answer, so it is none of the list's yet, and has no error to show. */
   g_assert_true (glib_host_has (host, ""));
   g_assert_cmpint (listen (fd, 5), ==, 0);
-  glib_test_wait_until (glib_host_state (host, "web1") == LXCMON_STATE_WAITING);
+  glib_test_wait_until (glib_host_state (host, "web1") == LXCMON_STATE_QUEUED);
   g_assert_null (lxcmon_monitor_get_error (glib_host_get (host, "web1")));
   close (fd);
   glib_host_wait_names (host, "");
@@ -246,7 +246,7 @@ count_served (GlibHost *host)
   guint n = 0;
 
   for (guint i = 0; i < host->copy->len; i++)
-    n += lxcmon_monitor_get_state (g_ptr_array_index (host->copy, i)) == LXCMON_STATE_SERVED;
+    n += lxcmon_monitor_get_state (g_ptr_array_index (host->copy, i)) == LXCMON_STATE_ATTACHED;
   return n;
 }
 

@@ -18,18 +18,18 @@ test_new (void)
 {
   g_autoptr (LxcmonHost) host = lxcmon_host_new (NULL);
   g_autofree char *dir = NULL;
-  gboolean take_place;
-  guint reboot_timeout, keep_closed, left_out, n_items;
+  gboolean force;
+  guint reboot_timeout, linger_timeout, n_unlisted, n_items;
 
-  g_object_get (host, "runtime-dir", &dir, "take-place", &take_place, "reboot-timeout",
-                &reboot_timeout, "keep-closed", &keep_closed, "left-out", &left_out, "n-items",
+  g_object_get (host, "runtime-dir", &dir, "force", &force, "reboot-timeout",
+                &reboot_timeout, "linger-timeout", &linger_timeout, "n-unlisted", &n_unlisted, "n-items",
                 &n_items, NULL);
   g_assert_cmpstr (dir, ==, "/run/libvirt/lxc");
   g_assert_cmpstr (lxcmon_host_get_runtime_dir (host), ==, dir);
-  g_assert_false (take_place);
+  g_assert_false (force);
   g_assert_cmpuint (reboot_timeout, ==, 10000);
-  g_assert_cmpuint (keep_closed, ==, 0);
-  g_assert_cmpuint (left_out, ==, 0);
+  g_assert_cmpuint (linger_timeout, ==, 0);
+  g_assert_cmpuint (n_unlisted, ==, 0);
   g_assert_cmpuint (n_items, ==, 0);
   g_assert_true (g_list_model_get_item_type (G_LIST_MODEL (host)) == LXCMON_TYPE_MONITOR);
   g_assert_null (lxcmon_monitor_list_lookup (LXCMON_MONITOR_LIST (host), "web1"));
@@ -49,16 +49,16 @@ test_settings (void)
   guint n = 0;
 
   g_signal_connect_swapped (host, "notify", G_CALLBACK (count), &n);
-  lxcmon_host_set_take_place (host, TRUE);
-  lxcmon_host_set_take_place (host, 2);
+  lxcmon_host_set_force (host, TRUE);
+  lxcmon_host_set_force (host, 2);
   lxcmon_host_set_reboot_timeout (host, 5);
   lxcmon_host_set_reboot_timeout (host, 5);
-  lxcmon_host_set_keep_closed (host, 6);
-  g_object_set (host, "keep-closed", 6, NULL);
+  lxcmon_host_set_linger_timeout (host, 6);
+  g_object_set (host, "linger-timeout", 6, NULL);
   g_assert_cmpuint (n, ==, 3);
-  g_assert_true (lxcmon_host_get_take_place (host));
+  g_assert_true (lxcmon_host_get_force (host));
   g_assert_cmpuint (lxcmon_host_get_reboot_timeout (host), ==, 5);
-  g_assert_cmpuint (lxcmon_host_get_keep_closed (host), ==, 6);
+  g_assert_cmpuint (lxcmon_host_get_linger_timeout (host), ==, 6);
 }
 
 static void
@@ -76,7 +76,7 @@ test_first_scan (void)
   g_assert_cmpint (lxcmon_monitor_get_init_pid (glib_host_get (host, "db1")), ==, 13);
   g_assert_cmpint (lxcmon_monitor_get_init_pid (glib_host_get (host, "web1")), ==, 11);
   g_assert_cmpint (lxcmon_monitor_get_controller_pid (glib_host_get (host, "web1")), ==, getpid ());
-  g_assert_cmpint (glib_host_state (host, "web2"), ==, LXCMON_STATE_SERVED);
+  g_assert_cmpint (glib_host_state (host, "web2"), ==, LXCMON_STATE_ATTACHED);
   g_assert_cmpuint (host->n_changes, ==, 1);
 }
 
@@ -155,7 +155,7 @@ test_signals (void)
   g_signal_connect (glib_host_get (host, "web1"), "init", G_CALLBACK (on_single_init), host);
   g_signal_connect (host->host, "exit::reboot", G_CALLBACK (on_exit_reboot), &n_reboots);
   g_signal_connect (host->host, "exit::shutdown", G_CALLBACK (on_exit_reboot), &n_shutdowns);
-  glib_host_wait_served (host, "web1");
+  glib_host_wait_attached (host, "web1");
   lxcmon_mock_controller_send_init (mock, 7, NULL);
   glib_host_wait_signals (host, "single, web1 init 7");
   glib_host_finish (host, "web1", LXCMON_EXIT_STATUS_SHUTDOWN);
@@ -210,7 +210,7 @@ test_stop (void)
   glib_host_start (host);
   g_assert_cmpuint (host->n_changes, ==, 3);
   g_assert_true (glib_host_get (host, "web1") != monitor);
-  glib_host_wait_served (host, "web1");
+  glib_host_wait_attached (host, "web1");
 }
 
 static void
@@ -271,7 +271,7 @@ test_own_attach (void)
 
   LxcmonMockController *mock = glib_host_add (host, "web1", 1);
   glib_host_start (host);
-  glib_host_wait_served (host, "web1");
+  glib_host_wait_attached (host, "web1");
   g_autoptr (LxcmonClient) client = g_object_ref (LXCMON_CLIENT (glib_host_get (host, "web1")));
   lxcmon_client_attach_async (client, NULL, on_attached, &first);
   glib_test_wait_until (first != NULL);
@@ -281,12 +281,12 @@ test_own_attach (void)
   glib_test_expect_critical ("*one of a host's monitors*");
   lxcmon_client_detach (client);
   g_test_assert_expected_messages ();
-  g_assert_cmpint (lxcmon_monitor_get_state (LXCMON_MONITOR (client)), ==, LXCMON_STATE_SERVED);
+  g_assert_cmpint (lxcmon_monitor_get_state (LXCMON_MONITOR (client)), ==, LXCMON_STATE_ATTACHED);
 
   /* When it has left the list, it is a client like any other. */
   lxcmon_monitor_list_stop (host->list);
   glib_test_wait_until (lxcmon_mock_controller_get_n_clients (mock) == 0);
-  lxcmon_client_set_take_place (client, TRUE);
+  lxcmon_client_set_force (client, TRUE);
   g_assert_true (lxcmon_client_attach (client, NULL, NULL));
   lxcmon_client_detach (client);
 }
@@ -307,7 +307,7 @@ test_wait_exit (void)
 
   glib_host_add (host, "web1", 1);
   glib_host_start (host);
-  glib_host_wait_served (host, "web1");
+  glib_host_wait_attached (host, "web1");
   lxcmon_client_wait_exit_async (LXCMON_CLIENT (glib_host_get (host, "web1")), NULL, on_waited,
                                  &status);
   glib_host_finish (host, "web1", LXCMON_EXIT_STATUS_SHUTDOWN);
@@ -322,7 +322,7 @@ call_from_thread (gpointer data)
 
   lxcmon_monitor_list_start_async (list, NULL, NULL, NULL);
   lxcmon_monitor_list_stop (list);
-  lxcmon_host_set_take_place (LXCMON_HOST (list), TRUE);
+  lxcmon_host_set_force (LXCMON_HOST (list), TRUE);
   return NULL;
 }
 
@@ -336,7 +336,7 @@ test_wrong_thread (void)
   g_assert_true (g_main_context_acquire (NULL));
   glib_test_expect_critical ("lxcmon_monitor_list_start_async*another thread*");
   glib_test_expect_critical ("lxcmon_monitor_list_stop*another thread*");
-  glib_test_expect_critical ("lxcmon_host_set_take_place*another thread*");
+  glib_test_expect_critical ("lxcmon_host_set_force*another thread*");
   g_thread_join (g_thread_new ("other", call_from_thread, host->host));
   g_test_assert_expected_messages ();
   g_main_context_release (NULL);

@@ -101,8 +101,8 @@ acquire_in_child (gpointer data)
 
   if (source == NULL || source == old)
     return FALSE;
-  if (lxcmon_hub_is_foreign (_lxcmon_hub_source_get_hub (source))
-      || !lxcmon_hub_is_foreign (_lxcmon_hub_source_get_hub (old)))
+  if (lxcmon_hub_was_forked (_lxcmon_hub_source_get_hub (source))
+      || !lxcmon_hub_was_forked (_lxcmon_hub_source_get_hub (old)))
     return FALSE;
 
   /* Giving the parent's back leaves ours. */

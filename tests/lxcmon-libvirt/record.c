@@ -104,7 +104,7 @@ static void
 on_init (LxcmonMonitorList *list, LxcmonMonitor *monitor, int pid, Record *self)
 {
   assert_counted (monitor, "init");
-  g_assert_cmpint (lxcmon_monitor_get_state (monitor), ==, LXCMON_STATE_SERVED);
+  g_assert_cmpint (lxcmon_monitor_get_state (monitor), ==, LXCMON_STATE_ATTACHED);
   g_assert_true (lxcmon_monitor_list_lookup (list, lxcmon_monitor_get_name (monitor)) == monitor);
   write_down (self, monitor, "init %d", pid);
 }

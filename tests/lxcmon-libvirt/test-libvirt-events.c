@@ -155,7 +155,7 @@ test_rebooted (void)
 
   feed (record, 1, REBOOTED, "a", 20);
   g_assert_true (lxcmon_monitor_list_lookup (record->list, "a") == row);
-  g_assert_cmpint (lxcmon_monitor_get_state (row), ==, LXCMON_STATE_SERVED);
+  g_assert_cmpint (lxcmon_monitor_get_state (row), ==, LXCMON_STATE_ATTACHED);
   g_assert_cmpint (lxcmon_monitor_get_controller_pid (row), ==, 20);
   g_assert_false (lxcmon_monitor_get_exited (row));
   g_assert_cmpint (lxcmon_monitor_get_exit_status (row), ==, LXCMON_EXIT_STATUS_UNKNOWN);

@@ -117,7 +117,7 @@ test_first_list (void)
 
   LxcmonMonitor *row = lxcmon_monitor_list_lookup (record->list, "a");
   g_assert_cmpint (lxcmon_monitor_get_source (row), ==, LXCMON_SOURCE_LIBVIRT);
-  g_assert_cmpint (lxcmon_monitor_get_state (row), ==, LXCMON_STATE_SERVED);
+  g_assert_cmpint (lxcmon_monitor_get_state (row), ==, LXCMON_STATE_ATTACHED);
   /* The driver's ids are no pids. */
   g_assert_cmpint (lxcmon_monitor_get_controller_pid (row), ==, 0);
   g_assert_cmpint (lxcmon_monitor_get_init_pid (row), ==, 0);

@@ -43,7 +43,7 @@ test_properties (void)
                 "exited", &exited, "skipped", &skipped, NULL);
   g_assert_cmpstr (name, ==, "web1");
   g_assert_cmpint (source, ==, LXCMON_SOURCE_LIBVIRT);
-  g_assert_cmpint (state, ==, LXCMON_STATE_SERVED);
+  g_assert_cmpint (state, ==, LXCMON_STATE_ATTACHED);
   g_assert_cmpint (status, ==, LXCMON_EXIT_STATUS_UNKNOWN);
   g_assert_cmpint (raw, ==, -1);
   g_assert_cmpint (init_pid, ==, 11);

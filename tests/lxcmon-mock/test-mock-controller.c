@@ -247,7 +247,7 @@ test_drop (void)
       LxcmonMockController *mock = session->mock;
 
       glib_session_attach (session);
-      lxcmon_client_set_take_place (other, TRUE);
+      lxcmon_client_set_force (other, TRUE);
       lxcmon_client_attach_async (other, NULL, NULL, NULL);
       g_object_add_weak_pointer (G_OBJECT (mock), (gpointer *) &mock);
       if (i % 2 == 0)

@@ -123,23 +123,23 @@ test_driver_lives (CoreMode mode)
 
 /* The driver itself does not ask, and does not wait: the place is its own. */
 static void
-test_take_place (CoreMode mode)
+test_force (CoreMode mode)
 {
   LxcmonAttachOptions options = LXCMON_ATTACH_OPTIONS_INIT;
   CoreListener listener;
   CoreSession session;
   CoreChild driver;
 
-  options.take_place = true;
+  options.force = true;
   core_listener_init (&listener);
   g_autofree char *lock = g_build_filename (listener.dir, "driver.pid", NULL);
   core_child_start (&driver, core_child_lock, lock);
   core_session_init (&session, mode);
   g_assert_true (lxcmon_connection_attach (session.connection, listener.path, &options, NULL));
-  core_session_assert_state (&session, "waiting");
+  core_session_assert_state (&session, "queued");
   session.peer = core_listener_accept (&listener);
   core_send_init (session.peer, 1);
-  core_session_expect (&session, "served init(1)");
+  core_session_expect (&session, "attached init(1)");
   core_child_stop (&driver);
   core_session_clear (&session);
   core_listener_clear (&listener);
@@ -153,7 +153,7 @@ time_out (CoreMode mode)
   CoreTakenPlace place;
   CoreSession session;
 
-  options.take_place = true;
+  options.force = true;
   options.attach_timeout = 100;
   core_taken_place_init (&place);
   core_session_init (&session, mode);
@@ -208,7 +208,7 @@ test_two_of_ours (CoreMode mode)
   g_assert_true (lxcmon_connection_attach (second.connection, listener.path, &options, NULL));
   first.peer = core_listener_accept (&listener);
   core_send_init (first.peer, 1);
-  core_session_expect (&first, "served init(1)");
+  core_session_expect (&first, "attached init(1)");
   core_session_wait_for (&second, "failed(busy)");
   core_session_clear (&second);
   core_session_clear (&first);
@@ -265,7 +265,7 @@ main (int argc, char *argv[])
   core_test_add ("/attach/busy/a-thousand-times", test_a_thousand_times);
   core_test_add_modes ("/attach/busy/by-another-path", test_served_place_by_another_path);
   core_test_add_modes ("/attach/busy/driver-lives", test_driver_lives);
-  core_test_add_modes ("/attach/busy/take-place", test_take_place);
+  core_test_add_modes ("/attach/busy/force", test_force);
   core_test_add_modes ("/attach/busy/attach-timeout", test_attach_timeout);
   core_test_add_modes ("/attach/busy/two-of-ours", test_two_of_ours);
   core_test_add_modes ("/attach/busy/right-after-our-own", test_right_after_our_own);

@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 static const LxcmonAttachOptions patient
-    = { sizeof (LxcmonAttachOptions), .attach_timeout = 20, .wait_for_place = true };
+    = { sizeof (LxcmonAttachOptions), .attach_timeout = 20, .wait_if_busy = true };
 
 static void
-test_wait_for_place (CoreMode mode)
+test_wait_if_busy (CoreMode mode)
 {
   CoreTakenPlace place;
   CoreSession session;
@@ -31,11 +31,11 @@ test_wait_for_place (CoreMode mode)
   g_assert_cmpuint (core_listener_count (&place.listener, "02"), ==, 0);
 
   core_taken_place_release (&place);
-  core_session_wait_for (&session, "waiting");
-  core_session_assert_state (&session, "waiting");
+  core_session_wait_for (&session, "queued");
+  core_session_assert_state (&session, "queued");
   session.peer = core_listener_accept (&place.listener);
   core_send_pong (session.peer);
-  core_session_expect (&session, "waiting served");
+  core_session_expect (&session, "queued served");
   core_session_clear (&session);
   core_taken_place_clear (&place);
 }
@@ -54,7 +54,7 @@ test_wait_for_driver_to_go (CoreMode mode)
   g_assert_true (lxcmon_connection_attach (session.connection, listener.path, &patient, NULL));
   core_session_assert_state (&session, "connecting");
   core_child_stop (&driver);
-  core_session_wait_for (&session, "waiting");
+  core_session_wait_for (&session, "queued");
   core_session_clear (&session);
   core_listener_clear (&listener);
 }
@@ -80,7 +80,7 @@ test_wait_for_room (CoreMode mode)
       close (queued[--n]);
       close (core_listener_accept (&listener));
     }
-  core_session_wait_for (&session, "waiting");
+  core_session_wait_for (&session, "queued");
   core_session_clear (&session);
   core_listener_clear (&listener);
 }
@@ -128,7 +128,7 @@ test_free_while_connecting (CoreMode mode)
   core_session_free_connection (&outside);
   g_assert_cmpuint (core_session_run_for (&outside, 20), ==, 0);
   core_taken_place_release (&place);
-  core_session_wait_for (&inside, "waiting");
+  core_session_wait_for (&inside, "queued");
   g_assert_cmpstr (outside.trace->str, ==, "");
   core_session_clear (&outside);
   core_session_clear (&inside);
@@ -140,7 +140,7 @@ main (int argc, char *argv[])
 {
   g_test_init (&argc, &argv, NULL);
 
-  core_test_add_modes ("/attach/wait/for-place", test_wait_for_place);
+  core_test_add_modes ("/attach/wait/for-place", test_wait_if_busy);
   core_test_add_modes ("/attach/wait/for-driver-to-go", test_wait_for_driver_to_go);
   core_test_add_modes ("/attach/wait/for-room", test_wait_for_room);
   core_test_add_modes ("/attach/wait/container-goes-meanwhile", test_container_goes_meanwhile);

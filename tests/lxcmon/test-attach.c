@@ -47,7 +47,7 @@ test_served (CoreMode mode)
   int n_before = core_count_descriptors ();
   attach (&session, &listener, NULL);
   g_assert_cmpint (core_count_descriptors (), ==, n_before + 1);
-  core_session_assert_state (&session, "waiting");
+  core_session_assert_state (&session, "queued");
   g_assert_cmpint (lxcmon_connection_get_controller_pid (session.connection), ==, getpid ());
 
   session.peer = core_listener_accept (&listener);
@@ -55,10 +55,10 @@ test_served (CoreMode mode)
   g_assert_cmpstr (sent, ==, "ping");
   core_send_init (session.peer, 3740);
   core_send_pong (session.peer);
-  core_session_expect (&session, "served init(3740)");
+  core_session_expect (&session, "attached init(3740)");
   core_send_exit (session.peer, 2);
   core_session_hang_up (&session);
-  core_session_expect (&session, "served init(3740) exit(reboot) closed(null)");
+  core_session_expect (&session, "attached init(3740) exit(reboot) closed(null)");
   g_assert_cmpint (core_count_descriptors (), ==, n_before);
   core_session_clear (&session);
   core_listener_clear (&listener);
@@ -77,14 +77,14 @@ test_stays_while_nobody_is_served (CoreMode mode)
   core_session_init (&session, mode);
   attach (&session, &listener, &options);
   g_assert_cmpuint (core_session_run_for (&session, 150), <=, 9);
-  core_session_assert_state (&session, "waiting");
+  core_session_assert_state (&session, "queued");
   g_assert_cmpstr (session.trace->str, ==, "");
 
   session.peer = core_listener_accept (&listener);
   g_autofree char *sent = core_receive (session.peer);
   g_assert_cmpstr (sent, ==, "ping");
   core_send_init (session.peer, 1);
-  core_session_expect (&session, "served init(1)");
+  core_session_expect (&session, "attached init(1)");
   core_session_clear (&session);
   core_listener_clear (&listener);
 }
@@ -103,9 +103,9 @@ test_stays_when_accepted (CoreMode mode)
   attach (&session, &listener, &options);
   session.peer = core_listener_accept (&listener);
   core_session_run_for (&session, 100);
-  core_session_assert_state (&session, "waiting");
+  core_session_assert_state (&session, "queued");
   core_send_pong (session.peer);
-  core_session_expect (&session, "served");
+  core_session_expect (&session, "attached");
   core_session_clear (&session);
   core_listener_clear (&listener);
 }
@@ -125,7 +125,7 @@ test_stays_when_accepted_with_a_queue (CoreMode mode)
   session.peer = core_listener_accept (&listener);
   int queued = core_listener_connect (&listener);
   core_session_run_for (&session, 100);
-  core_session_assert_state (&session, "waiting");
+  core_session_assert_state (&session, "queued");
   close (queued);
   core_session_clear (&session);
   core_listener_clear (&listener);
@@ -252,7 +252,7 @@ test_attach_again_in_closed (CoreMode mode)
       listener.fd = core_bind (listener.path, SOCK_STREAM);
       g_assert_no_errno (listen (listener.fd, 30));
       core_session_hang_up (&session);
-      core_session_expect (&session, "served init(3869) exit(reboot) closed(null)");
+      core_session_expect (&session, "attached init(3869) exit(reboot) closed(null)");
     }
   core_session_clear (&session);
   core_listener_clear (&listener);

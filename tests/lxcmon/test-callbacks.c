@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#define STORY "served init(3869) exit(reboot) closed(null)"
+#define STORY "attached init(3869) exit(reboot) closed(null)"
 
 typedef enum
 {
@@ -23,7 +23,7 @@ typedef enum
 } Deed;
 
 static const char *const deed_names[] = { "detach", "attach-again", "free", "run-loop" };
-static const char *const event_names[] = { "served", "init", "exit", "closed", "failed" };
+static const char *const event_names[] = { "attached", "init", "exit", "closed", "failed" };
 
 typedef struct
 {
@@ -146,7 +146,7 @@ add_cases (void)
         }
 }
 
-/* Everything is over when a loop that runs inside "served" returns: the rest came inside it. */
+/* Everything is over when a loop that runs inside "attached" returns: the rest came inside it. */
 static void
 expect_all_inside (CoreSession *self, const char *event)
 {
@@ -188,7 +188,7 @@ test_loops_inside_loops (CoreMode mode)
   session.hook = run_loop;
   core_session_settle (&session);
 
-  GString *expected = g_string_new ("served");
+  GString *expected = g_string_new ("attached");
   for (int i = 0; i < 20; i++)
     g_string_append_printf (expected, " init(%d)", i + 1);
   g_string_append (expected, " exit(shutdown) closed(null)");
@@ -219,7 +219,7 @@ test_more_comes_inside (CoreMode mode)
   core_session_init_pair (&session, mode);
   core_send_init (session.peer, 1);
   session.hook = say_more;
-  core_session_expect (&session, "served init(1) init(2) exit(reboot) closed(null)");
+  core_session_expect (&session, "attached init(1) init(2) exit(reboot) closed(null)");
   core_session_clear (&session);
 }
 
@@ -238,14 +238,14 @@ test_free_while_pong_is_due (CoreMode mode)
 
   core_session_init_pair (&session, mode);
   core_send_pong (session.peer);
-  core_session_expect (&session, "served");
+  core_session_expect (&session, "attached");
   core_drain (session.peer);
   core_send_ping (session.peer);
   core_send_init (session.peer, 1);
   core_send_ping (session.peer);
   session.hook = free_now;
   core_session_settle (&session);
-  g_assert_cmpstr (session.trace->str, ==, "served init(1)");
+  g_assert_cmpstr (session.trace->str, ==, "attached init(1)");
   core_session_clear (&session);
 }
 
@@ -260,7 +260,7 @@ test_free_in_timer (CoreMode mode)
   core_session_init (&session, mode);
   core_session_attach_pair (&session, &options);
   core_send_init (session.peer, 1);
-  core_session_expect (&session, "served init(1)");
+  core_session_expect (&session, "attached init(1)");
   session.hook = free_now;
   core_session_wait_for (&session, "closed(timed-out)");
   core_session_clear (&session);

@@ -126,7 +126,7 @@ test_set_init_pid (CoreMode mode)
   lxcmon_connection_set_init_pid (session.connection, 77);
   g_assert_cmpint (lxcmon_connection_get_init_pid (session.connection), ==, 77);
   core_send_init (session.peer, 3869);
-  core_session_expect (&session, "served init(3869)");
+  core_session_expect (&session, "attached init(3869)");
   g_assert_cmpint (lxcmon_connection_get_init_pid (session.connection), ==, 3869);
   lxcmon_connection_detach (session.connection);
   core_session_attach_pair (&session, NULL);
@@ -152,7 +152,7 @@ test_changes (CoreMode mode)
   core_session_init_pair (&session, mode);
   expect_changes (&session, "", LXCMON_CHANGE_STATE | LXCMON_CHANGE_CONTROLLER_PID);
   core_send_init (session.peer, 42);
-  expect_changes (&session, "served init(42)", LXCMON_CHANGE_STATE | LXCMON_CHANGE_INIT_PID);
+  expect_changes (&session, "attached init(42)", LXCMON_CHANGE_STATE | LXCMON_CHANGE_INIT_PID);
   core_send_init (session.peer, 42);
   expect_changes (&session, "init(42)", 0);
   lxcmon_connection_set_init_pid (session.connection, 43);
@@ -190,7 +190,7 @@ test_detached (void)
   g_assert_cmpint (lxcmon_connection_get_exit_raw (connection), ==, -1);
   g_assert_cmpint (lxcmon_connection_get_exit_status (connection), ==, LXCMON_EXIT_STATUS_UNKNOWN);
   g_assert_false (lxcmon_connection_get_exited (connection));
-  g_assert_false (lxcmon_connection_get_late (connection));
+  g_assert_false (lxcmon_connection_get_missed_init (connection));
   g_assert_null (lxcmon_connection_get_error (connection));
   g_assert_cmpuint (lxcmon_connection_get_skipped (connection), ==, 0);
   g_assert_cmpuint (lxcmon_connection_get_extended (connection), ==, 0);
@@ -243,10 +243,10 @@ test_attach_twice (CoreMode mode)
 
   g_assert_false (lxcmon_connection_set_hub (session.connection, NULL, &error));
   g_assert_cmpint (error.system_errno, ==, EBUSY);
-  core_session_assert_state (&session, "waiting");
+  core_session_assert_state (&session, "queued");
   core_send_story (session.peer);
   core_session_hang_up (&session);
-  core_session_expect (&session, "served init(3869) exit(reboot) closed(null)");
+  core_session_expect (&session, "attached init(3869) exit(reboot) closed(null)");
   core_session_clear (&session);
 }
 
@@ -373,7 +373,7 @@ test_high_descriptor (CoreMode mode)
   session.peer = pair[1];
   core_send_story (session.peer);
   core_session_hang_up (&session);
-  core_session_expect (&session, "served init(3869) exit(reboot) closed(null)");
+  core_session_expect (&session, "attached init(3869) exit(reboot) closed(null)");
   core_session_clear (&session);
   g_assert_no_errno (setrlimit (RLIMIT_NOFILE, &limit));
 }
@@ -406,7 +406,7 @@ test_dispatch_behind_hub (void)
   core_session_hang_up (&session);
   for (int i = 0; i < 3; i++)
     lxcmon_connection_dispatch (session.connection);
-  g_assert_cmpstr (session.trace->str, ==, "served init(3869) exit(reboot) closed(null)");
+  g_assert_cmpstr (session.trace->str, ==, "attached init(3869) exit(reboot) closed(null)");
   g_assert_false (core_session_is_ready (&session, 0));
   core_session_clear (&session);
 }
@@ -425,7 +425,7 @@ test_change_of_hub (void)
   core_session_attach_pair (&session, NULL);
   g_assert_cmpuint (lxcmon_hub_get_n_connections (hub), ==, 1);
   core_send_story (session.peer);
-  core_session_expect (&session, "served init(3869) exit(reboot)");
+  core_session_expect (&session, "attached init(3869) exit(reboot)");
   lxcmon_connection_detach (session.connection);
   g_assert_cmpuint (lxcmon_hub_get_n_connections (hub), ==, 0);
   g_assert_true (lxcmon_connection_set_hub (session.connection, NULL, NULL));

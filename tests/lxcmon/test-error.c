@@ -140,7 +140,7 @@ test_nicks (void)
       = { "failed",       "not-found", "permission", "refused", "busy",      "untrusted",
           "invalid-name", "protocol",  "truncated",  "lost",    "destroyed", "timed-out" };
   static const char *const states[]
-      = { "detached", "connecting", "waiting", "served", "exited", "closed" };
+      = { "detached", "connecting", "queued", "attached", "exited", "closed" };
 
   for (gsize i = 0; i < G_N_ELEMENTS (errors); i++)
     g_assert_cmpstr (lxcmon_monitor_error_to_string ((LxcmonMonitorError) i), ==, errors[i]);

@@ -99,9 +99,9 @@ note (void *user_data, const char *event)
 }
 
 static void
-on_served (LxcmonConnection *connection, void *user_data)
+on_attached (LxcmonConnection *connection, void *user_data)
 {
-  note (user_data, "served");
+  note (user_data, "attached");
 }
 
 static void
@@ -141,7 +141,7 @@ on_free (void *user_data)
 }
 
 static const LxcmonCallbacks callbacks = {
-  LXCMON_CALLBACKS_INIT, .served = on_served, .init = on_init, .exit = on_exit_event,
+  LXCMON_CALLBACKS_INIT, .attached = on_attached, .init = on_init, .exit = on_exit_event,
   .closed = on_closed,   .failed = on_failed, .free = on_free,
 };
 
@@ -150,7 +150,7 @@ static void
 check_trace (const char *trace)
 {
   static const char *const allowed[]
-      = { "", "failed", "served init exit closed", "served closed!", "served init closed!", NULL };
+      = { "", "failed", "attached init exit closed", "attached closed!", "attached init closed!", NULL };
 
   if (!g_strv_contains (allowed, trace))
     g_error ("out of order: %s", trace);
@@ -188,7 +188,7 @@ live_all (CoreListener *listener, CoreMode mode)
   gboolean attached = FALSE;
 
   /* A look is dear where a machine has many sockets: once for each kind of call will do. */
-  options.take_place = fault.n_errno > 0;
+  options.force = fault.n_errno > 0;
   core_wrap_resume ();
   if (mode == CORE_BEHIND_HUB)
     hub = lxcmon_hub_new (&error);
@@ -215,7 +215,7 @@ live_all (CoreListener *listener, CoreMode mode)
   check_trace (record.trace->str);
   /* A signal that comes in between is no reason for anything. */
   if (core_wrap_get_struck_errno () == EINTR)
-    g_assert_cmpstr (record.trace->str, ==, "served init exit closed");
+    g_assert_cmpstr (record.trace->str, ==, "attached init exit closed");
 
   (void) core_wrap_end ();
   lxcmon_connection_free (connection);

@@ -22,7 +22,7 @@ free_copies (gconstpointer data)
 {
   CoreSession *session = (CoreSession *) data;
 
-  if (session->hub != NULL && !lxcmon_hub_is_foreign (session->hub))
+  if (session->hub != NULL && !lxcmon_hub_was_forked (session->hub))
     return 1;
   lxcmon_connection_free (session->connection);
   lxcmon_hub_unref (session->hub);
@@ -68,7 +68,7 @@ attach_anew (gconstpointer data)
   close (pair[1]);
   for (int i = 0; i < 5; i++)
     lxcmon_connection_dispatch (session->connection);
-  return strcmp (session->trace->str, "served init(3869) exit(reboot) closed(null)") == 0 ? 0 : 5;
+  return strcmp (session->trace->str, "attached init(3869) exit(reboot) closed(null)") == 0 ? 0 : 5;
 }
 
 /* Whatever the child does, the parent's story goes on to its end. */
@@ -83,8 +83,8 @@ with_child (CoreMode mode, CoreChildFunc func)
   core_session_attach_pair (&session, &options);
   core_send_init (session.peer, 1); /* which is the parent's to read */
   g_assert_cmpint (core_child_run (func, &session), ==, 0);
-  core_session_assert_state (&session, "waiting");
-  core_session_expect (&session, "served init(1)");
+  core_session_assert_state (&session, "queued");
+  core_session_expect (&session, "attached init(1)");
   g_assert_cmpint (core_child_run (func == use_copies ? free_copies : func, &session), ==,
                    func == attach_anew ? 5 : 0);
 
@@ -94,7 +94,7 @@ with_child (CoreMode mode, CoreChildFunc func)
   g_assert_cmpstr (sent, ==, "ping pong");
   core_send_exit (session.peer, 2);
   core_session_hang_up (&session);
-  core_session_expect (&session, "served init(1) exit(reboot) closed(null)");
+  core_session_expect (&session, "attached init(1) exit(reboot) closed(null)");
   core_session_clear (&session);
 }
 
@@ -127,7 +127,7 @@ test_parent_leaves (CoreMode mode)
 
   core_session_init_pair (&session, mode);
   core_send_init (session.peer, 1);
-  core_session_expect (&session, "served init(1)");
+  core_session_expect (&session, "attached init(1)");
   g_assert_no_errno (pipe2 (hold, O_CLOEXEC));
   pid_t pid = fork ();
   if (pid == 0)
@@ -180,7 +180,7 @@ test_fork_in_callback (CoreMode mode)
   core_session_hang_up (&session);
   session.hook = fork_here;
   session.hook_data = &status;
-  core_session_expect (&session, "served init(3869) exit(reboot) closed(null)");
+  core_session_expect (&session, "attached init(3869) exit(reboot) closed(null)");
   g_assert_cmpint (status, ==, 0);
   core_session_clear (&session);
 }
@@ -235,10 +235,10 @@ test_return_in_child (CoreMode mode)
   if (test.is_child)
     _exit (count_said (&test) == test.said ? 0 : 1);
   g_assert_cmpint (test.status, ==, 0);
-  core_session_expect (&test.session, "served init(3869) exit(reboot) closed(null)");
+  core_session_expect (&test.session, "attached init(3869) exit(reboot) closed(null)");
   if (mode == CORE_BEHIND_HUB)
     {
-      core_session_expect (&test.other, "served init(1)");
+      core_session_expect (&test.other, "attached init(1)");
       core_session_clear (&test.other);
     }
   core_session_clear (&test.session);

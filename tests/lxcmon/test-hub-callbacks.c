@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define STORY "served init(3869) exit(reboot) closed(null)"
+#define STORY "attached init(3869) exit(reboot) closed(null)"
 
 enum
 {
@@ -109,7 +109,7 @@ replace_others (CoreSession *self, const char *event)
 static void
 test_replace_others (void)
 {
-  static const char *const at[] = { "served", "init", "exit", "closed" };
+  static const char *const at[] = { "attached", "init", "exit", "closed" };
 
   for (gsize n = 0; n < G_N_ELEMENTS (at); n++)
     {
@@ -122,7 +122,7 @@ test_replace_others (void)
       core_session_settle (&sessions[0]);
       for (int i = 0; i < N_SESSIONS; i++)
         {
-          const char *expected = i == 0 ? STORY : "served exit(shutdown) closed(null)";
+          const char *expected = i == 0 ? STORY : "attached exit(shutdown) closed(null)";
           const char *trace = sessions[i].trace->str;
 
           g_assert_cmpstr (trace, ==, expected);
@@ -212,7 +212,7 @@ check_attach (const char *trace)
 
   if (pattern == NULL)
     pattern = g_regex_new ("^(failed\\([a-z-]+\\)|"
-                           "served( init\\(\\d+\\)| exit\\(\\w+\\))*( closed\\([a-z-]+\\))?)?$",
+                           "attached( init\\(\\d+\\)| exit\\(\\w+\\))*( closed\\([a-z-]+\\))?)?$",
                            G_REGEX_OPTIMIZE, 0, NULL);
   if (!g_regex_match (pattern, trace, 0, NULL))
     g_error ("out of order: %s", trace);

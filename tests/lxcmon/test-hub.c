@@ -134,7 +134,7 @@ test_one_dispatch_to_the_end (void)
   core_send_story (little.peer);
   core_session_hang_up (&little);
   core_session_dispatch (&little);
-  g_assert_cmpstr (little.trace->str, ==, "served init(3869) exit(reboot) closed(null)");
+  g_assert_cmpstr (little.trace->str, ==, "attached init(3869) exit(reboot) closed(null)");
   core_session_clear (&little);
 
   for (int i = 0; i < 3000; i++)
@@ -163,7 +163,7 @@ test_contract (void)
   g_assert_cmpint (lxcmon_hub_get_events (hub), ==, POLLIN);
   g_assert_cmpint (lxcmon_hub_get_timeout (hub), ==, -1);
   g_assert_cmpuint (lxcmon_hub_get_n_connections (hub), ==, 0);
-  g_assert_false (lxcmon_hub_is_foreign (hub));
+  g_assert_false (lxcmon_hub_was_forked (hub));
   lxcmon_hub_dispatch (hub);
   g_assert_true (lxcmon_hub_ref (hub) == hub);
   lxcmon_hub_unref (hub);
@@ -181,7 +181,7 @@ test_lives_for_its_connections (void)
   lxcmon_hub_unref (session.hub);
   core_send_story (session.peer);
   core_session_hang_up (&session);
-  core_session_expect (&session, "served init(3869) exit(reboot) closed(null)");
+  core_session_expect (&session, "attached init(3869) exit(reboot) closed(null)");
   session.hub = NULL;
   core_session_clear (&session);
 }
@@ -232,7 +232,7 @@ test_storm (void)
   g_assert_cmpuint (lxcmon_hub_get_n_connections (hub), ==, 0);
   for (int i = 0; i < N_MANY; i++)
     {
-      g_assert_cmpstr (sessions[i].trace->str, ==, "served init(3869) exit(reboot) closed(null)");
+      g_assert_cmpstr (sessions[i].trace->str, ==, "attached init(3869) exit(reboot) closed(null)");
       core_session_clear (&sessions[i]);
     }
   lxcmon_hub_unref (hub);
@@ -286,7 +286,7 @@ test_fair (void)
   core_session_settle (&sessions[0]);
   for (int i = 0; i < N_TALKERS; i++)
     {
-      g_assert_cmpuint (n_events[i], ==, N_EVENTS_EACH + 1); /* and "served" */
+      g_assert_cmpuint (n_events[i], ==, N_EVENTS_EACH + 1); /* and "attached" */
       core_session_clear (&sessions[i]);
     }
   lxcmon_hub_unref (hub);
@@ -367,8 +367,8 @@ test_many_timers (void)
   for (int i = 0; i < N_MANY; i++)
     {
       g_assert_cmpstr (sessions[i].trace->str, ==,
-                       i % 3 == 0 ? "served init(1) exit(shutdown)"
-                                  : "served init(1) closed(timed-out)");
+                       i % 3 == 0 ? "attached init(1) exit(shutdown)"
+                                  : "attached init(1) closed(timed-out)");
       core_session_clear (&sessions[i]);
     }
   lxcmon_hub_unref (hub);

@@ -59,7 +59,7 @@ test_skip_in_fixed_memory (CoreMode mode)
   g_assert_cmpuint (core_wrap_get_n_allocations (), <=, 1); /* for its beginning */
   core_send_exit (session.peer, 1);
   core_session_hang_up (&session);
-  core_session_expect (&session, "served exit(shutdown) closed(null)");
+  core_session_expect (&session, "attached exit(shutdown) closed(null)");
   g_assert_cmpuint (lxcmon_connection_get_skipped (session.connection), ==, 1);
   core_session_clear (&session);
 }
@@ -86,7 +86,7 @@ test_no_memory_for_pieces (CoreMode mode)
   core_session_settle (&session);
   (void) core_wrap_end ();
   core_wrap_set_fault (NULL, 0, FALSE);
-  core_session_expect (&session, "served init(42) closed(failed)");
+  core_session_expect (&session, "attached init(42) closed(failed)");
   core_session_clear (&session);
 }
 
@@ -103,7 +103,7 @@ test_silence (CoreMode mode)
   core_send_array (session.peer, header);
   core_session_settle (&session);
   g_assert_false (core_session_is_ready (&session, 50));
-  core_session_assert_state (&session, "waiting");
+  core_session_assert_state (&session, "queued");
   core_session_hang_up (&session);
   core_session_expect (&session, "failed(truncated)");
   core_session_clear (&session);
@@ -184,7 +184,7 @@ test_skipped_is_logged (CoreMode mode)
   core_session_init_pair (&session, mode);
   core_put_message (bytes, &unknown);
   core_send_array (session.peer, bytes);
-  core_session_expect (&session, "served");
+  core_session_expect (&session, "attached");
   g_assert_cmpstr (session.log->str, ==, ""); /* not asked for */
 
   lxcmon_connection_set_debug (session.connection, true);
@@ -209,7 +209,7 @@ test_extended (CoreMode mode)
   core_put_message (bytes, &longer);
   core_session_init_pair (&session, mode);
   core_send_array (session.peer, bytes);
-  core_session_expect (&session, "served exit(shutdown)");
+  core_session_expect (&session, "attached exit(shutdown)");
   g_assert_cmpuint (lxcmon_connection_get_extended (session.connection), ==, 1);
   g_assert_cmpuint (lxcmon_connection_get_skipped (session.connection), ==, 0);
   core_session_clear (&session);

@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define STORY "served init(3869) exit(reboot) closed(null)"
+#define STORY "attached init(3869) exit(reboot) closed(null)"
 
 /* Everything was sent and the peer is gone before the first dispatch. libvirt's own client loses the
  * EXIT here. */
@@ -67,7 +67,7 @@ test_lost (CoreMode mode)
   core_drain (clean.peer);
   core_send_init (clean.peer, 7);
   core_session_hang_up (&clean);
-  core_session_expect (&clean, "served init(7) closed(lost)");
+  core_session_expect (&clean, "attached init(7) closed(lost)");
   g_assert_cmpint (clean.error.system_errno, ==, 0);
   g_assert_cmpstr (clean.error.message, ==,
                    "the controller went without EXIT: how the container ended is not known");
@@ -76,7 +76,7 @@ test_lost (CoreMode mode)
   core_session_init_pair (&reset, mode);
   core_send_init (reset.peer, 7);
   core_session_hang_up (&reset);
-  core_session_expect (&reset, "served init(7) closed(lost)");
+  core_session_expect (&reset, "attached init(7) closed(lost)");
   g_assert_cmpint (reset.error.system_errno, ==, ECONNRESET);
   core_session_clear (&reset);
 }
@@ -144,8 +144,8 @@ test_byte_by_byte (CoreMode mode)
   for (gsize i = 0; i < story->len; i++)
     {
       const char *expected = i < CORE_INIT_SIZE - 1 ? ""
-                             : i < story->len - 1   ? "served init(3869)"
-                                                    : "served init(3869) exit(reboot)";
+                             : i < story->len - 1   ? "attached init(3869)"
+                                                    : "attached init(3869) exit(reboot)";
 
       core_send (session.peer, story->data + i, 1);
       core_session_expect (&session, expected);
@@ -164,8 +164,8 @@ test_every_truncation (CoreMode mode)
     {
       const char *expected = size == 0                ? "failed(lost)"
                              : size < CORE_INIT_SIZE  ? "failed(truncated)"
-                             : size == CORE_INIT_SIZE ? "served init(3869) closed(lost)"
-                             : size < story->len      ? "served init(3869) closed(truncated)"
+                             : size == CORE_INIT_SIZE ? "attached init(3869) closed(lost)"
+                             : size < story->len      ? "attached init(3869) closed(truncated)"
                                                       : STORY;
       CoreSession session;
 
@@ -232,11 +232,11 @@ test_odd_orders (CoreMode mode)
     const char *sent; /* i: INIT 1, e: EXIT shutdown, r: EXIT reboot */
     const char *trace;
   } orders[] = {
-    { "e", "served exit(shutdown) closed(null)" },
-    { "ei", "served exit(shutdown) init(1) closed(null)" },
-    { "ii", "served init(1) init(1) closed(lost)" },
-    { "er", "served exit(shutdown) exit(reboot) closed(null)" },
-    { "ieir", "served init(1) exit(shutdown) init(1) exit(reboot) closed(null)" },
+    { "e", "attached exit(shutdown) closed(null)" },
+    { "ei", "attached exit(shutdown) init(1) closed(null)" },
+    { "ii", "attached init(1) init(1) closed(lost)" },
+    { "er", "attached exit(shutdown) exit(reboot) closed(null)" },
+    { "ieir", "attached init(1) exit(shutdown) init(1) exit(reboot) closed(null)" },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (orders); i++)
@@ -265,7 +265,7 @@ test_unknown_status (CoreMode mode)
   core_send_exit (session.peer, -1);
   core_send_exit (session.peer, G_MININT);
   core_session_expect (&session,
-                       "served exit(unknown:3) exit(unknown:-1) exit(unknown:-2147483648)");
+                       "attached exit(unknown:3) exit(unknown:-1) exit(unknown:-2147483648)");
   core_session_clear (&session);
 }
 
@@ -277,15 +277,15 @@ test_late (CoreMode mode)
 
   core_session_init_pair (&first, mode);
   core_send_init (first.peer, 5);
-  core_session_expect (&first, "served init(5)");
-  g_assert_false (lxcmon_connection_get_late (first.connection));
+  core_session_expect (&first, "attached init(5)");
+  g_assert_false (lxcmon_connection_get_missed_init (first.connection));
   g_assert_cmpint (lxcmon_connection_get_init_pid (first.connection), ==, 5);
   core_session_clear (&first);
 
   core_session_init_pair (&late, mode);
   core_send_pong (late.peer);
-  core_session_expect (&late, "served");
-  g_assert_true (lxcmon_connection_get_late (late.connection));
+  core_session_expect (&late, "attached");
+  g_assert_true (lxcmon_connection_get_missed_init (late.connection));
   g_assert_cmpint (lxcmon_connection_get_init_pid (late.connection), ==, 0);
   core_session_clear (&late);
 }
@@ -314,7 +314,7 @@ test_descriptors_are_refused (CoreMode mode)
   header->cmsg_len = CMSG_LEN (sizeof (int));
   memcpy (CMSG_DATA (header), &session.peer, sizeof session.peer);
   g_assert_cmpint (sendmsg (session.peer, &message, 0), ==, CORE_INIT_SIZE);
-  core_session_expect (&session, "served init(3869)");
+  core_session_expect (&session, "attached init(3869)");
   g_assert_cmpint (core_count_descriptors (), ==, n_before);
   core_session_clear (&session);
 }

@@ -72,7 +72,7 @@ static LxcmonRuntimeDir *
 look (Dir *self)
 {
   LxcmonError error = { 0 };
-  LxcmonRuntimeDir *found = lxcmon_runtime_dir_look (self->dir, &error);
+  LxcmonRuntimeDir *found = lxcmon_runtime_dir_scan (self->dir, &error);
 
   g_assert_cmpstr (error.message, ==, "");
   g_assert_nonnull (found);
@@ -111,7 +111,7 @@ test_who_is_there (void)
   g_assert_cmpuint (stale->listener, ==, 0);
   g_assert_cmpstr (web1->name, ==, "web1");
   g_assert_cmpuint (web1->n_served, ==, 1);
-  g_assert_cmpuint (web1->n_waiting, ==, 1);
+  g_assert_cmpuint (web1->n_queued, ==, 1);
   g_assert_cmpint (web1->controller_pid, ==, 0);
   g_assert_false (lxcmon_runtime_dir_get_driver (found)->lives);
 
@@ -177,7 +177,7 @@ test_what_is_none (void)
   LxcmonRuntimeDir *found = look (&dir);
   g_assert_cmpuint (lxcmon_runtime_dir_get_n_sockets (found), ==, 1);
   g_assert_cmpstr (lxcmon_runtime_dir_get_socket (found, 0)->name, ==, "web1");
-  g_assert_cmpuint (lxcmon_runtime_dir_get_n_left_out (found), ==, 2);
+  g_assert_cmpuint (lxcmon_runtime_dir_get_n_unlisted (found), ==, 2);
   lxcmon_runtime_dir_free (found);
   dir_clear (&dir);
 }
@@ -191,11 +191,11 @@ test_errors (void)
   dir_init (&dir);
   g_autofree char *missing = dir_path (&dir, "missing");
   g_autofree char *link = dir_path (&dir, "link");
-  g_assert_null (lxcmon_runtime_dir_look (missing, &error));
+  g_assert_null (lxcmon_runtime_dir_scan (missing, &error));
   g_assert_cmpint (error.code, ==, LXCMON_MONITOR_ERROR_NOT_FOUND);
   g_assert_nonnull (strstr (error.message, missing));
   g_assert_no_errno (symlink (dir.dir, link));
-  g_assert_null (lxcmon_runtime_dir_look (link, &error));
+  g_assert_null (lxcmon_runtime_dir_scan (link, &error));
   g_assert_cmpint (error.code, ==, LXCMON_MONITOR_ERROR_UNTRUSTED);
   lxcmon_runtime_dir_free (NULL);
   dir_clear (&dir);

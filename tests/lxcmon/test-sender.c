@@ -33,7 +33,7 @@ test_attach_pings_once (CoreMode mode)
   core_session_settle (&session);
   assert_sent (&session, "ping");
   core_send_pong (session.peer);
-  core_session_expect (&session, "served");
+  core_session_expect (&session, "attached");
   assert_sent (&session, "");
   core_session_clear (&session);
 }
@@ -45,7 +45,7 @@ init_served (CoreSession *session, CoreMode mode)
   core_session_init_pair (session, mode);
   core_send_init (session->peer, 1);
   core_send_pong (session->peer);
-  core_session_expect (session, "served init(1)");
+  core_session_expect (session, "attached init(1)");
   core_drain (session->peer);
   g_string_truncate (session->trace, 0);
 }

@@ -28,13 +28,13 @@ look (LxcmonLook kind, const char *path)
 }
 
 static void
-assert_place (const char *path, guint n_listeners, guint n_served, guint n_waiting)
+assert_place (const char *path, guint n_listeners, guint n_served, guint n_queued)
 {
   LxcmonPlace place = look (LXCMON_LOOK_FRESH, path);
 
   g_assert_cmpuint (place.n_listeners, ==, n_listeners);
   g_assert_cmpuint (place.n_served, ==, n_served);
-  g_assert_cmpuint (place.n_waiting, ==, n_waiting);
+  g_assert_cmpuint (place.n_queued, ==, n_queued);
 }
 
 /* Who is bound and does not listen is none to connect to. */
@@ -171,9 +171,9 @@ test_shared (void)
   _lxcmon_snapshot_spoil (paths);
   LxcmonPlace fresh = look (LXCMON_LOOK_SHARED, listener.path);
 
-  g_assert_cmpuint (before.n_waiting, ==, 0);
-  g_assert_cmpuint (fresh.n_waiting, ==, 1);
-  g_assert_cmpuint (shared.n_waiting, <=, 1); /* 0, unless the machine was slow */
+  g_assert_cmpuint (before.n_queued, ==, 0);
+  g_assert_cmpuint (fresh.n_queued, ==, 1);
+  g_assert_cmpuint (shared.n_queued, <=, 1); /* 0, unless the machine was slow */
   close (client);
   core_listener_clear (&listener);
 }
@@ -187,7 +187,7 @@ test_shared_ages (void)
   core_listener_init (&listener);
   (void) look (LXCMON_LOOK_FRESH, listener.path);
   int client = core_listener_connect (&listener);
-  while (look (LXCMON_LOOK_SHARED, listener.path).n_waiting == 0)
+  while (look (LXCMON_LOOK_SHARED, listener.path).n_queued == 0)
     core_check_deadline (deadline, "a look of its own");
   close (client);
   core_listener_clear (&listener);

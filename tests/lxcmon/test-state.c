@@ -40,7 +40,7 @@ test_path_through_states (CoreMode mode)
   core_session_attach_pair (&session, NULL);
   core_send_init (session.peer, 1);
   core_session_settle (&session);
-  core_session_assert_state (&session, "served");
+  core_session_assert_state (&session, "attached");
   core_send_exit (session.peer, 1);
   core_session_settle (&session);
   core_session_assert_state (&session, "exited");
@@ -51,9 +51,9 @@ test_path_through_states (CoreMode mode)
   core_session_assert_state (&session, "detached");
   g_assert_cmpstr (session.log->str, ==,
                    "debug: detached → connecting\n"
-                   "debug: connecting → waiting\n"
-                   "debug: waiting → served\n"
-                   "debug: served → exited\n"
+                   "debug: connecting → queued\n"
+                   "debug: queued → attached\n"
+                   "debug: attached → exited\n"
                    "debug: exited → closed\n"
                    "debug: closed → detached\n");
   core_session_clear (&session);
@@ -67,14 +67,14 @@ test_grace (CoreMode mode)
 
   core_session_init_pair (&session, mode);
   core_send_exit (session.peer, 2);
-  core_session_expect (&session, "served exit(reboot)");
+  core_session_expect (&session, "attached exit(reboot)");
   g_assert_cmpint (timer_left_ms (&session), >, 4000);
   g_assert_cmpint (timer_left_ms (&session), <=, 5000);
   g_assert_false (core_session_is_ready (&session, 20));
 
   _lxcmon_connection_set_timer (session.connection, 1);
   core_session_wait_for (&session, "closed(null)");
-  g_assert_cmpstr (session.trace->str, ==, "served exit(reboot) closed(null)");
+  g_assert_cmpstr (session.trace->str, ==, "attached exit(reboot) closed(null)");
   g_assert_cmpint (lxcmon_connection_get_fd (session.connection), ==, -1);
   g_assert_false (core_session_is_ready (&session, 20));
   core_session_clear (&session);
@@ -102,7 +102,7 @@ test_grace_with_unread (CoreMode mode)
   core_session_assert_state (&session, "exited");
   g_assert_cmpint (timer_left_ms (&session), >, 1000);
   core_session_hang_up (&session);
-  core_session_expect (&session, "served exit(reboot) exit(shutdown) closed(null)");
+  core_session_expect (&session, "attached exit(reboot) exit(shutdown) closed(null)");
   core_session_clear (&session);
 }
 
@@ -118,7 +118,7 @@ test_grace_over_and_bytes (CoreMode mode)
   core_send_exit (session.peer, 1);
   _lxcmon_connection_set_timer (session.connection, 0);
   core_session_dispatch (&session);
-  g_assert_true (g_str_has_prefix (session.trace->str, "served exit(reboot) exit(shutdown)"));
+  g_assert_true (g_str_has_prefix (session.trace->str, "attached exit(reboot) exit(shutdown)"));
   core_session_clear (&session);
 }
 
@@ -152,7 +152,7 @@ test_keepalive_hung (CoreMode mode)
   core_session_attach_pair (&session, &fast_keepalive);
   core_send_init (session.peer, 1);
   core_send_pong (session.peer);
-  core_session_expect (&session, "served init(1)");
+  core_session_expect (&session, "attached init(1)");
   core_drain (session.peer);
 
   gint64 start = g_get_monotonic_time ();
@@ -204,7 +204,7 @@ test_keepalive_answered (CoreMode mode)
         core_session_dispatch (&session);
       core_check_deadline (deadline, "pings");
     }
-  g_assert_cmpstr (session.trace->str, ==, "served");
+  g_assert_cmpstr (session.trace->str, ==, "attached");
   core_session_clear (&session);
 }
 
@@ -217,7 +217,7 @@ test_keepalive_heard (CoreMode mode)
   core_session_init (&session, mode);
   core_session_attach_pair (&session, &fast_keepalive);
   core_send_pong (session.peer);
-  core_session_expect (&session, "served");
+  core_session_expect (&session, "attached");
   core_drain (session.peer);
   for (int i = 0; i < 10; i++)
     {
@@ -242,9 +242,9 @@ test_keepalive_unread (CoreMode mode)
   session.connection->heard = false;
   core_send_exit (session.peer, 1);
   fire_timer (&session);
-  core_session_assert_state (&session, "served");
+  core_session_assert_state (&session, "attached");
   core_session_hang_up (&session);
-  core_session_expect (&session, "served init(1) exit(shutdown) closed(null)");
+  core_session_expect (&session, "attached init(1) exit(shutdown) closed(null)");
   core_session_clear (&session);
 }
 
@@ -255,7 +255,7 @@ test_keepalive_off (CoreMode mode)
 
   core_session_init_pair (&session, mode);
   core_send_pong (session.peer);
-  core_session_expect (&session, "served");
+  core_session_expect (&session, "attached");
   assert_no_timer (&session);
   core_session_clear (&session);
 }
@@ -264,7 +264,7 @@ test_keepalive_off (CoreMode mode)
 static void
 test_detach (CoreMode mode)
 {
-  static const char *const states[] = { "waiting", "served", "exited", "closed" };
+  static const char *const states[] = { "queued", "attached", "exited", "closed" };
 
   for (gsize i = 0; i < G_N_ELEMENTS (states); i++)
     {
@@ -322,7 +322,7 @@ test_attach_again (CoreMode mode)
   core_send_init (session.peer, 7);
   core_send (session.peer, core_init_bytes, 11);
   core_session_hang_up (&session);
-  core_session_expect (&session, "served init(7) closed(truncated)");
+  core_session_expect (&session, "attached init(7) closed(truncated)");
   g_assert_cmpint (lxcmon_connection_get_init_pid (connection), ==, 7);
   g_assert_cmpint (lxcmon_connection_get_error (connection)->code, ==,
                    LXCMON_MONITOR_ERROR_TRUNCATED);
@@ -336,8 +336,8 @@ test_attach_again (CoreMode mode)
   core_send_exit (session.peer, 0);
   core_session_hang_up (&session);
   core_session_expect (&session,
-                       "served init(7) closed(truncated) served exit(error) closed(null)");
-  g_assert_true (lxcmon_connection_get_late (connection));
+                       "attached init(7) closed(truncated) served exit(error) closed(null)");
+  g_assert_true (lxcmon_connection_get_missed_init (connection));
   g_assert_cmpint (lxcmon_connection_get_exit_raw (connection), ==, 0);
   core_session_clear (&session);
 }
@@ -356,7 +356,7 @@ test_protocol_error (CoreMode mode)
   core_send_init (session.peer, 1);
   core_send_array (session.peer, bytes);
   core_send_exit (session.peer, 1);
-  core_session_expect (&session, "served init(1) closed(protocol)");
+  core_session_expect (&session, "attached init(1) closed(protocol)");
   g_assert_cmpstr (session.error.message, ==,
                    "the type at offset 52 is 0 (a call), which no controller sends to its client");
   g_autofree char *sent = core_receive (session.peer);

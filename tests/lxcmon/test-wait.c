@@ -16,13 +16,13 @@
 #include <unistd.h>
 
 static void
-assert_served (CoreSession *self)
+assert_attached (CoreSession *self)
 {
   LxcmonError error;
 
-  if (!lxcmon_connection_wait_served (self->connection, -1, &error))
+  if (!lxcmon_connection_wait_attached (self->connection, -1, &error))
     g_error ("not served: %s", error.message);
-  core_session_assert_state (self, "served");
+  core_session_assert_state (self, "attached");
   g_assert_cmpstr (self->trace->str, ==, "");
 }
 
@@ -31,7 +31,7 @@ assert_fails (CoreSession *self, LxcmonMonitorError code, const char *text)
 {
   LxcmonError error;
 
-  g_assert_false (lxcmon_connection_wait_served (self->connection, -1, &error));
+  g_assert_false (lxcmon_connection_wait_attached (self->connection, -1, &error));
   g_assert_cmpint (error.code, ==, code);
   g_assert_nonnull (strstr (error.message, text));
   core_session_assert_state (self, "detached");
@@ -49,8 +49,8 @@ test_all_pending (CoreMode mode)
   core_session_init_pair (&session, mode);
   core_send_story (session.peer);
   core_session_hang_up (&session);
-  assert_served (&session);
-  g_assert_false (lxcmon_connection_get_late (session.connection));
+  assert_attached (&session);
+  g_assert_false (lxcmon_connection_get_missed_init (session.connection));
   g_assert_cmpint (lxcmon_connection_get_init_pid (session.connection), ==, 0);
   core_session_expect (&session, "init(3869) exit(reboot) closed(null)");
   core_session_clear (&session);
@@ -63,10 +63,10 @@ test_pong (CoreMode mode)
 
   core_session_init_pair (&session, mode);
   core_send_pong (session.peer);
-  assert_served (&session);
-  g_assert_true (lxcmon_connection_get_late (session.connection));
+  assert_attached (&session);
+  g_assert_true (lxcmon_connection_get_missed_init (session.connection));
   core_session_expect (&session, "");
-  assert_served (&session); /* asked again, it is still true */
+  assert_attached (&session); /* asked again, it is still true */
   core_session_clear (&session);
 }
 
@@ -79,7 +79,7 @@ test_exit_first (CoreMode mode)
   core_session_init_pair (&session, mode);
   core_send_exit (session.peer, 1);
   core_session_hang_up (&session);
-  assert_served (&session);
+  assert_attached (&session);
   core_session_expect (&session, "exit(shutdown) closed(null)");
   core_session_clear (&session);
 }
@@ -161,7 +161,7 @@ test_slow_message (CoreMode mode)
   core_send (session.peer, core_init_bytes, 3);
   Rest rest = { .fd = session.peer, .size = CORE_INIT_SIZE - 3 };
   GThread *thread = g_thread_new ("rest", send_rest, &rest);
-  assert_served (&session);
+  assert_attached (&session);
   g_thread_join (thread);
   core_session_expect (&session, "init(3869)");
   core_session_clear (&session);
@@ -176,11 +176,11 @@ test_cancel (CoreMode mode)
   LxcmonError error;
 
   core_session_init_pair (&session, mode);
-  g_assert_false (lxcmon_connection_wait_served (session.connection, cancel_fd, &error));
+  g_assert_false (lxcmon_connection_wait_attached (session.connection, cancel_fd, &error));
   g_assert_cmpint (error.system_errno, ==, ECANCELED);
-  core_session_assert_state (&session, "waiting");
+  core_session_assert_state (&session, "queued");
   core_send_init (session.peer, 1);
-  core_session_expect (&session, "served init(1)");
+  core_session_expect (&session, "attached init(1)");
   core_session_clear (&session);
   close (cancel_fd);
 }
@@ -192,7 +192,7 @@ wait_inside (CoreSession *self, const char *event)
 
   if (!g_str_has_prefix (event, "failed"))
     return;
-  g_assert_false (lxcmon_connection_wait_served (self->connection, -1, &error));
+  g_assert_false (lxcmon_connection_wait_attached (self->connection, -1, &error));
   g_assert_cmpint (error.system_errno, ==, EINVAL);
 }
 
@@ -203,9 +203,9 @@ test_mistakes (CoreMode mode)
   LxcmonError error;
 
   core_session_init (&session, mode);
-  g_assert_false (lxcmon_connection_wait_served (session.connection, -1, &error));
+  g_assert_false (lxcmon_connection_wait_attached (session.connection, -1, &error));
   g_assert_cmpint (error.system_errno, ==, EINVAL);
-  g_assert_false (lxcmon_connection_wait_served (session.connection, -1, NULL));
+  g_assert_false (lxcmon_connection_wait_attached (session.connection, -1, NULL));
   core_session_attach_pair (&session, NULL);
   core_session_hang_up (&session);
   session.hook = wait_inside;
@@ -221,7 +221,7 @@ test_busy (CoreMode mode)
   CoreListener listener;
   CoreSession session;
 
-  options.take_place = true;
+  options.force = true;
   options.attach_timeout = 50;
   core_listener_init (&listener);
   int client = core_listener_connect (&listener);
@@ -264,14 +264,14 @@ release_place (gpointer data)
 }
 
 static void
-test_wait_for_place (CoreMode mode)
+test_wait_if_busy (CoreMode mode)
 {
   LxcmonAttachOptions options = LXCMON_ATTACH_OPTIONS_INIT;
   CoreListener listener;
   CoreSession session;
   CoreChild holder;
 
-  options.wait_for_place = true;
+  options.wait_if_busy = true;
   core_listener_init (&listener);
   core_child_start (&holder, core_child_connect, listener.path);
   Release release = { &listener, &holder, core_listener_accept (&listener) };
@@ -279,7 +279,7 @@ test_wait_for_place (CoreMode mode)
   g_assert_true (lxcmon_connection_attach (session.connection, listener.path, &options, NULL));
   core_session_assert_state (&session, "connecting");
   GThread *thread = g_thread_new ("release", release_place, &release);
-  assert_served (&session);
+  assert_attached (&session);
   close (GPOINTER_TO_INT (g_thread_join (thread)));
   core_session_clear (&session);
   core_listener_clear (&listener);
@@ -299,7 +299,7 @@ main (int argc, char *argv[])
   core_test_add_modes ("/wait/cancel", test_cancel);
   core_test_add_modes ("/wait/mistakes", test_mistakes);
   core_test_add_modes ("/wait/busy", test_busy);
-  core_test_add_modes ("/wait/wait-for-place", test_wait_for_place);
+  core_test_add_modes ("/wait/wait-if-busy", test_wait_if_busy);
 
   return g_test_run ();
 }

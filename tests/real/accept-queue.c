@@ -49,7 +49,7 @@ accept_queue_look (const char *path)
       if (flags != 0)
         queue.n_listeners++;
       else if (state == ROW_WAITS)
-        queue.n_waiting++;
+        queue.n_queued++;
       else if (state == ROW_SERVED)
         queue.n_served++;
     }
@@ -57,7 +57,7 @@ accept_queue_look (const char *path)
 }
 
 void
-accept_queue_wait (const char *path, guint n_waiting, guint n_served)
+accept_queue_wait (const char *path, guint n_queued, guint n_served)
 {
   gint64 deadline = real_deadline ();
 
@@ -65,11 +65,11 @@ accept_queue_wait (const char *path, guint n_waiting, guint n_served)
     {
       AcceptQueue queue = accept_queue_look (path);
 
-      if (queue.n_waiting == n_waiting && queue.n_served == n_served)
+      if (queue.n_queued == n_queued && queue.n_served == n_served)
         return;
       if (g_get_monotonic_time () > deadline)
         g_error ("%s has %u that wait and %u served; expected were %u and %u", path,
-                 queue.n_waiting, queue.n_served, n_waiting, n_served);
+                 queue.n_queued, queue.n_served, n_queued, n_served);
       process_poll_until (NULL, 0, process_deadline (RETRY_MS));
     }
 }

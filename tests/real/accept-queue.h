@@ -12,14 +12,14 @@
 typedef struct
 {
   guint n_listeners;
-  guint n_waiting; /* in the accept queue, dead entries included */
+  guint n_queued; /* in the accept queue, dead entries included */
   guint n_served;
 } AcceptQueue;
 
 AcceptQueue accept_queue_look (const char *path);
 
 /* Waits until the socket has exactly so many of both; never longer than a test's patience. */
-void accept_queue_wait (const char *path, guint n_waiting, guint n_served);
+void accept_queue_wait (const char *path, guint n_queued, guint n_served);
 
 /* The Recv-Q that ss shows for the listener, or -1 where there is no ss. */
 int accept_queue_ask_ss (const char *path);

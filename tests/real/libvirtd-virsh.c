@@ -158,7 +158,7 @@ has_got_init (Container *container)
 }
 
 gboolean
-libvirtd_wait_served (Container *container)
+libvirtd_wait_attached (Container *container)
 {
   gint64 deadline = process_deadline (SERVED_TIMEOUT_MS);
 
@@ -218,7 +218,7 @@ libvirtd_create (Libvirtd *self, Container *container, GError **error)
     {
       if (!create_once (self, container, path, error))
         return FALSE;
-      if (libvirtd_wait_served (container))
+      if (libvirtd_wait_attached (container))
         return TRUE;
       if (!libvirtd_destroy_domain (self, container, error))
         return FALSE;

@@ -44,14 +44,14 @@ void libvirtd_free (Libvirtd *self);
 gboolean libvirtd_create (Libvirtd *self, Container *container, GError **error);
 
 /* Returns when the domain has a controller other than the one that @container
- * knows, and makes it known. Within 10 s. Ask libvirtd_wait_served () where the
+ * knows, and makes it known. Within 10 s. Ask libvirtd_wait_attached () where the
  * test goes on to need libvirtd as the served client. */
 gboolean libvirtd_wait_reboot (Libvirtd *self, Container *container, GError **error);
 
 /* Whether libvirtd gets INIT of the container as it runs now, within 2 s. Not a
  * matter of course: 9.0.0 sometimes hangs up on a container that it has just
  * started (libvirtd_create () tries again then) or restarted. */
-gboolean libvirtd_wait_served (Container *container);
+gboolean libvirtd_wait_attached (Container *container);
 
 /* Waits for the end of the controller and for libvirtd to have noticed: only
  * then can a domain of the same name be created again. */

@@ -87,7 +87,7 @@ is_connected (const char *path)
 {
   AcceptQueue queue = accept_queue_look (path);
 
-  return queue.n_waiting + queue.n_served > 0;
+  return queue.n_queued + queue.n_served > 0;
 }
 
 /* FALSE where the command has ended before, which is its own affair, or never connects. */

@@ -51,7 +51,7 @@ explain (const char *lxcmon)
           "busybox.\n"
           "No libvirtd manages it, so lxcmon takes the controller's one place, and is told of init "
           "and of the end:\n"
-          "$ %s watch --take-place " NAME "\n",
+          "$ %s watch --force " NAME "\n",
           lxcmon);
   fflush (stdout);
 }
@@ -59,7 +59,7 @@ explain (const char *lxcmon)
 static int
 run_demo (const char *lxcmon, Events *events, int out_fd)
 {
-  const char *argv[] = { lxcmon, "watch", "--take-place", NAME, NULL };
+  const char *argv[] = { lxcmon, "watch", "--force", NAME, NULL };
   RealCommand command = {
     .name = NAME,
     .ending = "shutdown",

@@ -256,8 +256,8 @@ test_libvirtd_life (void)
   g_assert_cmpint (container_get_controller_pid (container), !=, first);
 
   /* ... and that it does not, EXIT shutdown; of which it does not hear where it
-   * has hung up after the restart (see libvirtd_wait_served ()). */
-  if (libvirtd_wait_served (container))
+   * has hung up after the restart (see libvirtd_wait_attached ()). */
+  if (libvirtd_wait_attached (container))
     command (container, "shutdown");
   else
     libvirtd_destroy_domain (libvirtd, container, NULL);

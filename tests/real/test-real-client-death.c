@@ -53,10 +53,10 @@ test_killed_while_waiting (void)
   g_autoptr (Container) container = container_new (NAME);
   g_autoptr (Watch) watch = watch_new (container);
 
-  lxcmon_client_set_take_place (watch->client, TRUE);
+  lxcmon_client_set_force (watch->client, TRUE);
   real_start_controller (container);
   watch_attach (watch);
-  watch_assert_state (watch, "waiting");
+  watch_assert_state (watch, "queued");
   real_kill_at_the_start (container);
   real_wait (watch->attach_done);
   g_assert_error (watch->attach_error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_LOST);
@@ -71,7 +71,7 @@ test_killed_while_blocking (void)
   g_autoptr (Watch) watch = watch_new (container);
   g_autoptr (GError) error = NULL;
 
-  lxcmon_client_set_take_place (watch->client, TRUE);
+  lxcmon_client_set_force (watch->client, TRUE);
   real_start (container);
   g_assert_true (lxcmon_client_attach (watch->client, NULL, &error));
   container_signal (container, SIGKILL);
@@ -107,7 +107,7 @@ test_stopped_under_keepalive (void)
   g_autoptr (Watch) watch = watch_new (container);
   gint64 start;
 
-  lxcmon_client_set_take_place (watch->client, TRUE);
+  lxcmon_client_set_force (watch->client, TRUE);
   lxcmon_client_set_keepalive_interval (watch->client, KEEPALIVE_MS);
   real_start (container);
   watch_attach (watch);
@@ -133,7 +133,7 @@ test_stopped_for_a_while (void)
   real_command (container, "reboot");
   real_run_for (STOPPED_FOR_MS);
   watch_assert_trace (watch, "init ");
-  watch_assert_state (watch, "served");
+  watch_assert_state (watch, "attached");
 
   container_signal (container, SIGCONT);
   real_wait (watch->closed_at != 0);
@@ -147,13 +147,13 @@ test_stopped_before_init (void)
   g_autoptr (Container) container = container_new (NAME);
   g_autoptr (Watch) watch = watch_new (container);
 
-  lxcmon_client_set_take_place (watch->client, TRUE);
+  lxcmon_client_set_force (watch->client, TRUE);
   lxcmon_client_set_attach_timeout (watch->client, STOPPED_FOR_MS / 5);
   real_start_controller (container);
   container_signal (container, SIGSTOP);
   watch_attach (watch);
   real_run_for (STOPPED_FOR_MS);
-  watch_assert_state (watch, "waiting");
+  watch_assert_state (watch, "queued");
 
   container_signal (container, SIGCONT);
   real_continue (container);
@@ -192,7 +192,7 @@ test_fork (void)
   g_assert_cmpint (WEXITSTATUS (status), ==, 0);
 
   real_run_for (0);
-  watch_assert_state (watch, "served");
+  watch_assert_state (watch, "attached");
   g_assert_cmpuint (accept_queue_look (container_get_socket_path (container)).n_served, ==, 1);
   real_command (container, "shutdown");
   real_wait (watch->closed_at != 0);

@@ -18,8 +18,8 @@ watch_start_following (Container *container, guint follow_ms)
 {
   Watch *watch = watch_new (container);
 
-  lxcmon_client_set_take_place (watch->client, TRUE);
-  lxcmon_client_set_follow_reboot (watch->client, follow_ms);
+  lxcmon_client_set_force (watch->client, TRUE);
+  lxcmon_client_set_reboot_timeout (watch->client, follow_ms);
   real_start_controller (container);
   watch_attach (watch);
   real_continue (container);
@@ -37,7 +37,7 @@ restart_controller (Container *container, Watch *watch)
   real_wait_end (container);
   watch_assert_state (watch, "connecting");
   real_start_controller (container);
-  real_wait (strcmp (watch_get_state (watch), "waiting") == 0);
+  real_wait (strcmp (watch_get_state (watch), "queued") == 0);
 }
 
 static void
@@ -54,7 +54,7 @@ test_follow (void)
       g_assert_cmpint (watch->init_pid, !=, last_pid);
       g_assert_cmpint (lxcmon_monitor_get_controller_pid (watch->monitor), ==,
                        container_get_controller_pid (container));
-      watch_assert_state (watch, "served");
+      watch_assert_state (watch, "attached");
       watch_assert_trace (watch, "init ");
       last_pid = watch->init_pid;
 
@@ -93,7 +93,7 @@ test_follow_blindly (void)
   real_command (container, "reboot");
   container_restart (container, &error);
   g_assert_no_error (error);
-  real_wait (watch->closed_at != 0 && strcmp (watch_get_state (watch), "served") == 0);
+  real_wait (watch->closed_at != 0 && strcmp (watch_get_state (watch), "attached") == 0);
   real_wait (g_str_has_suffix (watch->trace->str, "init "));
   watch_assert_trace (watch, "init exit:reboot closed init ");
   g_assert_cmpint (watch->init_pid, ==, real_init_pid (container));

@@ -71,7 +71,7 @@ test_default_manners (void)
     return;
   real_start (container);
   watch_attach (watch);
-  watch_assert_state (watch, "waiting");
+  watch_assert_state (watch, "queued");
   real_wait (watch->init_pid != 0);
   g_assert_cmpint (watch->init_pid, ==, real_init_pid (container));
 
@@ -88,11 +88,11 @@ test_blocking (void)
   g_autoptr (GError) error = NULL;
   LxcmonExitStatus status;
 
-  lxcmon_client_set_take_place (watch->client, TRUE);
+  lxcmon_client_set_force (watch->client, TRUE);
   real_start (container);
   g_assert_true (lxcmon_client_attach (watch->client, NULL, &error));
   g_assert_no_error (error);
-  watch_assert_state (watch, "served");
+  watch_assert_state (watch, "attached");
   watch_assert_trace (watch, ""); /* nothing before the main context runs */
 
   real_command (container, "exit 42");
@@ -123,7 +123,7 @@ test_blocking_driver (void)
   g_autoptr (GError) error = NULL;
   GThread *thread;
 
-  lxcmon_client_set_take_place (watch->client, TRUE);
+  lxcmon_client_set_force (watch->client, TRUE);
   real_start_controller (container);
   thread = g_thread_new ("continue", continue_when_somebody_waits, container);
   g_assert_true (lxcmon_client_attach (watch->client, NULL, &error));
@@ -144,7 +144,7 @@ test_all_pending (void)
   g_autoptr (Container) container = container_new ("real-client");
   g_autoptr (Watch) watch = watch_new (container);
 
-  lxcmon_client_set_take_place (watch->client, TRUE);
+  lxcmon_client_set_force (watch->client, TRUE);
   real_start_controller (container);
   watch_attach (watch);
   real_command (container, "reboot");
@@ -166,7 +166,7 @@ test_all_pending_blocking (void)
   g_autoptr (Watch) watch = watch_new (container);
   g_autoptr (GError) error = NULL;
 
-  lxcmon_client_set_take_place (watch->client, TRUE);
+  lxcmon_client_set_force (watch->client, TRUE);
   real_start_controller (container);
   watch_attach (watch);
   real_command (container, "shutdown");
@@ -188,14 +188,14 @@ test_ping_is_answered (void)
   g_autoptr (Container) container = container_new ("real-client");
   g_autoptr (Watch) watch = watch_new (container);
 
-  lxcmon_client_set_take_place (watch->client, TRUE);
+  lxcmon_client_set_force (watch->client, TRUE);
   lxcmon_client_set_keepalive_interval (watch->client, KEEPALIVE_MS);
   real_start (container);
   watch_attach (watch);
   real_wait (watch->init_pid != 0);
   real_run_for (KEEPALIVE_MS * 8);
   watch_assert_trace (watch, "init ");
-  watch_assert_state (watch, "served");
+  watch_assert_state (watch, "attached");
   real_wait (accept_queue_count_unread_pings (container_get_socket_path (container)) == 0);
 
   real_command (container, "shutdown");

@@ -88,11 +88,11 @@ host_start_libvirtd (Host *self)
   g_assert_no_error (error);
 }
 
-/* Who was there before the command: "served" alone. */
+/* Who was there before the command: "attached" alone. */
 static void
-expect_served (Host *self, Events *events)
+expect_attached (Host *self, Events *events)
 {
-  events_expect_served (events, container_get_controller_pid (self->container),
+  events_expect_attached (events, container_get_controller_pid (self->container),
                         real_init_pid (self->container));
 }
 
@@ -106,7 +106,7 @@ host_reboot (Host *self, Events *events)
   events_expect_closed (events, NULL);
   libvirtd_wait_reboot (self->libvirtd, self->container, &error);
   g_assert_no_error (error);
-  expect_served (self, events);
+  expect_attached (self, events);
   events_expect_init (events, real_init_pid (self->container));
 }
 
@@ -120,9 +120,9 @@ check_watch (const char *first, const char *second)
     return;
   host_create (&host);
   Events events = { command_start ("watch", "--json", first, second, NULL), NAME, 0, TRUE };
-  expect_served (&host, &events);
+  expect_attached (&host, &events);
   host_reboot (&host, &events);
-  if (libvirtd_wait_served (host.container))
+  if (libvirtd_wait_attached (host.container))
     {
       real_command (host.container, "shutdown");
       events_expect_exit (&events, "shutdown", 1);
@@ -163,7 +163,7 @@ test_no_follow (void)
     return;
   host_create (&host);
   Events events = { command_start ("watch", "--json", "--no-follow", NAME, NULL), NAME, 0, TRUE };
-  expect_served (&host, &events);
+  expect_attached (&host, &events);
   real_command (host.container, "reboot");
   events_expect_exit (&events, "reboot", 2);
   events_expect_closed (&events, NULL);
@@ -182,7 +182,7 @@ test_lost (void)
     return;
   host_create (&host);
   Events events = { command_start ("watch", "--json", NAME, NULL), NAME, 0, TRUE };
-  expect_served (&host, &events);
+  expect_attached (&host, &events);
   container_signal (host.container, SIGKILL);
   events_expect_closed (&events, "lost");
   command_expect_end (events.command, 5, NOTHING, NOTHING);
@@ -220,7 +220,7 @@ test_watch_all (void)
     return;
   host_create (&host);
   Events events = { command_start ("watch", "--json", NULL), NAME, 0, TRUE };
-  expect_served (&host, &events);
+  expect_attached (&host, &events);
   real_command (host.container, "shutdown");
   events_expect_exit (&events, "shutdown", 1);
   events_expect_closed (&events, NULL);
@@ -293,9 +293,9 @@ test_source_lost (void)
     return;
   host_create (&host);
   Events all = { command_start ("watch", "--json", NULL), NAME, 0, TRUE };
-  expect_served (&host, &all);
+  expect_attached (&host, &all);
   Events named = { command_start ("watch", "--json", NAME, NULL), NAME, 0, TRUE };
-  expect_served (&host, &named);
+  expect_attached (&host, &named);
   Command *text, *wait;
   START_SILENT (text, "watch", "--quiet", NAME);
   START_SILENT (wait, "wait", NAME);
@@ -337,7 +337,7 @@ static void
 expect_listed (Host *self, const char *option)
 {
   static const char *const keys[]
-      = { "container", "source", "state", "init_pid", "controller_pid", "served", "started", NULL };
+      = { "container", "source", "state", "init_pid", "controller_pid", "attached", "started", NULL };
   Command *command = command_start ("list", "--json", option, NULL);
   g_autofree char *line = command_read_line (command);
   g_autoptr (JsonObject) object = json_parse (line);
@@ -349,7 +349,7 @@ expect_listed (Host *self, const char *option)
   g_assert_cmpint (json_expect_int (object, "init_pid"), ==, real_init_pid (self->container));
   g_assert_cmpint (json_expect_int (object, "controller_pid"), ==,
                    container_get_controller_pid (self->container));
-  g_assert_true (json_object_get_boolean_member (object, "served"));
+  g_assert_true (json_object_get_boolean_member (object, "attached"));
   assert_matches (json_expect_string (object, "started"), TIME_PATTERN);
   command_expect_end (command, 0, NOTHING, NOTHING);
 }
@@ -391,11 +391,11 @@ test_remote (void)
                       "NAME .+\n" NAME " +running +- +- +-\n", NOTHING);
   Events events
       = { command_start ("watch", "--json", "--connect", uri, NAME, NULL), NAME, 0, TRUE };
-  events_expect_served (&events, 0, 0);
+  events_expect_attached (&events, 0, 0);
   real_command (host.container, "reboot");
   events_expect_exit (&events, "reboot", 2);
   events_expect_closed (&events, NULL);
-  events_expect_served (&events, 0, 0);
+  events_expect_attached (&events, 0, 0);
   g_autofree char *line = command_read_line (events.command);
   assert_matches (line, ".+\"event\":\"init\",.+\"pid\":0\\}");
   libvirtd_wait_reboot (host.libvirtd, host.container, &error);
@@ -427,7 +427,7 @@ test_unprivileged (void)
     return;
   host_create (&host);
   Events events = { command_start_how (&how, "watch", "--json", NAME, NULL), NAME, 0, TRUE };
-  expect_served (&host, &events);
+  expect_attached (&host, &events);
   real_command (host.container, "shutdown");
   events_expect_exit (&events, "shutdown", 1);
   events_expect_closed (&events, NULL);
@@ -443,9 +443,9 @@ test_direct (void)
   if (!host_start (&host))
     return;
   host_create (&host);
-  command_expect_end (command_start ("watch", "--wait-for-place", "--timeout=300ms", NAME, NULL),
+  command_expect_end (command_start ("watch", "--wait-if-busy", "--timeout=300ms", NAME, NULL),
                       124, NOTHING, "lxcmon: the time is over\n");
-  command_expect_end (command_start ("watch", "--take-place", NAME, NULL), 6, NOTHING, ANYTHING);
+  command_expect_end (command_start ("watch", "--force", NAME, NULL), 6, NOTHING, ANYTHING);
   command_expect_end (command_start ("watch", "/nonexistent/" NAME ".sock", NULL), 7, NOTHING,
                       ANYTHING);
 }

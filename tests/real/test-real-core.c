@@ -22,11 +22,11 @@ typedef struct
 } Record;
 
 static void
-on_served (LxcmonConnection *connection, void *user_data)
+on_attached (LxcmonConnection *connection, void *user_data)
 {
   Record *self = user_data;
 
-  g_string_append (self->trace, "served ");
+  g_string_append (self->trace, "attached ");
 }
 
 static void
@@ -77,7 +77,7 @@ on_free (void *user_data)
 }
 
 static const LxcmonCallbacks callbacks = {
-  LXCMON_CALLBACKS_INIT, .served = on_served, .init = on_init, .exit = on_exit_message,
+  LXCMON_CALLBACKS_INIT, .attached = on_attached, .init = on_init, .exit = on_exit_message,
   .closed = on_closed,   .failed = on_failed, .free = on_free,
 };
 
@@ -110,12 +110,12 @@ row_clear (Row *self)
 }
 
 static void
-row_attach (Row *self, gboolean take_place)
+row_attach (Row *self, gboolean force)
 {
   LxcmonAttachOptions options = LXCMON_ATTACH_OPTIONS_INIT;
   LxcmonError error;
 
-  options.take_place = take_place;
+  options.force = force;
   if (!lxcmon_connection_attach (self->connection, container_get_socket_path (self->container),
                                  &options, &error))
     g_error ("%s", error.message);
@@ -127,7 +127,7 @@ row_start (Row *self)
 {
   real_start_controller (self->container);
   row_attach (self, TRUE);
-  g_assert_cmpint (lxcmon_connection_get_state (self->connection), ==, LXCMON_STATE_WAITING);
+  g_assert_cmpint (lxcmon_connection_get_state (self->connection), ==, LXCMON_STATE_QUEUED);
   real_continue (self->container);
 }
 
@@ -168,11 +168,11 @@ test_life (void)
   g_assert_cmpint (row.record.init_pid, ==, real_init_pid (row.container));
   g_assert_cmpint (lxcmon_connection_get_controller_pid (row.connection), ==,
                    container_get_controller_pid (row.container));
-  g_assert_false (lxcmon_connection_get_late (row.connection));
+  g_assert_false (lxcmon_connection_get_missed_init (row.connection));
 
   real_command (row.container, "exit 42");
   run_until (&row, "closed ");
-  g_assert_cmpstr (row.record.trace->str, ==, "served init exit:shutdown closed ");
+  g_assert_cmpstr (row.record.trace->str, ==, "attached init exit:shutdown closed ");
   g_assert_cmpint (lxcmon_connection_get_state (row.connection), ==, LXCMON_STATE_CLOSED);
   g_assert_cmpint (lxcmon_connection_get_fd (row.connection), ==, -1);
   g_assert_null (lxcmon_connection_get_error (row.connection));
@@ -194,13 +194,13 @@ test_late (void)
   accept_queue_wait (container_get_socket_path (row.container), 0, 0);
 
   row_attach (&row, FALSE);
-  run_until (&row, "served ");
-  g_assert_true (lxcmon_connection_get_late (row.connection));
+  run_until (&row, "attached ");
+  g_assert_true (lxcmon_connection_get_missed_init (row.connection));
   g_assert_cmpint (lxcmon_connection_get_init_pid (row.connection), ==,
                    real_init_pid (row.container));
   real_command (row.container, "reboot");
   run_until (&row, "closed ");
-  g_assert_cmpstr (row.record.trace->str, ==, "served init served exit:reboot closed ");
+  g_assert_cmpstr (row.record.trace->str, ==, "attached init served exit:reboot closed ");
   row_clear (&row);
 }
 
@@ -214,7 +214,7 @@ test_killed (void)
   run_until (&row, "init ");
   container_signal (row.container, SIGKILL);
   run_until (&row, "closed:lost ");
-  g_assert_cmpstr (row.record.trace->str, ==, "served init closed:lost ");
+  g_assert_cmpstr (row.record.trace->str, ==, "attached init closed:lost ");
   row_clear (&row);
 }
 
@@ -226,9 +226,9 @@ test_blocking (void)
 
   row_init (&row, NAME, NULL);
   row_start (&row);
-  g_assert_true (lxcmon_connection_wait_served (row.connection, -1, &error));
+  g_assert_true (lxcmon_connection_wait_attached (row.connection, -1, &error));
   g_assert_cmpstr (row.record.trace->str, ==, "");
-  g_assert_cmpint (lxcmon_connection_get_state (row.connection), ==, LXCMON_STATE_SERVED);
+  g_assert_cmpint (lxcmon_connection_get_state (row.connection), ==, LXCMON_STATE_ATTACHED);
   run_until (&row, "init ");
   real_command (row.container, "shutdown");
   run_until (&row, "closed ");
@@ -283,8 +283,8 @@ test_hub (void)
   for (int i = 0; i < N_AT_HUB; i++)
     {
       g_assert_cmpstr (rows[i].record.trace->str, ==,
-                       i % 2 == 0 ? "served init exit:shutdown closed "
-                                  : "served init exit:reboot closed ");
+                       i % 2 == 0 ? "attached init exit:shutdown closed "
+                                  : "attached init exit:reboot closed ");
       row_clear (&rows[i]);
     }
   lxcmon_hub_unref (hub);

@@ -60,7 +60,7 @@ assert_queues_empty (Host *self, guint n)
   for (guint i = N - n; i < N; i++)
     {
       const char *path = container_get_socket_path (self->containers[i]);
-      g_assert_cmpuint (accept_queue_look (path).n_waiting, ==, 0);
+      g_assert_cmpuint (accept_queue_look (path).n_queued, ==, 0);
       g_assert_cmpint (accept_queue_ask_ss (path), <=, 0);
     }
 }
@@ -150,7 +150,7 @@ test_killed (void)
   g_assert_no_error (error);
   real_run_for (2000);
   g_assert_true (are_shown (&self, N, LXCMON_STATE_DETACHED));
-  real_wait (are_shown (&self, N, LXCMON_STATE_SERVED));
+  real_wait (are_shown (&self, N, LXCMON_STATE_ATTACHED));
   double waited = (double) (g_get_monotonic_time () - killed_at) / G_USEC_PER_SEC;
   g_test_message ("all places taken %.1f s after libvirtd was killed", waited);
   g_assert_cmpfloat (waited, >=, 10);

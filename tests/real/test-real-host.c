@@ -85,7 +85,7 @@ is_settled (Host *self)
       if (row->runs != (monitor != NULL))
         return FALSE;
       if (monitor != NULL
-          && (lxcmon_monitor_get_state (monitor) != LXCMON_STATE_SERVED
+          && (lxcmon_monitor_get_state (monitor) != LXCMON_STATE_ATTACHED
               || lxcmon_monitor_get_init_pid (monitor) != real_init_pid (row->container)
               || lxcmon_monitor_get_controller_pid (monitor)
                      != container_get_controller_pid (row->container)))

@@ -26,7 +26,7 @@ run_client (Container *container, int ready_fd)
   GMainLoop *loop = g_main_loop_new (NULL, FALSE);
 
   prctl (PR_SET_PDEATHSIG, SIGKILL); /* also where the test ends by an assertion */
-  lxcmon_client_set_take_place (watch->client, TRUE);
+  lxcmon_client_set_force (watch->client, TRUE);
   watch_attach (watch);
   while (watch->init_pid == 0 || !watch->attach_done)
     g_main_context_iteration (NULL, TRUE);

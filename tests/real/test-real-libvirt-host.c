@@ -146,7 +146,7 @@ test_reboot (void)
                                   real_init_pid (bridge.container));
       record_assert (bridge.record, expected);
       g_assert_true (bridge_row (&bridge) == row);
-      if (libvirtd_wait_served (bridge.container))
+      if (libvirtd_wait_attached (bridge.container))
         continue;
 
       /* libvirt 9.0.0 has lost its own container, and will hear nothing of it any more. */

@@ -188,7 +188,7 @@ check_away (int signum)
   real_wait (bridge.n_back == 1 && !is_listed (&bridge, 1));
   record_assert (bridge.record, "real-restart-1 closed lost");
   g_assert_true (lxcmon_monitor_list_lookup (bridge.record->list, "real-restart-0") == row);
-  g_assert_cmpint (lxcmon_monitor_get_state (row), ==, LXCMON_STATE_SERVED);
+  g_assert_cmpint (lxcmon_monitor_get_state (row), ==, LXCMON_STATE_ATTACHED);
   g_assert_cmpint (lxcmon_monitor_get_init_pid (row), ==, real_init_pid (bridge.containers[0]));
   /* The reason stays to be read. */
   g_assert_nonnull (lxcmon_libvirt_host_get_error (bridge.record->host));
@@ -265,7 +265,7 @@ test_another_life (void)
       = g_object_ref (lxcmon_monitor_list_lookup (bridge.record->list, "real-restart-0"));
   g_assert_true (other != row);
   g_assert_cmpint (lxcmon_monitor_get_state (row), ==, LXCMON_STATE_CLOSED);
-  g_assert_cmpint (lxcmon_monitor_get_state (other), ==, LXCMON_STATE_SERVED);
+  g_assert_cmpint (lxcmon_monitor_get_state (other), ==, LXCMON_STATE_ATTACHED);
   g_assert_cmpint (lxcmon_monitor_get_init_pid (other), ==, real_init_pid (bridge.containers[0]));
   g_assert_true (is_settled (&bridge));
 }

@@ -122,7 +122,7 @@ live_alone (const Life *life)
   real_start_controller (container);
   real_wait (lxcmon_monitor_list_lookup (program.list, NAME) != NULL
              && lxcmon_monitor_get_state (lxcmon_monitor_list_lookup (program.list, NAME))
-                    >= LXCMON_STATE_WAITING);
+                    >= LXCMON_STATE_QUEUED);
   real_continue (container);
   real_wait (program_says (&program, "init, ", 0));
   for (int i = 0; i < life->n_reboots; i++)
@@ -162,7 +162,7 @@ live_with_libvirtd (const Life *life, Libvirtd *libvirtd)
       libvirtd_wait_reboot (libvirtd, container, &error);
       g_assert_no_error (error);
       real_wait (program_says (&program, "closed, " NAME " init, ", length));
-      is_served = libvirtd_wait_served (container);
+      is_served = libvirtd_wait_attached (container);
     }
   if (!is_served)
     libvirtd_destroy_domain (libvirtd, container, &error);

@@ -55,7 +55,7 @@ row_do_something (Row *self, Libvirtd *libvirtd)
       real_command (self->container, "reboot");
       libvirtd_wait_reboot (libvirtd, self->container, &error);
       g_assert_no_error (error);
-      if (libvirtd_wait_served (self->container))
+      if (libvirtd_wait_attached (self->container))
         return;
       /* libvirt 9.0.0 has lost its own container. */
       libvirtd_destroy_domain (libvirtd, self->container, &error);

@@ -104,7 +104,7 @@ test_busy (void)
     fail_to_attach (&host);
   g_test_message ("%d times BUSY: %.3f ms each", N_ATTEMPTS,
                   (double) (g_get_monotonic_time () - start) / 1000 / N_ATTEMPTS);
-  g_assert_cmpuint (accept_queue_look (host_socket (&host)).n_waiting, ==, 0);
+  g_assert_cmpuint (accept_queue_look (host_socket (&host)).n_queued, ==, 0);
   g_assert_cmpint (accept_queue_ask_ss (host_socket (&host)), <=, 0);
 
   /* libvirtd gets its EXIT: it takes the domain away. */
@@ -183,27 +183,27 @@ test_hanging (void)
 }
 
 static Watch *
-wait_for_place (Host *host)
+wait_if_busy (Host *host)
 {
   Watch *watch = watch_new (host->container);
 
-  lxcmon_client_set_wait_for_place (watch->client, TRUE);
+  lxcmon_client_set_wait_if_busy (watch->client, TRUE);
   watch_attach (watch);
   real_run_for (SEVERAL_LOOKS_MS);
   watch_assert_state (watch, "connecting");
-  g_assert_cmpuint (accept_queue_look (host_socket (host)).n_waiting, ==, 0);
+  g_assert_cmpuint (accept_queue_look (host_socket (host)).n_queued, ==, 0);
   return watch;
 }
 
 static void
-test_wait_for_place (void)
+test_wait_if_busy (void)
 {
   g_auto (Host) host = { NULL, NULL };
   g_autoptr (Watch) watch = NULL;
 
   if (!host_start (&host))
     return;
-  watch = wait_for_place (&host);
+  watch = wait_if_busy (&host);
   host_end_libvirtd (&host, SIGKILL);
   real_wait (watch->attach_done);
   g_assert_no_error (watch->attach_error);
@@ -225,7 +225,7 @@ test_restart_while_waiting (void)
 
   if (!host_start (&host))
     return;
-  watch = wait_for_place (&host);
+  watch = wait_if_busy (&host);
   host_end_libvirtd (&host, SIGTERM);
   libvirtd_free (host.libvirtd);
   host.libvirtd = libvirtd_start (&error);
@@ -297,7 +297,7 @@ test_start_race (void)
   g_assert_no_error (error);
   g_test_message ("during the start: %u times NOT_FOUND, %u times BUSY", pest.n_not_there,
                   pest.n_busy);
-  g_assert_cmpuint (accept_queue_look (host_socket (&host)).n_waiting, ==, 0);
+  g_assert_cmpuint (accept_queue_look (host_socket (&host)).n_queued, ==, 0);
   real_command (host.container, "shutdown");
   host_assert_gone (&host);
 }
@@ -318,7 +318,7 @@ test_restart (void)
   g_assert_no_error (error);
   accept_queue_wait (host_socket (&host), 0, 1);
   fail_to_attach (&host);
-  g_assert_cmpuint (accept_queue_look (host_socket (&host)).n_waiting, ==, 0);
+  g_assert_cmpuint (accept_queue_look (host_socket (&host)).n_queued, ==, 0);
   real_command (host.container, "shutdown");
   host_assert_gone (&host);
 }
@@ -363,7 +363,7 @@ main (int argc, char *argv[])
   real_test_add ("/real/libvirtd/after-a-kill", test_after_a_kill);
   real_test_add ("/real/libvirtd/after-a-stop", test_after_a_stop);
   real_test_add ("/real/libvirtd/hanging", test_hanging);
-  real_test_add ("/real/libvirtd/wait-for-place", test_wait_for_place);
+  real_test_add ("/real/libvirtd/wait-if-busy", test_wait_if_busy);
   real_test_add ("/real/libvirtd/restart-while-waiting", test_restart_while_waiting);
   real_test_add ("/real/libvirtd/restart", test_restart);
   real_test_add ("/real/libvirtd/destroy", test_destroy);

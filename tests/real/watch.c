@@ -138,13 +138,13 @@ watch_start (Container *container)
 {
   Watch *self = watch_new (container);
 
-  lxcmon_client_set_take_place (self->client, TRUE);
+  lxcmon_client_set_force (self->client, TRUE);
   real_start_controller (container);
   watch_attach (self);
-  watch_assert_state (self, "waiting");
+  watch_assert_state (self, "queued");
   real_continue (container);
   real_wait (self->init_pid != 0 && self->attach_done);
   g_assert_no_error (self->attach_error);
-  watch_assert_state (self, "served");
+  watch_assert_state (self, "attached");
   return self;
 }

@@ -181,7 +181,7 @@ make_clients (void)
       g_autofree char *path = scale_socket_path (scale.directory, i);
 
       row->client = lxcmon_client_new_for_path (path);
-      lxcmon_client_set_take_place (row->client, TRUE);
+      lxcmon_client_set_force (row->client, TRUE);
       /* On a machine that is busy with other things as well, a controller may take its time. */
       lxcmon_client_set_attach_timeout (row->client, LIMIT_S * 1000);
       g_signal_connect (row->client, "init", G_CALLBACK (on_init), row);

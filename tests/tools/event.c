@@ -88,10 +88,10 @@ expect_pid (JsonObject *object, const char *key, int pid)
 
 /* @init_pid: 0 where it has to be null. */
 void
-events_expect_served (Events *self, int controller_pid, int init_pid)
+events_expect_attached (Events *self, int controller_pid, int init_pid)
 {
   const char *const keys[] = { COMMON, "controller_pid", "init_pid", NULL };
-  g_autoptr (JsonObject) object = expect_event (self, "served", keys);
+  g_autoptr (JsonObject) object = expect_event (self, "attached", keys);
 
   expect_pid (object, "controller_pid", controller_pid);
   expect_pid (object, "init_pid", init_pid);

@@ -26,7 +26,7 @@ void json_expect_keys (JsonObject *object, const char *const *keys);
 gint64 json_expect_int (JsonObject *object, const char *key);
 const char *json_expect_string (JsonObject *object, const char *key);
 
-void events_expect_served (Events *self, int controller_pid, int init_pid);
+void events_expect_attached (Events *self, int controller_pid, int init_pid);
 void events_expect_init (Events *self, int pid);
 void events_expect_exit (Events *self, const char *status, int raw);
 void events_expect_closed (Events *self, const char *code);

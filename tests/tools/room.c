@@ -99,7 +99,7 @@ on_late (gpointer user_data)
 
 /* Waits until that many clients are served. */
 void
-room_wait_served (LxcmonMockController *controller, guint n_clients)
+room_wait_attached (LxcmonMockController *controller, guint n_clients)
 {
   guint timer = g_timeout_add (COMMAND_PATIENCE_US / 1000, on_late, NULL);
 

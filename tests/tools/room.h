@@ -27,5 +27,5 @@ char *room_build_path (Room *self, const char *base);
 void room_start (Room *self);
 LxcmonMockController *room_add (Room *self, const char *base, int init_pid);
 void room_finish (LxcmonMockController *controller, LxcmonExitStatus status);
-void room_wait_served (LxcmonMockController *controller, guint n_clients);
+void room_wait_attached (LxcmonMockController *controller, guint n_clients);
 void room_send (LxcmonMockController *controller, const void *bytes, gsize size);

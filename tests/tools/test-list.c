@@ -133,7 +133,7 @@ test_errors (Room *room)
 }
 
 static void
-test_left_out (Room *room)
+test_n_unlisted (Room *room)
 {
   bind_only (room, "\xff.sock");
   command_expect_end (start_list (room, "--json"), 0, NOTHING,
@@ -150,7 +150,7 @@ main (int argc, char **argv)
   room_test_add ("/tool/list/connects-to-nothing", test_connects_to_nothing);
   room_test_add ("/tool/list/nothing-there", test_nothing_there);
   room_test_add ("/tool/list/errors", test_errors);
-  room_test_add ("/tool/list/left-out", test_left_out);
+  room_test_add ("/tool/list/n-unlisted", test_n_unlisted);
 
   return g_test_run ();
 }

@@ -31,7 +31,7 @@ test_help_of_verbs (Room *room)
 {
   static const char *const options[] = {
     "(?s:.+)--timeout=DURATION .+\n(?s:.+)--json .+\n(?s:.+)--runtime-dir=DIR .+\n(?s:.+)"
-    "--take-place .+\n(?s:.+)--wait-for-place .+\n(?s:.+)--connect=URI .+\n(?s:.+)--quiet .+\n(?s:.+)--no-follow "
+    "--force .+\n(?s:.+)--wait-if-busy .+\n(?s:.+)--connect=URI .+\n(?s:.+)--quiet .+\n(?s:.+)--no-follow "
     ".+\n(?s:.+)",
     "(?s:.+)--timeout=DURATION .+\n(?s:.+)--runtime-dir=DIR .+\n(?s:.+)--connect=URI .+\n(?s:.+)--quiet .+\n(?s:.+)",
     "(?s:.+)--json .+\n(?s:.+)--runtime-dir=DIR .+\n(?s:.+)--connect=URI .+\n(?s:.+)--quiet .+\n(?s:.+)",
@@ -103,7 +103,7 @@ test_unknown_options (Room *room)
   expect_usage (command_start ("wait", "--no-follow", "a", NULL), ".*--no-follow.*");
   expect_usage (command_start ("decode", "--timeout", "1s", NULL), ".*--timeout.*");
   expect_usage (command_start ("list", "--timeout", "1s", NULL), ".*--timeout.*");
-  expect_usage (command_start ("list", "--take-place", NULL), ".*--take-place.*");
+  expect_usage (command_start ("list", "--force", NULL), ".*--force.*");
   expect_usage (command_start ("watch", "--hex", "a", NULL), ".*--hex.*");
 }
 

@@ -241,7 +241,7 @@ test_watch_destroyed (void)
   expect (
       watch_main, ARGUMENTS ("b", "a", "--quiet", "--json"),
       STEPS ({ "\"seq\":2", destroy, "a" }, { "\"seq\":3", shut_down, "b" }), 5,
-      "(?:.+\"served\",\"container\":\"[ab]\",\"controller_pid\":null,\"init_pid\":null\\}\n){2}"
+      "(?:.+\"attached\",\"container\":\"[ab]\",\"controller_pid\":null,\"init_pid\":null\\}\n){2}"
       ".+\"seq\":3,.+\"closed\",\"container\":\"a\",\"error\":\\{\"code\":\"destroyed\",.+\n"
       ".+\"seq\":4,.+\"exit\",\"container\":\"b\",\"status\":\"shutdown\",\"raw\":1\\}\n"
       ".+\"seq\":5,.+\"closed\",\"container\":\"b\",\"error\":null\\}\n",

@@ -141,7 +141,7 @@ test_text (Fixture *self, gconstpointer json)
 {
   LxcmonMonitor *monitor = LXCMON_MONITOR (self->monitor);
 
-  output_served (&self->output, monitor);
+  output_attached (&self->output, monitor);
   output_init (&self->output, monitor, 3740);
   output_exit (&self->output, monitor, LXCMON_EXIT_STATUS_ERROR);
   output_exit (&self->output, monitor, LXCMON_EXIT_STATUS_UNKNOWN);
@@ -170,18 +170,18 @@ test_json (Fixture *self, gconstpointer json)
 {
   LxcmonMonitor *monitor = LXCMON_MONITOR (self->monitor);
 
-  output_served (&self->output, monitor);
+  output_attached (&self->output, monitor);
   output_init (&self->output, monitor, 3740);
   self->monitor->raw = 77;
   output_exit (&self->output, monitor, LXCMON_EXIT_STATUS_UNKNOWN);
   output_closed (&self->output, monitor, NULL);
   self->monitor->pid = 12;
-  output_served (&self->output, monitor);
-  expect (self, HEAD ("1", "served") "\"controller_pid\":null,\"init_pid\":null\\}\n" //
+  output_attached (&self->output, monitor);
+  expect (self, HEAD ("1", "attached") "\"controller_pid\":null,\"init_pid\":null\\}\n" //
           HEAD ("2", "init") "\"pid\":3740\\}\n"                                      //
           HEAD ("3", "exit") "\"status\":\"unknown\",\"raw\":77\\}\n"                 //
           HEAD ("4", "closed") "\"error\":null\\}\n"                                  //
-          HEAD ("5", "served") "\"controller_pid\":12,\"init_pid\":12\\}\n");
+          HEAD ("5", "attached") "\"controller_pid\":12,\"init_pid\":12\\}\n");
 }
 
 static void

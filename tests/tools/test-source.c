@@ -53,12 +53,12 @@ test_list (Room *room)
 }
 
 static void
-expect_served (const char *name)
+expect_attached (const char *name)
 {
   Events events = { command_start ("watch", "--json", "--connect", URI, name, NULL), "test", 0,
                     .through_libvirt = TRUE };
 
-  events_expect_served (&events, 0, 0);
+  events_expect_attached (&events, 0, 0);
   command_signal (events.command, SIGTERM);
   command_expect_end (events.command, 0, NOTHING, NOTHING);
 }
@@ -66,8 +66,8 @@ expect_served (const char *name)
 static void
 test_watch (Room *room)
 {
-  expect_served (NULL);
-  expect_served ("test");
+  expect_attached (NULL);
+  expect_attached ("test");
   Command *command = command_start ("watch", "--connect", URI, "test", "test", NULL);
   command_expect_message (command, "lxcmon: test: watched through libvirt");
   command_signal (command, SIGINT);
@@ -161,9 +161,9 @@ test_usage (Room *room)
                 "--connect: libvirtd knows containers by their names, and .+/web1.sock is a path");
   expect_usage (command_start ("wait", "--connect", URI, room->path, NULL), "--connect: .+ path");
   expect_usage (command_start ("wait", "--connect", URI, NULL), "wait: name one container");
-  expect_usage (command_start ("watch", "--connect", URI, "--take-place", NULL), "--connect .+");
-  expect_usage (command_start ("wait", "--connect", URI, "--wait-for-place", "a", NULL),
-                "--connect .+--wait-for-place .+");
+  expect_usage (command_start ("watch", "--connect", URI, "--force", NULL), "--connect .+");
+  expect_usage (command_start ("wait", "--connect", URI, "--wait-if-busy", "a", NULL),
+                "--connect .+--wait-if-busy .+");
   expect_usage (command_start ("list", "--connect", URI, "--runtime-dir", room->dir, NULL),
                 "--connect .+--runtime-dir .+");
 }

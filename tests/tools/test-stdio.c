@@ -84,9 +84,9 @@ test_full_disk (Room *room)
   room_start (room);
   command_expect_end (command_start_how (&how, "watch", "--json", room->path, NULL), 1, NOTHING,
                       FULL);
-  room_wait_served (room->controller, 0);
+  room_wait_attached (room->controller, 0);
   Command *command = command_start_how (&how, "wait", room->path, NULL);
-  room_wait_served (room->controller, 1);
+  room_wait_attached (room->controller, 1);
   room_finish (room->controller, LXCMON_EXIT_STATUS_SHUTDOWN);
   command_expect_end (command, 1, NOTHING, FULL);
 }

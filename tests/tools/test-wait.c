@@ -20,7 +20,7 @@ start_wait (Room *room)
 {
   room_start (room);
   Command *command = command_start ("wait", room->path, NULL);
-  room_wait_served (room->controller, 1);
+  room_wait_attached (room->controller, 1);
   return command;
 }
 
@@ -149,19 +149,19 @@ test_timeout (Room *room)
 
 /* The place is waited for within the time limit; then comes the end. */
 static void
-test_wait_for_place (Room *room)
+test_wait_if_busy (Room *room)
 {
   Command *holder = start_wait (room);
 
-  command_expect_end (command_start ("wait", "--wait-for-place", "--timeout", "300ms", room->path,
+  command_expect_end (command_start ("wait", "--wait-if-busy", "--timeout", "300ms", room->path,
                                      NULL),
                       124, NOTHING, "lxcmon: the time is over, and the container has not ended\n");
   command_signal (holder, SIGTERM);
   command_expect_end (holder, 143, NOTHING, NOTHING);
-  room_wait_served (room->controller, 0);
+  room_wait_attached (room->controller, 0);
 
-  Command *command = command_start ("wait", "--take-place", room->path, NULL);
-  room_wait_served (room->controller, 1);
+  Command *command = command_start ("wait", "--force", room->path, NULL);
+  room_wait_attached (room->controller, 1);
   room_finish (room->controller, LXCMON_EXIT_STATUS_SHUTDOWN);
   command_expect_end (command, 0, "shutdown\n", NOTHING);
 }
@@ -203,7 +203,7 @@ main (int argc, char **argv)
   room_test_add ("/tool/wait/no-controller", test_no_controller);
   room_test_add ("/tool/wait/not-permitted", test_not_permitted);
   room_test_add ("/tool/wait/timeout", test_timeout);
-  room_test_add ("/tool/wait/wait-for-place", test_wait_for_place);
+  room_test_add ("/tool/wait/wait-if-busy", test_wait_if_busy);
   room_test_add ("/tool/wait/signals", test_signals);
   room_test_add ("/tool/wait/signal-before-served", test_signal_before_served);
 

@@ -38,13 +38,13 @@ test_json (Room *room)
 {
   room_start (room);
   Events events = { start_watch (room, "--json"), "web1", 0 };
-  events_expect_served (&events, getpid (), 0);
+  events_expect_attached (&events, getpid (), 0);
   events_expect_init (&events, INIT_PID);
   room_finish (room->controller, LXCMON_EXIT_STATUS_REBOOT);
   events_expect_exit (&events, "reboot", 2);
   events_expect_closed (&events, NULL);
   room_start (room);
-  events_expect_served (&events, getpid (), 0);
+  events_expect_attached (&events, getpid (), 0);
   events_expect_init (&events, INIT_PID);
   lxcmon_mock_controller_die (room->controller, NULL);
   events_expect_closed (&events, "lost");
@@ -90,7 +90,7 @@ test_busy (Room *room)
   Command *command = start_watch (room, NULL);
   command_expect_message (command, "lxcmon: web1: .+ serves another client");
   command_expect_message (command, "lxcmon: Such a container .+");
-  command_expect_message (command, "lxcmon: --take-place .+");
+  command_expect_message (command, "lxcmon: --force .+");
   command_signal (command, SIGTERM);
   command_expect_end (command, 0, NOTHING, NOTHING);
   lxcmon_client_detach (client);

@@ -89,7 +89,7 @@ test_one_line_json (Room *room)
   Events events
       = { command_start ("watch", "--json", path, NULL), "a\nb\033[31m\xc2\x85\xef\xbf\xbdz", 0 };
 
-  events_expect_served (&events, getpid (), 0);
+  events_expect_attached (&events, getpid (), 0);
   room_finish (controller, LXCMON_EXIT_STATUS_SHUTDOWN);
   events_expect_exit (&events, "shutdown", 1);
   events_expect_closed (&events, NULL);

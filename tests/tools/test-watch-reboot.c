@@ -18,7 +18,7 @@ test_followed (Room *room)
   room_start (room);
   Events events = { command_start ("watch", "--json", room->path, NULL), "web1", 0 };
 
-  events_expect_served (&events, getpid (), 0);
+  events_expect_attached (&events, getpid (), 0);
   events_expect_init (&events, INIT_PID);
   for (int life = 1; life < 4; life++)
     {
@@ -27,7 +27,7 @@ test_followed (Room *room)
       events_expect_closed (&events, NULL);
       lxcmon_mock_controller_set_init_pid (room->controller, INIT_PID + life);
       room_start (room);
-      events_expect_served (&events, getpid (), 0);
+      events_expect_attached (&events, getpid (), 0);
       events_expect_init (&events, INIT_PID + life);
     }
   room_finish (room->controller, LXCMON_EXIT_STATUS_SHUTDOWN);
@@ -105,7 +105,7 @@ test_nobody_follows (Room *room)
   lxcmon_mock_controller_set_reading (other, FALSE);
   lxcmon_mock_controller_start (other, &error);
   g_assert_no_error (error);
-  room_wait_served (other, 1);
+  room_wait_attached (other, 1);
   lxcmon_mock_controller_stop (other);
 
   command_expect_end (command, 0, LINE ("exit status=reboot") LINE ("closed"),

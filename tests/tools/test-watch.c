@@ -34,7 +34,7 @@ start_json (Room *room)
 {
   room_start (room);
   Events events = { command_start ("watch", "--json", room->path, NULL), "web1", 0 };
-  events_expect_served (&events, getpid (), 0);
+  events_expect_attached (&events, getpid (), 0);
   events_expect_init (&events, INIT_PID);
   return events;
 }
@@ -146,9 +146,9 @@ test_json_exit_first (Room *room)
   room_start (room);
   Events events = { command_start ("watch", "--json", room->path, NULL), "web1", 0 };
 
-  room_wait_served (room->controller, 1);
+  room_wait_attached (room->controller, 1);
   room_finish (room->controller, LXCMON_EXIT_STATUS_ERROR);
-  events_expect_served (&events, getpid (), 0);
+  events_expect_attached (&events, getpid (), 0);
   events_expect_exit (&events, "error", 0);
   events_expect_closed (&events, NULL);
   command_expect_end (events.command, 0, NOTHING, NOTHING);
@@ -187,7 +187,7 @@ test_several_json (Room *room)
 
   lxcmon_mock_controller_set_init_pid (room->controller, 0);
   Events events = { command_start ("watch", "--json", path, room->path, NULL), "one", 0 };
-  events_expect_served (&events, getpid (), 0);
+  events_expect_attached (&events, getpid (), 0);
   die (one);
   events_expect_closed (&events, "lost");
   command_expect_end (events.command, 7, NOTHING, "lxcmon: web1: no controller's socket at .+\n");
@@ -216,7 +216,7 @@ test_signals (Room *room)
       Command *command = start_text (room);
       command_signal (command, numbers[i]);
       command_expect_end (command, 0, NOTHING, "lxcmon: web1: attached\n");
-      room_wait_served (room->controller, 0);
+      room_wait_attached (room->controller, 0);
     }
 }
 
@@ -242,7 +242,7 @@ test_warning (Room *room)
   command_expect_message (command, "lxcmon: web1: attached");
   command_signal (command, SIGTERM);
   command_expect_end (command, 0, LINE ("init pid=4711"), NOTHING);
-  room_wait_served (room->controller, 0);
+  room_wait_attached (room->controller, 0);
 
   command = command_start ("watch", "--quiet", "--timeout", "300ms", room->path, NULL);
   command_expect_end (command, 124, NOTHING, NOTHING);

@@ -42,8 +42,8 @@ _lxcmon ()
   done
 
   case $verb in
-    watch) words='--json --runtime-dir --take-place --wait-for-place --connect --timeout --no-follow --quiet' ;;
-    wait) words='--runtime-dir --take-place --wait-for-place --connect --timeout --quiet' ;;
+    watch) words='--json --runtime-dir --force --wait-if-busy --connect --timeout --no-follow --quiet' ;;
+    wait) words='--runtime-dir --force --wait-if-busy --connect --timeout --quiet' ;;
     list) words='--json --runtime-dir --connect --timeout --quiet' ;;
     simulate) words='--init-pid --exit --after --repeat --quiet' ;;
     decode) words='--hex --json --quiet' ;;

@@ -29,7 +29,7 @@ new_taken (LxcmonClient **other)
 
 /* How many connections wait at a socket, and how many are served. */
 static void
-count_clients (const char *path, guint *n_waiting, guint *n_served)
+count_clients (const char *path, guint *n_queued, guint *n_served)
 {
   g_autofree char *text = NULL;
   g_autofree char *end = g_strconcat (" ", path, NULL);
@@ -38,11 +38,11 @@ count_clients (const char *path, guint *n_waiting, guint *n_served)
   g_file_get_contents ("/proc/net/unix", &text, NULL, &error);
   g_assert_no_error (error);
   g_auto (GStrv) rows = g_strsplit (text, "\n", -1);
-  *n_waiting = *n_served = 0;
+  *n_queued = *n_served = 0;
   for (guint i = 0; rows[i] != NULL; i++)
     if (g_str_has_suffix (rows[i], end))
       {
-        *n_waiting += strstr (rows[i], " 0001 02 ") != NULL;
+        *n_queued += strstr (rows[i], " 0001 02 ") != NULL;
         *n_served += strstr (rows[i], " 0001 03 ") != NULL;
       }
 }
@@ -53,19 +53,19 @@ test_busy (void)
 {
   g_autoptr (LxcmonClient) other = NULL;
   g_autoptr (GlibSession) session = new_taken (&other);
-  guint n_waiting, n_served;
+  guint n_queued, n_served;
 
   glib_session_begin_attach (session, NULL);
   g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_DETACHED);
   g_assert_cmpstr (glib_session_finish_attach (session), ==, "busy");
-  count_clients (session->path, &n_waiting, &n_served);
-  g_assert_cmpuint (n_waiting, ==, 0);
+  count_clients (session->path, &n_queued, &n_served);
+  g_assert_cmpuint (n_queued, ==, 0);
   g_assert_cmpuint (n_served, ==, 1);
 
   g_autofree char *who = g_strdup_printf ("(pid %d)", getpid ());
   g_assert_nonnull (strstr (session->attach_error->message, who));
   g_assert_cmpstr (session->signals->str, ==, "");
-  g_assert_cmpint (lxcmon_monitor_get_state (LXCMON_MONITOR (other)), ==, LXCMON_STATE_SERVED);
+  g_assert_cmpint (lxcmon_monitor_get_state (LXCMON_MONITOR (other)), ==, LXCMON_STATE_ATTACHED);
 }
 
 /* A thousand of them leave no trace, and the one who is served hears all. */
@@ -130,10 +130,10 @@ test_driver_lives (void)
   g_assert_cmpuint (lxcmon_mock_controller_get_n_pings (session->mock), ==, 0);
 
   /* Who is the driver does not ask. */
-  lxcmon_client_set_take_place (session->client, TRUE);
+  lxcmon_client_set_force (session->client, TRUE);
   glib_session_attach (session);
   lxcmon_client_detach (session->client);
-  lxcmon_client_set_take_place (session->client, FALSE);
+  lxcmon_client_set_force (session->client, FALSE);
   glib_test_wait_until (lxcmon_mock_controller_get_n_clients (session->mock) == 0);
 
   for (guint i = 0; i < 2; i++)
@@ -153,11 +153,11 @@ test_timeout (void)
   g_autoptr (GlibSession) session = new_taken (&other);
   const guint timeout = 150;
 
-  lxcmon_client_set_take_place (session->client, TRUE);
+  lxcmon_client_set_force (session->client, TRUE);
   lxcmon_client_set_attach_timeout (session->client, timeout);
   gint64 start = g_get_monotonic_time ();
   glib_session_begin_attach (session, NULL);
-  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_WAITING);
+  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_QUEUED);
   g_assert_cmpstr (glib_session_finish_attach (session), ==, "busy");
   gint64 took = (g_get_monotonic_time () - start) / G_TIME_SPAN_MILLISECOND;
   g_assert_cmpint (took, >=, timeout);
@@ -179,7 +179,7 @@ test_timeout_blocking (void)
   g_autoptr (GlibSession) session = new_taken (&other);
   g_autoptr (GError) error = NULL;
 
-  lxcmon_client_set_take_place (session->client, TRUE);
+  lxcmon_client_set_force (session->client, TRUE);
   lxcmon_client_set_attach_timeout (session->client, 50);
   g_assert_false (lxcmon_client_attach (session->client, NULL, &error));
   g_assert_cmpstr (glib_error_nick (error), ==, "busy");
@@ -202,36 +202,36 @@ test_timeout_alone (void)
 }
 
 static void
-test_wait_for_place (void)
+test_wait_if_busy (void)
 {
   g_autoptr (LxcmonClient) other = NULL;
   g_autoptr (GlibSession) session = new_taken (&other);
-  guint n_waiting, n_served;
+  guint n_queued, n_served;
 
-  lxcmon_client_set_wait_for_place (session->client, TRUE);
+  lxcmon_client_set_wait_if_busy (session->client, TRUE);
   glib_session_begin_attach (session, NULL);
   g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_CONNECTING);
   /* It waits without connecting. */
-  count_clients (session->path, &n_waiting, &n_served);
-  g_assert_cmpuint (n_waiting, ==, 0);
+  count_clients (session->path, &n_queued, &n_served);
+  g_assert_cmpuint (n_queued, ==, 0);
   g_assert_cmpuint (n_served, ==, 1);
 
   lxcmon_client_detach (other);
   g_assert_cmpstr (glib_session_finish_attach (session), ==, NULL);
-  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_SERVED);
+  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_ATTACHED);
   glib_session_finish (session, LXCMON_EXIT_STATUS_SHUTDOWN);
   glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_CLOSED);
   g_assert_cmpstr (session->signals->str, ==, "exit shutdown, closed");
 }
 
 static void
-test_wait_for_place_ends (void)
+test_wait_if_busy_ends (void)
 {
   g_autoptr (LxcmonClient) other = NULL;
   g_autoptr (GlibSession) session = new_taken (&other);
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
 
-  lxcmon_client_set_wait_for_place (session->client, TRUE);
+  lxcmon_client_set_wait_if_busy (session->client, TRUE);
   glib_session_begin_attach (session, cancellable);
   g_cancellable_cancel (cancellable);
   g_assert_cmpstr (glib_session_finish_attach (session), ==, "cancelled");
@@ -245,18 +245,18 @@ test_wait_for_place_ends (void)
 
 /* The place is free, and the next in the queue gets it: who takes the place stands in it. */
 static void
-test_take_place (void)
+test_force (void)
 {
   g_autoptr (LxcmonClient) other = NULL;
   g_autoptr (GlibSession) session = new_taken (&other);
-  guint n_waiting, n_served;
+  guint n_queued, n_served;
 
-  lxcmon_client_set_take_place (session->client, TRUE);
-  lxcmon_client_set_wait_for_place (session->client, TRUE);
+  lxcmon_client_set_force (session->client, TRUE);
+  lxcmon_client_set_wait_if_busy (session->client, TRUE);
   glib_session_begin_attach (session, NULL);
-  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_WAITING);
-  count_clients (session->path, &n_waiting, &n_served);
-  g_assert_cmpuint (n_waiting, ==, 1);
+  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_QUEUED);
+  count_clients (session->path, &n_queued, &n_served);
+  g_assert_cmpuint (n_queued, ==, 1);
   lxcmon_client_detach (other);
   g_assert_cmpstr (glib_session_finish_attach (session), ==, NULL);
 }
@@ -270,7 +270,7 @@ test_keepalive (void)
   glib_session_attach (session);
   /* It answers, so it lives. */
   glib_test_wait_until (lxcmon_mock_controller_get_n_pings (session->mock) >= 4);
-  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_SERVED);
+  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_ATTACHED);
 
   lxcmon_mock_controller_set_reading (session->mock, FALSE);
   glib_test_wait_until (session->signals->len > 0);
@@ -282,15 +282,15 @@ int
 main (int argc, char **argv)
 {
   glib_test_init (&argc, &argv);
-  glib_test_add ("/client-place/busy", test_busy);
-  glib_test_add ("/client-place/busy-often", test_busy_often);
-  glib_test_add ("/client-place/driver-lives", test_driver_lives);
-  glib_test_add ("/client-place/timeout", test_timeout);
-  glib_test_add ("/client-place/timeout-blocking", test_timeout_blocking);
-  glib_test_add ("/client-place/timeout-alone", test_timeout_alone);
-  glib_test_add ("/client-place/wait-for-place", test_wait_for_place);
-  glib_test_add ("/client-place/wait-for-place-ends", test_wait_for_place_ends);
-  glib_test_add ("/client-place/take-place", test_take_place);
-  glib_test_add ("/client-place/keepalive", test_keepalive);
+  glib_test_add ("/client-busy/busy", test_busy);
+  glib_test_add ("/client-busy/busy-often", test_busy_often);
+  glib_test_add ("/client-busy/driver-lives", test_driver_lives);
+  glib_test_add ("/client-busy/timeout", test_timeout);
+  glib_test_add ("/client-busy/timeout-blocking", test_timeout_blocking);
+  glib_test_add ("/client-busy/timeout-alone", test_timeout_alone);
+  glib_test_add ("/client-busy/wait-if-busy", test_wait_if_busy);
+  glib_test_add ("/client-busy/wait-if-busy-ends", test_wait_if_busy_ends);
+  glib_test_add ("/client-busy/force", test_force);
+  glib_test_add ("/client-busy/keepalive", test_keepalive);
   return g_test_run ();
 }

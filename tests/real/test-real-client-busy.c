@@ -36,7 +36,7 @@ finish_as_late_joiner (Watch *watch, Container *container)
 {
   real_wait (watch->attach_done);
   g_assert_no_error (watch->attach_error);
-  watch_assert_state (watch, "served");
+  watch_assert_state (watch, "attached");
   g_assert_cmpint (lxcmon_monitor_get_init_pid (watch->monitor), ==, real_init_pid (container));
   g_assert_cmpint (lxcmon_monitor_get_controller_pid (watch->monitor), ==,
                    container_get_controller_pid (container));
@@ -55,7 +55,7 @@ test_late_after_socket (void)
 
   close (first);
   accept_queue_wait (container_get_socket_path (container), 0, 0);
-  lxcmon_client_set_take_place (watch->client, TRUE);
+  lxcmon_client_set_force (watch->client, TRUE);
   watch_attach (watch);
   finish_as_late_joiner (watch, container);
 }
@@ -131,11 +131,11 @@ test_busy (void)
   g_test_message ("%d times BUSY: %.2f ms each", N_ATTEMPTS,
                   (double) (g_get_monotonic_time () - start) / 1000 / N_ATTEMPTS);
 
-  g_assert_cmpuint (accept_queue_look (path).n_waiting, ==, 0);
+  g_assert_cmpuint (accept_queue_look (path).n_queued, ==, 0);
   g_assert_cmpuint (accept_queue_look (path).n_served, ==, 1);
   g_assert_cmpint (accept_queue_ask_ss (path), <=, 0); /* -1 where there is no ss */
   watch_assert_trace (first, "init ");
-  watch_assert_state (first, "served");
+  watch_assert_state (first, "attached");
 
   lxcmon_client_detach (first->client);
   accept_queue_wait (path, 0, 0);
@@ -157,7 +157,7 @@ test_busy_behind_the_first (void)
   first = smoke_connect_to (container);
   lxcmon_client_set_attach_timeout (second->client, ATTACH_TIMEOUT);
   watch_attach (second);
-  watch_assert_state (second, "waiting");
+  watch_assert_state (second, "queued");
   real_continue (container);
 
   real_wait (second->attach_done);
@@ -179,13 +179,13 @@ test_take_a_taken_place (void)
   g_autoptr (Watch) second = watch_new (container);
   gint64 start, took;
 
-  lxcmon_client_set_take_place (second->client, TRUE);
+  lxcmon_client_set_force (second->client, TRUE);
   lxcmon_client_set_attach_timeout (second->client, ATTACH_TIMEOUT);
 
   start = g_get_monotonic_time ();
   watch_attach (second);
-  watch_assert_state (second, "waiting");
-  g_assert_cmpuint (accept_queue_look (path).n_waiting, ==, 1);
+  watch_assert_state (second, "queued");
+  g_assert_cmpuint (accept_queue_look (path).n_queued, ==, 1);
   real_run_for (ATTACH_TIMEOUT / 2);
   g_assert_false (second->attach_done);
   g_assert_cmpuint (accept_queue_count_unread_pings (path), ==, 1);
@@ -218,7 +218,7 @@ test_patience (void)
   real_run_for (ATTACH_TIMEOUT * 2);
   g_assert_no_error (watch->attach_error);
   g_assert_false (watch->attach_done);
-  watch_assert_state (watch, "waiting");
+  watch_assert_state (watch, "queued");
   g_assert_cmpuint (accept_queue_count_unread_pings (container_get_socket_path (container)), ==, 1);
 
   real_continue (container);
@@ -232,7 +232,7 @@ test_patience (void)
 
 /* Waits by looking and not in the queue, and takes the place when it is free. */
 static void
-test_wait_for_place (void)
+test_wait_if_busy (void)
 {
   int first;
   g_autoptr (Container) container = container_with_first_client (&first);
@@ -243,11 +243,11 @@ test_wait_for_place (void)
       close (first);
       return;
     }
-  lxcmon_client_set_wait_for_place (watch->client, TRUE);
+  lxcmon_client_set_wait_if_busy (watch->client, TRUE);
   watch_attach (watch);
   real_run_for (ATTACH_TIMEOUT);
   watch_assert_state (watch, "connecting");
-  g_assert_cmpuint (accept_queue_look (container_get_socket_path (container)).n_waiting, ==, 0);
+  g_assert_cmpuint (accept_queue_look (container_get_socket_path (container)).n_queued, ==, 0);
 
   close (first);
   finish_as_late_joiner (watch, container);
@@ -255,19 +255,19 @@ test_wait_for_place (void)
 
 /* What a wait in vain leaves behind: nothing, and the first one's EXIT is his. */
 static void
-test_wait_for_place_cancelled (void)
+test_wait_if_busy_cancelled (void)
 {
   int first;
   g_autoptr (Container) container = container_with_first_client (&first);
   g_autoptr (Watch) watch = watch_new (container);
 
-  lxcmon_client_set_wait_for_place (watch->client, TRUE);
+  lxcmon_client_set_wait_if_busy (watch->client, TRUE);
   watch_attach (watch);
   watch_assert_state (watch, "connecting");
   lxcmon_client_detach (watch->client);
   real_wait (watch->attach_done);
   g_assert_error (watch->attach_error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
-  g_assert_cmpuint (accept_queue_look (container_get_socket_path (container)).n_waiting, ==, 0);
+  g_assert_cmpuint (accept_queue_look (container_get_socket_path (container)).n_queued, ==, 0);
 
   real_command (container, "reboot");
   g_assert_cmpuint (smoke_read_exit (first), ==, SMOKE_EXIT_REBOOT);
@@ -286,7 +286,7 @@ main (int argc, char *argv[])
   real_test_add ("/real/client/place/busy-behind-the-first", test_busy_behind_the_first);
   real_test_add ("/real/client/place/take-a-taken-place", test_take_a_taken_place);
   real_test_add ("/real/client/place/patience", test_patience);
-  real_test_add ("/real/client/place/wait-for-place", test_wait_for_place);
-  real_test_add ("/real/client/place/wait-cancelled", test_wait_for_place_cancelled);
+  real_test_add ("/real/client/place/wait-if-busy", test_wait_if_busy);
+  real_test_add ("/real/client/place/wait-cancelled", test_wait_if_busy_cancelled);
   return g_test_run ();
 }

@@ -2,7 +2,7 @@
 
 /*
  * Covers how "lxcmon watch" treats the controller's one place: where somebody is served, where a
- * driver lives beside the socket, --take-place, --wait-for-place, and who comes late.
+ * driver lives beside the socket, --force, --wait-if-busy, and who comes late.
  */
 
 #include <fcntl.h>
@@ -15,8 +15,8 @@
 #include "event.h"
 #include "room.h"
 
-#define WAIT_HINT "lxcmon: --wait-for-place waits until the place is free\\.\n"
-#define TAKE_HINT "lxcmon: --take-place goes to the controller all the same: .+libvirtd.+\n"
+#define WAIT_HINT "lxcmon: --wait-if-busy waits until the place is free\\.\n"
+#define TAKE_HINT "lxcmon: --force goes to the controller all the same: .+libvirtd.+\n"
 
 static Command *
 start_holder (Room *room)
@@ -52,28 +52,28 @@ test_busy (Room *room)
 /* Whoever takes the place goes to the end of the queue, finds out that the place stays taken, and is
  * not told to take it. */
 static void
-test_take_place_busy (Room *room)
+test_force_busy (Room *room)
 {
   Command *holder = start_holder (room);
 
-  command_expect_end (command_start ("watch", "--take-place", room->path, NULL), 6, NOTHING,
+  command_expect_end (command_start ("watch", "--force", room->path, NULL), 6, NOTHING,
                       "lxcmon: web1: .+ serves one client, and that is lxcmon .+\n" WAIT_HINT);
   end_holder (holder);
 }
 
 static void
-test_wait_for_place (Room *room)
+test_wait_if_busy (Room *room)
 {
   Command *holder = start_holder (room);
 
-  command_expect_end (command_start ("watch", "--wait-for-place", "--timeout=400ms", room->path,
+  command_expect_end (command_start ("watch", "--wait-if-busy", "--timeout=400ms", room->path,
                                      NULL),
                       124, NOTHING, "lxcmon: the time is over\n");
 
   Events events
-      = { command_start ("watch", "--json", "--wait-for-place", room->path, NULL), "web1", 0 };
+      = { command_start ("watch", "--json", "--wait-if-busy", room->path, NULL), "web1", 0 };
   end_holder (holder);
-  events_expect_served (&events, getpid (), 0);
+  events_expect_attached (&events, getpid (), 0);
   room_finish (room->controller, LXCMON_EXIT_STATUS_SHUTDOWN);
   events_expect_exit (&events, "shutdown", 1);
   events_expect_closed (&events, NULL);
@@ -109,8 +109,8 @@ test_driver_lives (Room *room)
 
   /* Had one of them connected, INIT would be gone. */
   Events events
-      = { command_start ("watch", "--json", "--take-place", room->path, NULL), "web1", 0 };
-  events_expect_served (&events, getpid (), 0);
+      = { command_start ("watch", "--json", "--force", room->path, NULL), "web1", 0 };
+  events_expect_attached (&events, getpid (), 0);
   events_expect_init (&events, INIT_PID);
   command_signal (events.command, SIGTERM);
   command_expect_end (events.command, 0, NOTHING, NOTHING);
@@ -129,10 +129,10 @@ static void
 test_late (Room *room)
 {
   end_holder (start_holder (room));
-  room_wait_served (room->controller, 0);
+  room_wait_attached (room->controller, 0);
 
   Events events = { command_start ("watch", "--json", room->path, NULL), "web1", 0 };
-  events_expect_served (&events, getpid (), 0);
+  events_expect_attached (&events, getpid (), 0);
   room_finish (room->controller, LXCMON_EXIT_STATUS_SHUTDOWN);
   events_expect_exit (&events, "shutdown", 1);
   events_expect_closed (&events, NULL);
@@ -165,16 +165,16 @@ test_late_with_init (Room *room)
   g_autofree char *attached
       = g_strdup_printf ("lxcmon: web1: attached; its init runs as pid %d\n", (int) pid);
   end_holder (start_holder (room));
-  room_wait_served (room->controller, 0);
+  room_wait_attached (room->controller, 0);
 
   Events events = { command_start ("watch", "--json", room->path, NULL), "web1", 0 };
-  events_expect_served (&events, getpid (), pid);
+  events_expect_attached (&events, getpid (), pid);
   command_signal (events.command, SIGTERM);
   command_expect_end (events.command, 0, NOTHING, NOTHING);
-  room_wait_served (room->controller, 0);
+  room_wait_attached (room->controller, 0);
 
   Command *command = command_start ("watch", room->path, NULL);
-  room_wait_served (room->controller, 1);
+  room_wait_attached (room->controller, 1);
   room_finish (room->controller, LXCMON_EXIT_STATUS_SHUTDOWN);
   command_expect_end (command, 0, "(.+\n){2}", attached);
 
@@ -187,13 +187,13 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
 
-  room_test_add ("/tool/watch-place/busy", test_busy);
-  room_test_add ("/tool/watch-place/take-place-busy", test_take_place_busy);
-  room_test_add ("/tool/watch-place/wait-for-place", test_wait_for_place);
-  room_test_add ("/tool/watch-place/driver-lives", test_driver_lives);
-  room_test_add ("/tool/watch-place/driver-has-gone", test_driver_has_gone);
-  room_test_add ("/tool/watch-place/late", test_late);
-  room_test_add ("/tool/watch-place/late-with-init", test_late_with_init);
+  room_test_add ("/tool/watch-busy/busy", test_busy);
+  room_test_add ("/tool/watch-busy/force-busy", test_force_busy);
+  room_test_add ("/tool/watch-busy/wait-if-busy", test_wait_if_busy);
+  room_test_add ("/tool/watch-busy/driver-lives", test_driver_lives);
+  room_test_add ("/tool/watch-busy/driver-has-gone", test_driver_has_gone);
+  room_test_add ("/tool/watch-busy/late", test_late);
+  room_test_add ("/tool/watch-busy/late-with-init", test_late_with_init);
 
   return g_test_run ();
 }
