@@ -9,4 +9,4 @@
 #include "lxcmon-types.h"
 
 bool _lxcmon_diag_find_peer (uint64_t socket_inode, uint64_t *peer_inode);
-uint64_t _lxcmon_diag_find_served_client (const char *const paths[2]);
+uint64_t _lxcmon_diag_find_accepted_client (const char *const paths[2]);

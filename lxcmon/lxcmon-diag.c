@@ -198,7 +198,7 @@ handle_attached (const DiagRow *row, void *user_data)
 }
 
 /**
- * _lxcmon_diag_find_served_client:
+ * _lxcmon_diag_find_accepted_client:
  * @paths: the socket's path as it may have been bound
  *
  * Finds the client that the listener on a path has accepted.
@@ -206,7 +206,7 @@ handle_attached (const DiagRow *row, void *user_data)
  * Returns: the inode of the client's own socket, or 0 where it cannot be known
  */
 uint64_t
-_lxcmon_diag_find_served_client (const char *const paths[2])
+_lxcmon_diag_find_accepted_client (const char *const paths[2])
 {
   ClientSearch search = { .paths = paths };
   DiagRequest request = {

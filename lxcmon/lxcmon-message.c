@@ -11,9 +11,6 @@
 
 #include "lxcmon-message-private.h"
 #include "lxcmon-error-private.h"
-#include "lxcmon-event-private.h"
-
-#include <string.h>
 
 /* Where each field lies in a message, as error messages name it. */
 enum
@@ -27,8 +24,8 @@ enum
 
 enum
 {
-  INIT_LENGTH = LXCMON_EVENT_INIT_LENGTH,
-  EXIT_LENGTH = LXCMON_EVENT_EXIT_LENGTH,
+  INIT_LENGTH = AT_PAYLOAD + 8,
+  EXIT_LENGTH = AT_PAYLOAD + 4,
 };
 
 _Static_assert(LXCMON_MESSAGE_LENGTH_MIN
@@ -37,20 +34,8 @@ _Static_assert(LXCMON_MESSAGE_LENGTH_MIN
 _Static_assert(LXCMON_MESSAGE_LENGTH_MAX
                    == LXCMON_PROTOCOL_LENGTH_SIZE + LXCMON_PROTOCOL_CONTENT_MAX,
                "the largest message is a length and libvirt's limit");
-_Static_assert(INIT_LENGTH == AT_PAYLOAD + 8 && EXIT_LENGTH == AT_PAYLOAD + 4,
-               "the events are a header and what they carry");
 _Static_assert(LXCMON_DECODER_KEPT_MAX >= INIT_LENGTH && LXCMON_DECODER_KEPT_MAX >= EXIT_LENGTH,
                "what is read of a message is kept");
-
-uint32_t
-_lxcmon_message_get_length (const uint8_t *bytes)
-{
-  int32_t word;
-  int32_t *cursor = &word;
-
-  memcpy (&word, bytes, sizeof word);
-  return IXDR_GET_U_INT32 (cursor);
-}
 
 /* Whether a length is one that a message at @offset of the stream can have. */
 bool

@@ -63,14 +63,14 @@ _lxcmon_driver_find (int dir_fd, LxcmonDriver *driver, LxcmonError *error)
   /* O_NONBLOCK: it could be a FIFO, whose opening would wait for a writer. */
   int fd = openat (dir_fd, "driver.pid", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
-  *driver = (LxcmonDriver){ .lives = false };
+  *driver = (LxcmonDriver){ .running = false };
   if (fd < 0)
     return !is_shortage (errno)
            || _lxcmon_error_set_system (error, errno, "cannot open driver.pid");
   if (fstat (fd, &info) == 0 && S_ISREG (info.st_mode) && fcntl (fd, F_GETLK, &lock) == 0
       && lock.l_type != F_UNLCK)
     {
-      driver->lives = true;
+      driver->running = true;
       driver->pid = lock.l_pid > 0 ? (int) lock.l_pid : 0;
     }
   close (fd);
@@ -234,8 +234,8 @@ write_paths (char *cursor, LxcmonPathPair *pair, const char *const dirs[2], cons
 /* A directory's path may lead through links, while the kernel knows a socket by the path that it was
  * bound to: both are looked for. */
 static bool
-find_places (LxcmonRuntimeDir *self, const char *const dirs[2], LxcmonPlace *places,
-             LxcmonError *error)
+find_slots (LxcmonRuntimeDir *self, const char *const dirs[2], LxcmonSlot *slots,
+            LxcmonError *error)
 {
   size_t size = self->n_sockets * (strlen (dirs[0]) + strlen (dirs[1]) + 2 * (SUFFIX_LENGTH + 2));
 
@@ -250,7 +250,7 @@ find_places (LxcmonRuntimeDir *self, const char *const dirs[2], LxcmonPlace *pla
       char *cursor = text;
       for (size_t i = 0; i < self->n_sockets; i++)
         cursor = write_paths (cursor, &pairs[i], dirs, self->sockets[i].name);
-      done = _lxcmon_snapshot_look_many (pairs, places, self->n_sockets, error);
+      done = _lxcmon_snapshot_get_many (pairs, slots, self->n_sockets, error);
     }
   else
     _lxcmon_error_set_no_memory (error);
@@ -288,18 +288,18 @@ look_at_sockets (LxcmonRuntimeDir *self, int dir_fd, const char *path, LxcmonErr
     return false;
   qsort (self->sockets, self->n_sockets, sizeof *self->sockets, compare_names);
 
-  LxcmonPlace *places = calloc (self->n_sockets, sizeof *places);
-  if (places == NULL)
+  LxcmonSlot *slots = calloc (self->n_sockets, sizeof *slots);
+  if (slots == NULL)
     return _lxcmon_error_set_no_memory (error);
-  bool done = find_places (self, (const char *const[]){ given, real }, places, error);
+  bool done = find_slots (self, (const char *const[]){ given, real }, slots, error);
   for (size_t i = 0; i < self->n_sockets && done; i++)
     {
-      self->sockets[i].listener = places[i].listener;
-      self->sockets[i].bound = places[i].n_bound > 0;
-      self->sockets[i].n_served = places[i].n_served;
-      self->sockets[i].n_queued = places[i].n_queued;
+      self->sockets[i].listener = slots[i].listener;
+      self->sockets[i].bound = slots[i].n_bound > 0;
+      self->sockets[i].n_served = slots[i].n_accepted;
+      self->sockets[i].n_queued = slots[i].n_queued;
     }
-  free (places);
+  free (slots);
   return done;
 }
 
@@ -485,7 +485,7 @@ lxcmon_runtime_dir_find_driver (const char *runtime_dir, LxcmonDriver *driver, L
 {
   int dir_fd = open_directory (runtime_dir != NULL ? runtime_dir : LXCMON_RUNTIME_DIR, error);
 
-  *driver = (LxcmonDriver){ .lives = false };
+  *driver = (LxcmonDriver){ .running = false };
   if (dir_fd < 0)
     return false;
   bool done = _lxcmon_driver_find (dir_fd, driver, error);

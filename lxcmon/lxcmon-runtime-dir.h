@@ -17,7 +17,7 @@ typedef struct _LxcmonRuntimeSocket LxcmonRuntimeSocket;
 
 /**
  * LxcmonDriver:
- * @lives: whether somebody holds the lock on `driver.pid`
+ * @running: whether somebody holds the lock on `driver.pid`
  * @pid: who that is, or 0 where it cannot be known: it may live in another pid namespace
  *
  * The driver that manages the containers of a runtime directory: libvirtd or virtlxcd.
@@ -26,7 +26,7 @@ typedef struct _LxcmonRuntimeSocket LxcmonRuntimeSocket;
  */
 struct _LxcmonDriver
 {
-  bool lives;
+  bool running;
   int pid;
 };
 

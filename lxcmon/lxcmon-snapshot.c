@@ -30,8 +30,8 @@
 enum
 {
   STATE_UNCONNECTED = 1,
-  STATE_WAITS = 2,
-  STATE_SERVED = 3,
+  STATE_QUEUED = 2,
+  STATE_ACCEPTED = 3,
 };
 
 /* A kernel's SO_ACCEPTCON, as the column of flags has it. */
@@ -42,8 +42,8 @@ enum
 typedef struct
 {
   uint64_t hash; /* 0: free */
-  LxcmonPlace place;
-  uint32_t spoilt; /* we connected since: only a fresh look tells */
+  LxcmonSlot slot;
+  uint32_t invalid; /* we connected since: only a fresh look tells */
 } Entry;
 
 typedef struct
@@ -120,12 +120,12 @@ add_row (Snapshot *self, const char *path, size_t length, const Columns *columns
       self->n_entries++;
     }
   bool listens = columns->state == STATE_UNCONNECTED && (columns->flags & FLAG_LISTENS) != 0;
-  entry->place.n_listeners += listens;
-  entry->place.n_bound += columns->state == STATE_UNCONNECTED && !listens;
-  entry->place.n_queued += columns->state == STATE_WAITS;
-  entry->place.n_served += columns->state == STATE_SERVED;
+  entry->slot.n_listeners += listens;
+  entry->slot.n_bound += columns->state == STATE_UNCONNECTED && !listens;
+  entry->slot.n_queued += columns->state == STATE_QUEUED;
+  entry->slot.n_accepted += columns->state == STATE_ACCEPTED;
   if (listens)
-    entry->place.listener = columns->inode;
+    entry->slot.listener = columns->inode;
 
   return true;
 }
@@ -292,37 +292,37 @@ take_snapshot (Snapshot *self, LxcmonError *error)
 }
 
 static void
-add_place (LxcmonPlace *sum, const Entry *entry)
+add_slot (LxcmonSlot *sum, const Entry *entry)
 {
-  sum->n_listeners += entry->place.n_listeners;
-  sum->n_bound += entry->place.n_bound;
-  sum->n_served += entry->place.n_served;
-  sum->n_queued += entry->place.n_queued;
-  if (entry->place.listener != 0)
-    sum->listener = entry->place.listener;
+  sum->n_listeners += entry->slot.n_listeners;
+  sum->n_bound += entry->slot.n_bound;
+  sum->n_accepted += entry->slot.n_accepted;
+  sum->n_queued += entry->slot.n_queued;
+  if (entry->slot.listener != 0)
+    sum->listener = entry->slot.listener;
 }
 
 /* Sums up who is at the paths. Returns whether the snapshot can be believed about them: it is wrong
  * where we connected since, and older than the controller where it knows no listener. */
 static bool
-find_place (const Snapshot *self, const char *const paths[2], LxcmonPlace *place)
+find_slot (const Snapshot *self, const char *const paths[2], LxcmonSlot *slot)
 {
   const Entry *first = find_entry (self, hash_path (paths[0], strlen (paths[0])));
   const Entry *second = find_entry (self, hash_path (paths[1], strlen (paths[1])));
 
-  *place = (LxcmonPlace){ 0 };
-  add_place (place, first);
+  *slot = (LxcmonSlot){ 0 };
+  add_slot (slot, first);
   if (second != first)
-    add_place (place, second);
+    add_slot (slot, second);
 
-  return !first->spoilt && !second->spoilt && place->n_listeners > 0;
+  return !first->invalid && !second->invalid && slot->n_listeners > 0;
 }
 
 /**
- * _lxcmon_snapshot_look:
+ * _lxcmon_snapshot_get:
  * @look: whether a recent look of this process, 100 ms old at the most, will do
  * @paths: the socket's path as it may have been bound; twice the same where there is but one
- * @place: (out): who is there
+ * @slot: (out): who is there
  * @error: (out) (optional): where the error goes
  *
  * Looks who is at a socket, without connecting to it. May be called from any thread.
@@ -330,19 +330,19 @@ find_place (const Snapshot *self, const char *const paths[2], LxcmonPlace *place
  * Returns: whether it could look
  */
 bool
-_lxcmon_snapshot_look (LxcmonLook look, const char *const paths[2], LxcmonPlace *place,
-                       LxcmonError *error)
+_lxcmon_snapshot_get (LxcmonSnapshotMode mode, const char *const paths[2], LxcmonSlot *slot,
+                      LxcmonError *error)
 {
   bool done = true;
 
   pthread_mutex_lock (&snapshot_mutex);
 
-  if (look == LXCMON_LOOK_FRESH || snapshot.entries == NULL
-      || _lxcmon_clock_now () > snapshot.shared_until || !find_place (&snapshot, paths, place))
+  if (mode == LXCMON_SNAPSHOT_FRESH || snapshot.entries == NULL
+      || _lxcmon_clock_now () > snapshot.shared_until || !find_slot (&snapshot, paths, slot))
     {
       done = take_snapshot (&snapshot, error);
       if (done)
-        (void) find_place (&snapshot, paths, place);
+        (void) find_slot (&snapshot, paths, slot);
     }
 
   pthread_mutex_unlock (&snapshot_mutex);
@@ -350,9 +350,9 @@ _lxcmon_snapshot_look (LxcmonLook look, const char *const paths[2], LxcmonPlace 
 }
 
 /**
- * _lxcmon_snapshot_look_many:
+ * _lxcmon_snapshot_get_many:
  * @pairs: the paths of @n sockets
- * @places: (out): who is at each
+ * @slots: (out): who is at each
  * @error: (out) (optional): where the error goes
  *
  * Looks once, for many sockets. The looks that follow may share it. May be called from any thread.
@@ -360,28 +360,28 @@ _lxcmon_snapshot_look (LxcmonLook look, const char *const paths[2], LxcmonPlace 
  * Returns: whether it could look
  */
 bool
-_lxcmon_snapshot_look_many (const LxcmonPathPair *pairs, LxcmonPlace *places, size_t n,
-                            LxcmonError *error)
+_lxcmon_snapshot_get_many (const LxcmonPathPair *pairs, LxcmonSlot *slots, size_t n,
+                           LxcmonError *error)
 {
   pthread_mutex_lock (&snapshot_mutex);
 
   bool done = take_snapshot (&snapshot, error);
   for (size_t i = 0; i < n && done; i++)
-    (void) find_place (&snapshot, pairs[i].paths, &places[i]);
+    (void) find_slot (&snapshot, pairs[i].paths, &slots[i]);
 
   pthread_mutex_unlock (&snapshot_mutex);
   return done;
 }
 
 /**
- * _lxcmon_snapshot_spoil:
+ * _lxcmon_snapshot_invalidate:
  * @paths: the socket's path as it may have been bound
  *
  * Tells that this process has just connected to a socket, so that the snapshot is wrong about it:
  * the next look at it will be a fresh one.
  */
 void
-_lxcmon_snapshot_spoil (const char *const paths[2])
+_lxcmon_snapshot_invalidate (const char *const paths[2])
 {
   pthread_mutex_lock (&snapshot_mutex);
   for (int i = 0; i < 2 && snapshot.entries != NULL; i++)
@@ -396,7 +396,7 @@ _lxcmon_snapshot_spoil (const char *const paths[2])
         }
       snapshot.n_entries += entry->hash == 0;
       entry->hash = hash;
-      entry->spoilt = 1;
+      entry->invalid = 1;
     }
   pthread_mutex_unlock (&snapshot_mutex);
 }

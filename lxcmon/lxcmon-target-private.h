@@ -25,4 +25,3 @@ void _lxcmon_target_close (LxcmonTarget *self);
 LxcmonDriver _lxcmon_target_find_driver (const LxcmonTarget *self);
 bool _lxcmon_target_connect (const LxcmonTarget *self, int *fd, LxcmonError *error);
 bool _lxcmon_peer_check (int fd, const char *path, int *pid, LxcmonError *error);
-int _lxcmon_fd_above_stdio (int fd);

@@ -11,6 +11,7 @@
 
 #include "lxcmon-target-private.h"
 #include "lxcmon-error-private.h"
+#include "lxcmon-fd-private.h"
 #include "lxcmon-runtime-dir-private.h"
 
 #include <errno.h>
@@ -28,21 +29,6 @@ static bool
 is_trusted_owner (uid_t uid)
 {
   return uid == 0 || uid == geteuid ();
-}
-
-/* Descriptors 0 to 2 may be free, where a program was started so; what is printed to standard error
- * must not reach a controller. Returns the descriptor to use, or -1 with errno set and @fd closed. */
-int
-_lxcmon_fd_above_stdio (int fd)
-{
-  if (fd < 0 || fd > STDERR_FILENO)
-    return fd;
-
-  int higher = fcntl (fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-  int dup_errno = errno;
-  close (fd);
-  errno = dup_errno;
-  return higher;
 }
 
 static bool

@@ -10,6 +10,7 @@
 #include <lxcmon/lxcmon-decoder.h>
 #include <lxcmon/lxcmon-encode.h>
 #include <lxcmon/lxcmon-error.h>
+#include <lxcmon/lxcmon-event.h>
 #include <lxcmon/lxcmon-hub.h>
 #include <lxcmon/lxcmon-macros.h>
 #include <lxcmon/lxcmon-name.h>
