@@ -1,96 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the one source by which a host comes to its turn: when to look at the runtime directory, which
- * deadlines are due, and how much is done at a time. While nothing happens it never wakes up.
+ * Owns the dispatch of a host: the scan, the deadlines, and attaching, and how much is done at a time.
  */
 
 #include "lxcmon-host-private.h"
 
-/* Looks keep a distance, and take a sixth of the time at the most while changes keep coming. */
+/* Scans keep a distance, and take at most a sixth of the time while changes keep coming. */
 #define SCAN_DISTANCE_US (50 * G_TIME_SPAN_MILLISECOND)
 #define SCAN_FACTOR      5
 
-/* inotify forgets what its queue has no room for, and GIO does not tell: once after hints have come, we
- * look again. */
-#define SAFETY_US (1 * G_TIME_SPAN_SECOND)
-
-/* Looks for a listener that may be about to come, after which there is the one look for safety. */
-#define EARLY_LOOKS_MAX 20
-
-/* How long a turn may be, as others wait for the loop. */
-#define TURN_US (4 * G_TIME_SPAN_MILLISECOND)
-
-static gint64
-earlier (gint64 a, gint64 b)
-{
-  if (a == 0 || b == 0)
-    return MAX (a, b);
-  return MIN (a, b);
-}
-
-/*< private >
- * _lxcmon_host_work_schedule:
- *
- * Sees to it that the host comes to its turn when there is something to do.
- */
-void
-_lxcmon_host_work_schedule (LxcmonHost *self)
-{
-  if (self->source == NULL)
-    return;
-
-  gint64 at = earlier (earlier (self->scan_at, self->safety_at), self->due_at);
-  at = earlier (at, _lxcmon_host_driver_due_at (self));
-  if (self->n_pending > 0)
-    at = earlier (at, MAX (self->shortage_until, 1));
-  if (g_source_get_ready_time (self->source) != (at == 0 ? -1 : at))
-    g_source_set_ready_time (self->source, at == 0 ? -1 : at);
-}
-
-/*< private >
- * _lxcmon_host_work_scan_soon:
- *
- * Asks for a look at the runtime directory: at once, where the last one was not a moment ago.
- */
-void
-_lxcmon_host_work_scan_soon (LxcmonHost *self)
-{
-  if (self->source == NULL)
-    return;
-
-  self->scan_at = earlier (self->scan_at, MAX (g_get_monotonic_time (), self->scan_not_before));
-  _lxcmon_host_work_schedule (self);
-}
-
-/*< private >
- * _lxcmon_host_work_hint:
- *
- * Something may have changed.
- */
-void
-_lxcmon_host_work_hint (LxcmonHost *self)
-{
-  self->safety_at = g_get_monotonic_time () + SAFETY_US;
-  self->n_early_looks = 0;
-  _lxcmon_host_work_scan_soon (self);
-}
-
-/*< private >
- * _lxcmon_host_work_expect_listener:
- *
- * Somebody has bound a socket and does not listen on it: most likely he is about to, and nobody tells when he
- * does. Looks again soon, and not for ever.
- */
-void
-_lxcmon_host_work_expect_listener (LxcmonHost *self)
-{
-  if (self->n_early_looks >= EARLY_LOOKS_MAX)
-    return;
-
-  self->n_early_looks++;
-  _lxcmon_host_work_scan_soon (self);
-}
+/* After which attaching goes on at the next dispatch, so that the loop's other sources are dispatched. */
+#define DISPATCH_US (4 * G_TIME_SPAN_MILLISECOND)
 
 static gboolean
 is_due (gint64 at, gint64 now)
@@ -98,23 +19,30 @@ is_due (gint64 at, gint64 now)
   return at != 0 && now >= at;
 }
 
+static guint
+get_epoch (LxcmonHost *self)
+{
+  return _lxcmon_monitor_list_get_epoch (_lxcmon_host_get_list (self));
+}
+
 static void
 maybe_scan (LxcmonHost *self, gint64 now)
 {
+  gint64 driver_at = self->driver.running ? self->driver.ask_at : self->driver.wait_until;
   gboolean safety = is_due (self->safety_at, now);
+  guint n_changes = self->n_changes;
 
-  if (!safety && !is_due (self->scan_at, now) && !is_due (_lxcmon_host_driver_due_at (self), now))
+  if (!safety && !is_due (self->scan_at, now) && !is_due (driver_at, now))
     return;
 
-  guint changes = self->changes;
   self->scan_at = 0;
   if (safety)
     self->safety_at = 0;
-  /* Where no hint has told of it, more may have been forgotten. */
   if (!_lxcmon_host_scan (self) || self->source == NULL)
     return;
-  if (safety && self->changes != changes)
-    self->safety_at = g_get_monotonic_time () + SAFETY_US;
+  /* A change that no hint has reported: there may be more of them. */
+  if (safety && self->n_changes != n_changes)
+    self->safety_at = g_get_monotonic_time () + LXCMON_HOST_SAFETY_US;
 
   gint64 end = g_get_monotonic_time ();
   self->scan_not_before = end + MAX (SCAN_DISTANCE_US, (end - now) * SCAN_FACTOR);
@@ -122,80 +50,77 @@ maybe_scan (LxcmonHost *self, gint64 now)
     self->scan_at = MAX (self->scan_at, self->scan_not_before);
 }
 
-/* Looks at the rows whose deadlines are over. A handler may change the list meanwhile. */
-static void
-take_deadlines (LxcmonHost *self, gint64 now)
+/* The rows whose deadlines have passed; sets the time of the next one. */
+static GPtrArray *
+find_due_rows (LxcmonHost *self, gint64 now)
 {
-  guint epoch = self->epoch;
-  gint64 due_at = 0;
+  guint n = _lxcmon_host_get_n_rows (self);
+  GPtrArray *due = g_ptr_array_new_with_free_func (g_object_unref);
 
-  if (!is_due (self->due_at, now))
-    return;
   self->due_at = 0;
-  for (guint i = 0; i < self->rows->len;)
+  for (guint i = 0; i < n; i++)
     {
-      LxcmonHostRow *row = _lxcmon_host_model_get (self, i);
-      guint changes = self->changes;
+      g_autoptr (LxcmonHostRow) row = _lxcmon_host_dup_row (self, i);
 
       if (_lxcmon_host_row_is_due (row, now))
-        {
-          _lxcmon_host_row_take_deadline (row, now);
-          if (self->epoch != epoch)
-            return;
-          if (self->changes == changes + 1)
-            continue;
-          if (self->changes != changes)
-            {
-              i = 0;
-              continue;
-            }
-          /* Still there, as nothing has changed. */
-        }
-      due_at = earlier (due_at, earlier (row->deadline, row->reboot_until));
-      i++;
+        g_ptr_array_add (due, g_steal_pointer (&row));
+      else
+        self->due_at = _lxcmon_host_earlier (
+            self->due_at, _lxcmon_host_earlier (row->deadline, row->reboot_until));
     }
-  self->due_at = earlier (self->due_at, due_at);
+  return due;
+}
+
+static void
+handle_deadlines (LxcmonHost *self, gint64 now)
+{
+  if (!is_due (self->due_at, now))
+    return;
+
+  g_autoptr (GPtrArray) due = find_due_rows (self, now);
+  for (guint i = 0; i < due->len; i++)
+    {
+      LxcmonHostRow *row = due->pdata[i];
+      if (row->host != NULL)
+        _lxcmon_host_handle_deadline (row, now);
+    }
 }
 
 static void
 attach_some (LxcmonHost *self, gint64 now)
 {
-  guint epoch = self->epoch;
+  guint epoch = get_epoch (self);
 
   if (is_due (self->shortage_until, now))
     self->shortage_until = 0;
-  while (self->epoch == epoch && self->n_pending > 0 && self->shortage_until == 0
-         && g_get_monotonic_time () < now + TURN_US)
+  while (get_epoch (self) == epoch && self->n_pending > 0 && self->shortage_until == 0
+         && g_get_monotonic_time () < now + DISPATCH_US)
     {
-      if (self->cursor >= self->rows->len)
+      if (self->cursor >= _lxcmon_host_get_n_rows (self))
         self->cursor = 0;
-      LxcmonHostRow *row = _lxcmon_host_model_get (self, self->cursor++);
+      g_autoptr (LxcmonHostRow) row = _lxcmon_host_dup_row (self, self->cursor++);
       if (row->mode == LXCMON_ROW_PENDING)
-        _lxcmon_host_row_attach (row);
+        _lxcmon_host_attach (row);
     }
 }
 
 static gboolean
-on_turn (gpointer user_data)
+on_dispatch (gpointer user_data)
 {
   g_autoptr (LxcmonHost) self = g_object_ref (user_data);
-  g_autoptr (GMainContext) context = g_main_context_ref (self->context);
-  guint epoch = self->epoch;
+  guint epoch = get_epoch (self);
   gint64 now = g_get_monotonic_time ();
 
-  /* Its last reference was dropped in another thread: that is taken care of in this context. */
-  if (g_atomic_int_get (&self->dropped))
-    return G_SOURCE_REMOVE;
-  /* Clients belong to the context that is thread-default when they attach. */
-  g_main_context_push_thread_default (context);
-  maybe_scan (self, now);
-  if (self->epoch == epoch)
-    take_deadlines (self, now);
-  if (self->epoch == epoch)
+  /* What is left of earlier events comes first. */
+  _lxcmon_main_source_run_steps (_lxcmon_monitor_list_get_source (_lxcmon_host_get_list (self)));
+  if (get_epoch (self) == epoch)
+    maybe_scan (self, now);
+  if (get_epoch (self) == epoch)
+    handle_deadlines (self, now);
+  if (get_epoch (self) == epoch)
     attach_some (self, g_get_monotonic_time ());
-  g_main_context_pop_thread_default (context);
-  if (self->epoch == epoch)
-    _lxcmon_host_work_schedule (self);
+  if (get_epoch (self) == epoch)
+    _lxcmon_host_schedule (self);
 
   return G_SOURCE_CONTINUE;
 }
@@ -213,17 +138,28 @@ _lxcmon_host_work_start (LxcmonHost *self)
 
   self->source = g_source_new (&funcs, sizeof (GSource));
   g_source_set_static_name (self->source, "[lxcmon] host");
-  g_source_set_callback (self->source, on_turn, self, NULL);
-  g_source_attach (self->source, self->context);
+  g_source_set_callback (self->source, on_dispatch, self, NULL);
+  g_source_attach (self->source, _lxcmon_monitor_list_get_context (_lxcmon_host_get_list (self)));
+  self->ended = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
   self->scan_not_before = 0;
-  _lxcmon_host_work_scan_soon (self);
+  _lxcmon_host_scan_soon (self);
 }
 
 void
 _lxcmon_host_work_stop (LxcmonHost *self)
 {
+  guint n = _lxcmon_host_get_n_rows (self);
+
   g_source_destroy (self->source);
   g_clear_pointer (&self->source, g_source_unref);
+  for (guint i = 0; i < n; i++)
+    {
+      g_autoptr (LxcmonHostRow) row = _lxcmon_host_dup_row (self, i);
+      row->host = NULL;
+      _lxcmon_host_row_close (row);
+    }
+  g_clear_pointer (&self->ended, g_hash_table_unref);
   self->scan_at = self->safety_at = self->due_at = self->shortage_until = 0;
-  self->cursor = 0;
+  self->cursor = self->n_pending = 0;
+  self->warned_error = self->warned_shortage = FALSE;
 }

@@ -40,6 +40,7 @@ typedef enum
 /* lxcmon-monitor.c */
 LXCMON_EXPORT void _lxcmon_monitor_set_name (LxcmonMonitor *self, const char *name);
 LXCMON_EXPORT void _lxcmon_monitor_set_context (LxcmonMonitor *self, GMainContext *context);
+GMainContext *_lxcmon_monitor_get_context (LxcmonMonitor *self);
 LXCMON_EXPORT const LxcmonModel *_lxcmon_monitor_get_model (LxcmonMonitor *self);
 LXCMON_EXPORT void _lxcmon_monitor_report (LxcmonMonitor *self, LxcmonReport report,
                                            const LxcmonModel *model, const GError *error);

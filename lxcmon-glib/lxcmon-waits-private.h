@@ -19,5 +19,4 @@ GList *_lxcmon_waits_steal (LxcmonWaits *self);
 void _lxcmon_waits_return (GList *tasks, LxcmonExitStatus status, const GError *error);
 
 /* lxcmon-monitor.c */
-GMainContext *_lxcmon_monitor_get_context (LxcmonMonitor *self);
 LxcmonWaits *_lxcmon_monitor_get_waits (LxcmonMonitor *self);
