@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Covers "lxcmon decode": what it says of every capture of a real controller, however the bytes come
- * (raw, as digits, from a file, through a pipe, in pieces), and of what is no message.
+ * Covers "lxcmon decode": its output for every capture of a real controller (raw, as digits, from a file,
+ * through a pipe, in pieces), and for bytes that are not messages.
  */
 
 #include <string.h>
@@ -257,9 +257,9 @@ test_wrong_digits (Room *room)
 {
   expect_hex ("000", 1, "lxcmon: the input ends in the middle of a byte: .+\n");
   expect_hex ("00 0\n", 1, "lxcmon: the input ends in the middle of a byte: .+\n");
-  expect_hex ("00 0g", 1, "lxcmon: byte 4 of the input is no hexadecimal digit; .+\n");
-  expect_hex ("0x00", 1, "lxcmon: byte 1 of the input is no hexadecimal digit; .+\n");
-  expect_hex ("00\xc3\xab", 1, "lxcmon: byte 2 of the input is no hexadecimal digit; .+\n");
+  expect_hex ("00 0g", 1, "lxcmon: byte 4 of the input is not a hexadecimal digit .+\n");
+  expect_hex ("0x00", 1, "lxcmon: byte 1 of the input is not a hexadecimal digit .+\n");
+  expect_hex ("00\xc3\xab", 1, "lxcmon: byte 2 of the input is not a hexadecimal digit .+\n");
   expect_hex (" \n", 0, NOTHING);
 }
 

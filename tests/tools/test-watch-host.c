@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Covers "lxcmon watch" without names: containers that are there, come, reboot and go, until a signal or
- * the time limit ends it.
+ * Covers "lxcmon watch" without names: containers that run, start, reboot and end, until a signal or the
+ * time limit.
  */
 
 #include <glib/gstdio.h>
@@ -55,11 +55,10 @@ test_json (Room *room)
 static void
 test_timeout (Room *room)
 {
-  command_expect_end (start_watch (room, "--timeout=200ms"), 124, NOTHING,
-                      "lxcmon: the time is over\n");
+  command_expect_end (start_watch (room, "--timeout=200ms"), 124, NOTHING, "lxcmon: timed out\n");
 }
 
-/* The directory comes when it comes. */
+/* The directory is made later. */
 static void
 test_directory_comes (Room *room)
 {
