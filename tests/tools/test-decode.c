@@ -98,7 +98,7 @@ test_captures (Room *room)
     }
 }
 
-/* The table above has every file that is there. */
+/* The table has every capture. */
 static void
 test_every_capture (Room *room)
 {
@@ -120,7 +120,7 @@ test_every_capture (Room *room)
 #define NUMBERS \
   "offset", "length", "program", "version", "procedure", "type", "serial", "header_status"
 
-/* Holds a line to its keys and their types. Returns whether it is an event. */
+/* Checks the keys of a line and their types. Returns whether it is an event. */
 static gboolean
 expect_object (Command *command, gint64 *offset)
 {
@@ -167,7 +167,7 @@ test_captures_json (Room *room)
     }
 }
 
-/* A message is told of as soon as it is complete, however it is cut. */
+/* A message is printed as soon as it is complete, however it is cut. */
 static void
 test_pieces (Room *room)
 {
@@ -202,7 +202,7 @@ expect_fed (const void *bytes, gsize size, const char *option, const char *outpu
   command_expect_end (command, 1, output, messages);
 }
 
-/* Wherever it is cut, what was complete is told of, and where the rest begins. */
+/* Wherever the stream is cut: complete messages are printed, and the offset of the rest. */
 static void
 test_truncated (Room *room)
 {

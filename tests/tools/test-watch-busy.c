@@ -49,7 +49,7 @@ test_busy (Room *room)
   end_holder (holder);
 }
 
-/* --force does not skip the check of the slot, and is not suggested again. */
+/* With --force the client is queued, and the slot stays taken. --force is not suggested again. */
 static void
 test_force_busy (Room *room)
 {
