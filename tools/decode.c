@@ -17,8 +17,6 @@
 #include "output.h"
 #include "verbs.h"
 
-#define MESSAGES_AT_ONCE 64
-
 typedef struct
 {
   Options options;
@@ -132,19 +130,14 @@ print (Decode *self, const LxcmonMessage *message)
 static gboolean
 decode_bytes (Decode *self, const guint8 *bytes, gsize size)
 {
-  LxcmonMessage found[MESSAGES_AT_ONCE];
+  LxcmonMessage found;
   LxcmonError error;
   LxcmonDecodeResult result;
 
-  do
-    {
-      gsize n = G_N_ELEMENTS (found);
-      result = lxcmon_decoder_next_many (self->decoder, &bytes, &size, found, &n, &error);
-      for (gsize i = 0; i < n; i++)
-        if (!print (self, &found[i]))
-          return FALSE;
-    }
-  while (result == LXCMON_DECODE_MESSAGE);
+  while ((result = lxcmon_decoder_next (self->decoder, &bytes, &size, &found, &error))
+         == LXCMON_DECODE_MESSAGE)
+    if (!print (self, &found))
+      return FALSE;
 
   if (result == LXCMON_DECODE_ERROR)
     print_error (self, &error);

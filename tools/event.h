@@ -27,8 +27,8 @@ typedef struct
   EventType type;
   LxcmonSource source;
   const char *name;   /* of the container, or NULL */
-  int controller_pid; /* 0 if it is not known, as the next one */
-  int init_pid;
+  int controller_pid; /* 0 if it is not known */
+  int init_pid;       /* the same */
   LxcmonExitStatus status;
   int exit_raw;
   const GError *error;    /* or NULL */

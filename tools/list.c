@@ -8,7 +8,6 @@
 #include <lxcmon/lxcmon-process.h>
 #include <lxcmon/lxcmon-runtime-dir.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "escape.h"
 #include "message.h"
@@ -179,8 +178,9 @@ print (const Options *options, GArray *containers)
 {
   if (!options->json)
     print_table (containers);
-  for (guint i = 0; options->json && i < containers->len && !output_is_broken (); i++)
-    print_json (&g_array_index (containers, Container, i));
+  else
+    for (guint i = 0; i < containers->len && !output_is_broken (); i++)
+      print_json (&g_array_index (containers, Container, i));
   return output_is_broken () ? EXIT_CODE_FAILED : EXIT_CODE_DONE;
 }
 

@@ -3,7 +3,7 @@
 #pragma once
 
 /*
- * What is printed on standard output: events, as text or as JSON, one a line.
+ * What is printed on standard output: events, as text or as JSON, one per line.
  */
 
 #include <json-glib/json-glib.h>
