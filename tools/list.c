@@ -267,7 +267,9 @@ on_event (const Event *event, gpointer user_data)
     case EVENT_LISTED:
       return list_monitors (options, event->containers);
     case EVENT_FAILED:
-      message_error (options, event->name, event->error);
+      if (event->name != NULL)
+        return EXIT_CODE_NONE; /* it is listed nevertheless */
+      message_error (options, NULL, event->error);
       return exit_code_for_error (event->error);
     case EVENT_SIGNAL:
       return (ExitCode) (EXIT_CODE_SIGNAL + event->signal);

@@ -48,6 +48,8 @@ quit (Watcher *self)
 static void
 finish (Watcher *self, const Event *event, LxcmonMonitor *monitor, ExitCode code)
 {
+  g_assert (event->name == NULL || self->n_open > 0);
+
   self->code = event->type == EVENT_SIGNAL ? code : MAX (self->code, code);
   if (event->name == NULL || --self->n_open == 0)
     quit (self);
