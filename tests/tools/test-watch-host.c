@@ -87,7 +87,7 @@ test_busy (Room *room)
   g_autoptr (LxcmonClient) client = lxcmon_client_new_for_path (room->path);
   g_assert_true (lxcmon_client_attach (client, NULL, NULL));
   Command *command = start_watch (room, NULL);
-  command_expect_message (command, "lxcmon: web1: .+ serves another client");
+  command_expect_message (command, "lxcmon: web1: .*another client.*");
   command_expect_message (command, "lxcmon: Such a container .+");
   command_expect_message (command, "lxcmon: --force .+");
   command_signal (command, SIGTERM);
