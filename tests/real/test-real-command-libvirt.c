@@ -277,7 +277,7 @@ test_wait (void)
 
   host_create (&host);
   command_expect_end (command_start ("wait", "--timeout=300ms", NAME, NULL), 124, NOTHING,
-                      "lxcmon: the time is over, .+\n");
+                      "lxcmon: timed out\n");
   expect_wait (&host, "reboot", 3, "reboot\n");
   libvirtd_wait_reboot (host.libvirtd, host.container, &error);
   g_assert_no_error (error);
@@ -444,7 +444,7 @@ test_direct (void)
     return;
   host_create (&host);
   command_expect_end (command_start ("watch", "--wait-if-busy", "--timeout=300ms", NAME, NULL),
-                      124, NOTHING, "lxcmon: the time is over\n");
+                      124, NOTHING, "lxcmon: timed out\n");
   command_expect_end (command_start ("watch", "--force", NAME, NULL), 6, NOTHING, ANYTHING);
   command_expect_end (command_start ("watch", "/nonexistent/" NAME ".sock", NULL), 7, NOTHING,
                       ANYTHING);
