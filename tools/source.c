@@ -90,7 +90,7 @@ is_libvirtds (const char *dir)
   LxcmonDriver driver;
 
   return is_libvirts_own (dir) && lxcmon_runtime_dir_find_driver (dir, &driver, NULL)
-         && driver.lives;
+         && driver.running;
 }
 
 static char *
