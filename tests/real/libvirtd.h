@@ -22,12 +22,11 @@ typedef struct _Libvirtd Libvirtd;
 /* NULL where libvirtd_start () can work, else why not, for g_test_skip (). */
 char *libvirtd_why_unsupported (void);
 
-/* Who holds the lock of the LXC driver, ours or the machine's own; 0 when nobody
- * does. */
+/* The daemon of the test that holds the lock of the LXC driver; 0 where none does. */
 pid_t libvirtd_find_living (void);
 
 /* Returns when it answers and holds the lock on driver.pid, within 30 s.
- * Needs container_enter_namespace () before. */
+ * Needs container_prepare_namespace () before. */
 Libvirtd *libvirtd_start (GError **error);
 
 /* The same, and it listens on that port of 127.0.0.1 too, for lxc+tcp, and lets everybody in. */

@@ -93,7 +93,7 @@ static void
 expect_attached (Host *self, Events *events)
 {
   events_expect_attached (events, container_get_controller_pid (self->container),
-                        real_init_pid (self->container));
+                          real_init_pid (self->container));
 }
 
 static void
@@ -336,8 +336,8 @@ test_source_lost (void)
 static void
 expect_listed (Host *self, const char *option)
 {
-  static const char *const keys[]
-      = { "container", "source", "state", "init_pid", "controller_pid", "attached", "started", NULL };
+  static const char *const keys[] = { "container",      "source",   "state",   "init_pid",
+                                      "controller_pid", "attached", "started", NULL };
   Command *command = command_start ("list", "--json", option, NULL);
   g_autofree char *line = command_read_line (command);
   g_autoptr (JsonObject) object = json_parse (line);
@@ -443,8 +443,8 @@ test_direct (void)
   if (!host_start (&host))
     return;
   host_create (&host);
-  command_expect_end (command_start ("watch", "--wait-if-busy", "--timeout=300ms", NAME, NULL),
-                      124, NOTHING, "lxcmon: the time is over\n");
+  command_expect_end (command_start ("watch", "--wait-if-busy", "--timeout=300ms", NAME, NULL), 124,
+                      NOTHING, "lxcmon: the time is over\n");
   command_expect_end (command_start ("watch", "--force", NAME, NULL), 6, NOTHING, ANYTHING);
   command_expect_end (command_start ("watch", "/nonexistent/" NAME ".sock", NULL), 7, NOTHING,
                       ANYTHING);
