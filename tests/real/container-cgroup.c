@@ -21,7 +21,7 @@
 #define GROUP_PREFIX     "lxc-"
 #define GROUP_SUFFIX     ".libvirt-lxc"
 #define MAX_OPEN_DIRS    16
-#define EMPTY_TIMEOUT_MS 5000
+#define EMPTY_TIMEOUT_MS 60000
 #define EMPTY_RETRY_MS   2
 
 /* The controller's pid, which is the number in "lxc-PID-NAME.libvirt-lxc"; 0 for any other entry. Compared

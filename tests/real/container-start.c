@@ -23,7 +23,7 @@
 #include "container-files.h"
 #include "process.h"
 
-#define HANDSHAKE_TIMEOUT_MS 10000
+#define HANDSHAKE_TIMEOUT_MS 60000
 #define CONTINUE             'c'
 
 /* The child's side of the start; as numbers 3, 4 and 5 in the controller. */
@@ -150,7 +150,7 @@ set_handshake_error (Container *self, gboolean timed_out, const char *when, GErr
 
   g_set_error (error, G_IO_ERROR, timed_out ? G_IO_ERROR_TIMED_OUT : G_IO_ERROR_FAILED,
                "The controller of container %s %s %s; its log says: %s", self->name,
-               timed_out ? "was silent for 10 s" : "ended", when, tail);
+               timed_out ? "was silent for 60 s" : "ended", when, tail);
 }
 
 static gboolean

@@ -19,8 +19,8 @@
 #include "container-files.h"
 #include "process.h"
 
-#define END_TIMEOUT_MS  10000
-#define INIT_TIMEOUT_MS 10000
+#define END_TIMEOUT_MS  60000
+#define INIT_TIMEOUT_MS 60000
 #define INIT_RETRY_MS   2
 
 Container *

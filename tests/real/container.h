@@ -82,7 +82,7 @@ pid_t container_get_controller_pid (Container *self);
  * the socket listens, but runs the container's program only later. */
 pid_t container_get_init_pid (Container *self);
 
-/* Returns when init runs the container's own program, or fails within 10 s. */
+/* Returns when init runs the container's own program, or fails within 60 s. */
 gboolean container_wait_init (Container *self, GError **error);
 
 /* Orders init: "shutdown", "exit N" or "reboot". Never blocks; an order that

@@ -22,7 +22,7 @@
 #include "process.h"
 
 #define DRIVER_LOCK      CONTAINER_RUNTIME_DIR "/driver.pid"
-#define START_TIMEOUT_MS 30000
+#define START_TIMEOUT_MS 60000
 #define START_RETRY_MS   20
 #define END_TIMEOUT_MS   15000
 
@@ -212,7 +212,7 @@ wait_for_answer (Libvirtd *self, GError **error)
 
     g_set_error (error, G_IO_ERROR, ended ? G_IO_ERROR_FAILED : G_IO_ERROR_TIMED_OUT,
                  "%s %s; its log says: %s", get_program (),
-                 ended ? "ended at its start" : "has not answered for 30 s", tail);
+                 ended ? "ended at its start" : "has not answered for 60 s", tail);
   }
   return FALSE;
 }

@@ -14,9 +14,9 @@
 #include "container.h"
 #include "process.h"
 
-#define CONNECT_TIMEOUT_MS 30000
+#define CONNECT_TIMEOUT_MS 60000
 #define CONNECT_RETRY_MS   5
-#define END_TIMEOUT_MS     30000
+#define END_TIMEOUT_MS     60000
 
 typedef struct
 {

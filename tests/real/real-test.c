@@ -14,8 +14,8 @@
 #include "smoke-tools.h"
 
 /* Nothing waits longer than this; a test that needs it has failed. */
-#define PATIENCE_MS    20000
-#define END_TIMEOUT_MS 10000
+#define PATIENCE_MS    60000
+#define END_TIMEOUT_MS 60000
 #define TICK_MS        5
 
 /* GLib opens some descriptors when they are first needed, and keeps them: the default context's, and

@@ -14,7 +14,7 @@
 
 #include "process.h"
 
-#define EVENT_TIMEOUT_MS 10000
+#define EVENT_TIMEOUT_MS 60000
 #define INIT_BYTES       36
 #define EXIT_BYTES       32
 #define CGROUP_ROOT      "/sys/fs/cgroup"

@@ -17,7 +17,7 @@
 #include "process.h"
 #include "smoke-tools.h"
 
-#define END_TIMEOUT_MS 10000
+#define END_TIMEOUT_MS 60000
 #define ROUNDS         20
 
 /* Starts up to INIT; the socket that got it is returned. */

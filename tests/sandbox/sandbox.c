@@ -84,6 +84,29 @@ new_namespace (bool required)
   return required && unshare (CLONE_NEWUSER | CLONE_NEWNS) == 0 && map_ids (uid, gid);
 }
 
+/* In a chroot, "/" may be no mount point: libvirt's controller cannot go on from there, and who else sees
+ * what is mounted below it cannot be said. A copy of the tree can be the root then. It is mounted over
+ * /proc, as that is a mount of everybody's. */
+static bool
+change_root (void)
+{
+  char cwd[4096];
+
+  return getcwd (cwd, sizeof cwd) != NULL && mount (NULL, "/proc", NULL, MS_PRIVATE, NULL) == 0
+         && mount ("/", "/proc", NULL, MS_BIND | MS_REC, NULL) == 0 && chdir ("/proc") == 0
+         && mount (NULL, ".", NULL, MS_REC | MS_PRIVATE, NULL) == 0 && chroot (".") == 0
+         && chdir (cwd) == 0;
+}
+
+/* What is mounted later must not reach the machine. */
+static bool
+make_private (void)
+{
+  if (mount (NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
+    return true;
+  return errno == EINVAL && change_root ();
+}
+
 static bool
 hide (const char *path)
 {
@@ -114,9 +137,8 @@ enter_namespace (bool required)
 {
   char name[64] = "";
 
-  /* Private before anything else: what is done here must not reach the machine. */
-  if (!new_namespace (required) || mount (NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0
-      || !hide_libvirt () || readlink ("/proc/self/ns/mnt", name, sizeof name - 1) < 0)
+  if (!new_namespace (required) || !make_private () || !hide_libvirt ()
+      || readlink ("/proc/self/ns/mnt", name, sizeof name - 1) < 0)
     return false;
   /* For tests that would change the machine elsewhere: they compare it with their own. */
   return setenv (VARIABLE, name, 1) == 0;
