@@ -150,8 +150,8 @@ test_protocol (void)
     "hex 00000000", /* a length below the header's */
     "hex ffffffff", /* a length beyond all bounds */
     /* length, monitor program, version 2, procedure EXIT, type MESSAGE, serial, status OK */
-    "hex 0000001c12341234000000020000000100000002"
-    "0000000100000000",
+    ("hex 0000001c12341234000000020000000100000002"
+     "0000000100000000"),
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (messages); i++)

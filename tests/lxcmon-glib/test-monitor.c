@@ -167,7 +167,7 @@ add_cases (const char *prefix, GlibTestDataFunc func, gconstpointer cases, gsize
 {
   for (guint i = 0; i < n; i++)
     {
-      const char *test = (const char *) cases + i * size;
+      gconstpointer test = (const char *) cases + i * size;
       g_autofree char *path = has_name
                                   ? g_strdup_printf ("%s/%s", prefix, *(const char *const *) test)
                                   : g_strdup_printf ("%s/%u", prefix, i);

@@ -67,8 +67,6 @@ test_default_manners (void)
   g_autoptr (Container) container = container_new ("real-client");
   g_autoptr (Watch) watch = watch_new (container);
 
-  if (real_test_skip_for_driver ())
-    return;
   real_start (container);
   watch_attach (watch);
   watch_assert_state (watch, "queued");

@@ -64,7 +64,7 @@ start (const CommandHow *how, const char *verb, va_list args)
 {
   g_autoptr (GPtrArray) argv = g_ptr_array_new ();
   g_autoptr (GError) error = NULL;
-  const char *program = g_getenv ("LXCMON_COMMAND");
+  const char *program = how->program != NULL ? how->program : g_getenv ("LXCMON_COMMAND");
   Command *self = g_new0 (Command, 1);
 
   g_assert_nonnull (program);

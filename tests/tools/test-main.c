@@ -30,13 +30,13 @@ static void
 test_help_of_verbs (Room *room)
 {
   static const char *const options[] = {
-    "(?s:.+)--timeout=DURATION .+\n(?s:.+)--json .+\n(?s:.+)--runtime-dir=DIR .+\n(?s:.+)"
-    "--force .+\n(?s:.+)--wait-if-busy .+\n(?s:.+)--connect=URI .+\n(?s:.+)--quiet .+\n(?s:.+)--no-follow "
-    ".+\n(?s:.+)",
+    ("(?s:.+)--timeout=DURATION .+\n(?s:.+)--json .+\n(?s:.+)--runtime-dir=DIR .+\n(?s:.+)"
+     "--force .+\n(?s:.+)--wait-if-busy .+\n(?s:.+)--connect=URI .+\n(?s:.+)--quiet .+\n(?s:.+)--no-follow "
+     ".+\n(?s:.+)"),
     "(?s:.+)--timeout=DURATION .+\n(?s:.+)--runtime-dir=DIR .+\n(?s:.+)--connect=URI .+\n(?s:.+)--quiet .+\n(?s:.+)",
     "(?s:.+)--json .+\n(?s:.+)--runtime-dir=DIR .+\n(?s:.+)--connect=URI .+\n(?s:.+)--quiet .+\n(?s:.+)",
-    "(?s:.+)--quiet .+\n(?s:.+)--init-pid=N .+\n(?s:.+)--exit=STATUS .+\n(?s:.+)"
-    "--after=DURATION .+\n(?s:.+)--repeat=N .+\n(?s:.+)",
+    ("(?s:.+)--quiet .+\n(?s:.+)--init-pid=N .+\n(?s:.+)--exit=STATUS .+\n(?s:.+)"
+     "--after=DURATION .+\n(?s:.+)--repeat=N .+\n(?s:.+)"),
     "(?s:.+)--json .+\n(?s:.+)--hex .+\n(?s:.+)"
   };
 

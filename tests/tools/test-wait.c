@@ -5,14 +5,11 @@
  */
 
 #include <glib/gstdio.h>
-#include <grp.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include "others.h"
 #include "room.h"
-
-/* Any user but root. */
-#define OTHER_UID 65534
 
 static Command *
 start_wait (Room *room)
@@ -107,24 +104,20 @@ test_no_controller (Room *room)
                       "lxcmon: file: .+ is a regular file and no socket\n");
 }
 
-static void
-become_other (gpointer data)
-{
-  if (setgroups (0, NULL) < 0 || setgid (OTHER_UID) < 0 || setuid (OTHER_UID) < 0)
-    _exit (99);
-}
-
 /* The socket belongs to root and has mode 0700. Its directory can be searched, or cannot. */
 static void
 test_not_permitted (Room *room)
 {
-  CommandHow how = { .setup = become_other, .directory = "/" };
+  g_autofree char *why = others_why_unsupported ();
+  g_autofree char *program = NULL;
+  CommandHow how = { .setup = others_become, .directory = "/" };
 
-  if (geteuid () != 0)
+  if (why != NULL)
     {
-      g_test_skip ("needs root, to become another user");
+      g_test_skip (why);
       return;
     }
+  how.program = program = others_copy (g_getenv ("LXCMON_COMMAND"));
   room_start (room);
   g_assert_cmpint (g_chmod (room->dir, 0755), ==, 0);
   command_expect_end (command_start_how (&how, "wait", room->path, NULL), 8, NOTHING,

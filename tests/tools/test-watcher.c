@@ -20,7 +20,7 @@
 #include "verbs.h"
 
 #define URI        "test:///default"
-#define PATIENCE_S 30
+#define PATIENCE_S 60
 #define LISTED     "" /* the verb has the list */
 #define TIME       "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{6}Z "
 
