@@ -111,7 +111,7 @@ on_log (LxcmonConnection *connection, LxcmonLogLevel level, const char *message,
 }
 
 static const LxcmonCallbacks callbacks = {
-  LXCMON_CALLBACKS_INIT,   .attached = on_attached, .init = on_init,
+  LXCMON_CALLBACKS_INIT, .attached = on_attached, .init = on_init,
   .exit = on_exit_event, .closed = on_closed,     .failed = on_failed,
 };
 

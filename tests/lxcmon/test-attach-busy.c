@@ -33,8 +33,9 @@ holder_text (const CoreTakenSlot *slot)
 {
   if (!core_machine_is_small ())
     return g_strdup (" is taken by ");
-  return g_strdup_printf ("the one client slot of the controller of %s is taken by libvirtd (pid %d)",
-                          slot->listener.path, slot->holder.pid);
+  return g_strdup_printf (
+      "the one client slot of the controller of %s is taken by libvirtd (pid %d)",
+      slot->listener.path, slot->holder.pid);
 }
 
 static void

@@ -50,8 +50,7 @@ test_wait_if_busy (CoreMode mode)
   session.peer = core_listener_accept (&slot.listener);
   core_send_pong (session.peer);
   core_session_wait_for (&session, "attached");
-  g_assert_cmpstr (session.trace->str, ==,
-                   mode == CORE_PULLED ? "connected attached" : "attached");
+  g_assert_cmpstr (session.trace->str, ==, mode == CORE_PULLED ? "connected attached" : "attached");
   core_session_clear (&session);
   core_taken_slot_clear (&slot);
 }

@@ -143,7 +143,8 @@ test_listener_goes (CoreMode mode)
   close (listener.fd);
   listener.fd = -1;
   core_session_expect (&session, "failed(lost)");
-  g_assert_cmpstr (session.error.message, ==, "the controller closed the connection without accepting it");
+  g_assert_cmpstr (session.error.message, ==,
+                   "the controller closed the connection without accepting it");
   core_session_clear (&session);
   core_listener_clear (&listener);
 }

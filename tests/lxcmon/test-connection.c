@@ -65,8 +65,7 @@ test_no_callbacks (void)
 
   for (int ending = 0; ending < 6; ending++)
     {
-      LxcmonConnection *connection
-          = lxcmon_connection_new (hub, ending < 3 ? NULL : &empty, NULL);
+      LxcmonConnection *connection = lxcmon_connection_new (hub, ending < 3 ? NULL : &empty, NULL);
       int pair[2];
 
       g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));

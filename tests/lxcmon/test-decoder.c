@@ -289,7 +289,8 @@ test_error_is_sticky (void)
   g_assert_cmpint (lxcmon_decoder_next (decoder, &cursor, &size, &message, &error), ==,
                    LXCMON_DECODE_ERROR);
   g_assert_cmpint (error.code, ==, LXCMON_MONITOR_ERROR_PROTOCOL);
-  g_assert_cmpstr (error.message, ==, "the stream was found to be invalid in the message at offset 0");
+  g_assert_cmpstr (error.message, ==,
+                   "the stream was found to be invalid in the message at offset 0");
 
   lxcmon_decoder_reset (decoder);
   cursor = core_init_bytes;

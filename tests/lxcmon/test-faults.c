@@ -110,8 +110,8 @@ on_failed (LxcmonConnection *connection, const LxcmonError *error, void *user_da
 }
 
 static const LxcmonCallbacks callbacks = {
-  LXCMON_CALLBACKS_INIT, .attached = on_attached, .init = on_init, .exit = on_exit_event,
-  .closed = on_closed,   .failed = on_failed,
+  LXCMON_CALLBACKS_INIT, .attached = on_attached, .init = on_init,
+  .exit = on_exit_event, .closed = on_closed,     .failed = on_failed,
 };
 
 static void
@@ -153,7 +153,8 @@ static void
 check_trace (const char *trace)
 {
   static const char *const allowed[]
-      = { "", "failed", "attached init exit closed", "attached closed!", "attached init closed!", NULL };
+      = { "",  "failed", "attached init exit closed", "attached closed!", "attached init closed!",
+          NULL };
 
   if (!g_strv_contains (allowed, trace))
     g_error ("out of order: %s", trace);

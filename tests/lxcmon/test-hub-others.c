@@ -331,9 +331,8 @@ static void
 test_chaos (CoreMode mode)
 {
   guint32 seed = (guint32) g_test_rand_int ();
-  Chaos chaos = { .hub = lxcmon_hub_new (NULL),
-                  .random = g_rand_new_with_seed (seed),
-                  .mode = mode };
+  Chaos chaos
+      = { .hub = lxcmon_hub_new (NULL), .random = g_rand_new_with_seed (seed), .mode = mode };
 
   g_test_message ("seed %u", seed);
   for (int i = 0; i < N_SESSIONS; i++)

@@ -68,9 +68,10 @@ test_lost (CoreMode mode)
   core_session_hang_up (&clean);
   core_session_expect (&clean, "attached init(7) closed(lost)");
   g_assert_cmpint (clean.error.system_errno, ==, 0);
-  g_assert_cmpstr (clean.error.message, ==,
-                   "the controller closed the connection without EXIT: how the container ended is not "
-                   "known");
+  g_assert_cmpstr (
+      clean.error.message, ==,
+      "the controller closed the connection without EXIT: how the container ended is not "
+      "known");
   core_session_clear (&clean);
 
   core_session_init_pair (&reset, mode);
@@ -174,7 +175,8 @@ test_every_truncation (CoreMode mode)
       core_session_hang_up (&session);
       core_session_expect (&session, expected);
       if (size == 0)
-        g_assert_cmpstr (session.error.message, ==, "the controller closed the connection without accepting it");
+        g_assert_cmpstr (session.error.message, ==,
+                         "the controller closed the connection without accepting it");
       core_session_clear (&session);
     }
 }
