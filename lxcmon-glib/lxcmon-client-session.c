@@ -87,9 +87,9 @@ _lxcmon_client_close (LxcmonClient *self, const GError *why)
   return_calls (calls, why);
 }
 
-/* A step: "closed" was emitted after a reboot, and the session waits for the next controller. */
+/* A step: after "closed" was emitted, the session ends, or waits for the next controller. */
 static void
-follow_reboot (GObject *object, gpointer data)
+finish_life (GObject *object, gpointer data)
 {
   LxcmonClient *self = (LxcmonClient *) object;
   LxcmonMonitor *monitor = (LxcmonMonitor *) self;
@@ -97,19 +97,22 @@ follow_reboot (GObject *object, gpointer data)
 
   if (self->session != data)
     return;
+  if (model.end != LXCMON_END_REBOOT || !_lxcmon_session_is_followed (self->session))
+    {
+      return_calls (end_session (self), NULL);
+      return;
+    }
 
   _lxcmon_session_follow (self->session);
   model.state = LXCMON_STATE_CONNECTING;
   _lxcmon_monitor_report (monitor, LXCMON_REPORT_CHANGED, &model, NULL);
 }
 
-/* Where a reboot is not followed the session is ended first, so that a handler may attach again. */
 static void
 handle_closed (LxcmonClient *self, LxcmonModel *model, const LxcmonError *error)
 {
   g_autoptr (GError) why = error != NULL ? _lxcmon_monitor_error_new (error) : NULL;
   LxcmonSession *session = self->session;
-  PendingCalls calls = { NULL };
 
   /* The attach has succeeded where a handler of its notifications still runs a main loop. */
   return_attach (steal_attach (self), NULL);
@@ -118,14 +121,9 @@ handle_closed (LxcmonClient *self, LxcmonModel *model, const LxcmonError *error)
 
   if (why != NULL)
     model->end = _lxcmon_end_from_error (why);
-  if (model->end == LXCMON_END_REBOOT && _lxcmon_session_is_followed (session))
-    _lxcmon_main_source_push (_lxcmon_session_get_source (session), self, follow_reboot,
-                              _lxcmon_session_ref (session),
-                              (GDestroyNotify) _lxcmon_session_unref);
-  else
-    calls = end_session (self);
+  _lxcmon_main_source_push (_lxcmon_session_get_source (session), self, finish_life,
+                            _lxcmon_session_ref (session), (GDestroyNotify) _lxcmon_session_unref);
   _lxcmon_monitor_report ((LxcmonMonitor *) self, LXCMON_REPORT_CLOSED, model, why);
-  return_calls (calls, why);
 }
 
 static void
@@ -226,9 +224,10 @@ _lxcmon_client_detach (LxcmonClient *self)
   g_autoptr (GError) cancelled
       = g_error_new (G_IO_ERROR, G_IO_ERROR_CANCELLED, "the client of %s was detached",
                      lxcmon_monitor_get_name (monitor));
-  g_autoptr (GError) error = lxcmon_monitor_get_error (monitor) != NULL
-                                 ? g_error_copy (lxcmon_monitor_get_error (monitor))
-                                 : NULL;
+  g_autoptr (GError) error
+      = lxcmon_monitor_get_error (monitor) != NULL
+            ? g_error_copy (lxcmon_monitor_get_error (monitor))
+            : NULL;
   PendingCalls calls = end_session (self);
 
   model.state = LXCMON_STATE_DETACHED;
