@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns what one message means: its length first, its header, what it carries. Refuses streams: how a message
- * comes together, and how many there were, is the decoder's.
+ * Owns what one message means: its length first, then its header, then its payload.
  *
- * Strict where an event could be lost: a bad length, a wrong version of the monitor program, a CALL,
- * a payload that is too short, a pid that is no pid. Lenient where a newer controller may add
- * something: unknown programs and procedures are not for us, more payload is ignored.
+ * It is strict if an event could be lost: an invalid length, a wrong version of the monitor program, a CALL, a
+ * payload that is too short, an invalid pid. It is lenient about what a newer controller may add: unknown
+ * programs and procedures are skipped, more payload is ignored.
  */
 
 #include "lxcmon-message-private.h"
 #include "lxcmon-error-private.h"
 
-/* Where each field lies in a message, as error messages name it. */
+/* The offset of each field in a message, as error messages name it */
 enum
 {
   AT_LENGTH = 0,
@@ -35,9 +34,9 @@ _Static_assert(LXCMON_MESSAGE_LENGTH_MAX
                    == LXCMON_PROTOCOL_LENGTH_SIZE + LXCMON_PROTOCOL_CONTENT_MAX,
                "the largest message is a length and libvirt's limit");
 _Static_assert(LXCMON_DECODER_KEPT_MAX >= INIT_LENGTH && LXCMON_DECODER_KEPT_MAX >= EXIT_LENGTH,
-               "what is read of a message is kept");
+               "the decoder keeps all that is read of a message");
 
-/* Whether a length is one that a message at @offset of the stream can have. */
+/* Checks the length of a message at @offset of the stream. */
 bool
 _lxcmon_message_check_length (uint32_t length, uint64_t offset, LxcmonError *error)
 {
@@ -55,8 +54,7 @@ _lxcmon_message_check_length (uint32_t length, uint64_t offset, LxcmonError *err
   return true;
 }
 
-/* Fills @message from the header in @frame. The bytes are copied out first: the inline macros want
- * words that are aligned, and a frame behind one of odd length is not. */
+/* Reads a header. The macros of libtirpc need words that are aligned, which those of a message may not be. */
 static inline void
 read_header (const uint8_t *frame, LxcmonMessage *message)
 {
@@ -133,8 +131,8 @@ check_payload_length (const LxcmonMessage *message, const char *name, uint32_t k
                             (unsigned long) known - AT_PAYLOAD);
 }
 
-/* Decides what a message of the monitor program is. Whether its payload is long enough shows in the
- * length, so a short one is refused before its payload has come. */
+/* Finds out what a message of the monitor program is. If its payload is too short, the length says so before
+ * the payload has come. */
 static bool
 classify_event (LxcmonMessage *message, LxcmonError *error)
 {
@@ -164,14 +162,14 @@ classify_event (LxcmonMessage *message, LxcmonError *error)
 
 /**
  * _lxcmon_message_read_header:
- * @frame: the first LXCMON_MESSAGE_LENGTH_MIN bytes of a message whose length is checked
+ * @frame: the first LXCMON_MESSAGE_LENGTH_MIN bytes of a message whose length was checked
  * @offset: where in the stream it begins
- * @message: (out): all but what it carries
- * @error: (out) (optional): where the error goes
+ * @message: (out): the message, without its payload
+ * @error: (out) (optional): return location for an error
  *
- * Reads and judges a header.
+ * Reads and checks a header.
  *
- * Returns: whether it makes sense
+ * Returns: whether it is valid
  */
 bool
 _lxcmon_message_read_header (const uint8_t *frame, uint64_t offset, LxcmonMessage *message,
@@ -205,7 +203,7 @@ read_init (const uint8_t *frame, LxcmonMessage *message, LxcmonError *error)
   uint64_t pid = high << 32 | IXDR_GET_U_INT32 (cursor);
   if (pid == 0 || pid > INT32_MAX)
     return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
-                              "the pid of INIT at offset %llu is %llu, which no process has",
+                              "the pid of INIT at offset %llu is %llu, which is not a valid pid",
                               (unsigned long long) message->offset + AT_PAYLOAD,
                               (unsigned long long) pid);
 
@@ -225,15 +223,15 @@ read_exit (const uint8_t *frame, LxcmonMessage *message)
 
 /**
  * _lxcmon_message_read:
- * @frame: a message whose length is checked: its first LXCMON_DECODER_KEPT_MAX bytes, or all of it
+ * @frame: a message whose length was checked: its first LXCMON_DECODER_KEPT_MAX bytes, or all of it
  * @offset: where in the stream it begins
- * @message: (out): what it says
- * @n_known: (out): how many of its bytes have a meaning to us
- * @error: (out) (optional): where the error goes
+ * @message: (out): the message
+ * @n_known: (out): how many of its bytes have a known meaning
+ * @error: (out) (optional): return location for an error
  *
- * Reads and judges a message that is complete.
+ * Reads and checks a message that is complete.
  *
- * Returns: whether it makes sense
+ * Returns: whether it is valid
  */
 bool
 _lxcmon_message_read (const uint8_t *frame, uint64_t offset, LxcmonMessage *message,

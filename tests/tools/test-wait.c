@@ -69,7 +69,7 @@ test_lost (Room *room)
 
   lxcmon_mock_controller_die (room->controller, &error);
   g_assert_no_error (error);
-  command_expect_end (command, 5, NOTHING, "lxcmon: web1: the controller went without EXIT.*\n");
+  command_expect_end (command, 5, NOTHING, "lxcmon: web1: the controller closed the connection without EXIT.*\n");
 }
 
 static void
@@ -105,7 +105,7 @@ test_no_controller (Room *room)
 
   g_assert_true (g_file_set_contents (path, "", 0, NULL));
   command_expect_end (command_start ("wait", path, NULL), 1, NOTHING,
-                      "lxcmon: file: .+ is a regular file and no socket\n");
+                      "lxcmon: file: .+ is a regular file and not a socket\n");
 }
 
 static void

@@ -39,8 +39,8 @@ test_busy (Room *room)
 {
   Command *holder = start_holder (room);
   g_autofree char *messages = g_strdup_printf (
-      "lxcmon: web1: the controller of .+/web1\\.sock serves one client, and that "
-      "is lxcmon \\(pid %d\\)\n" WAIT_HINT TAKE_HINT,
+      "lxcmon: web1: the one client slot of the controller of .+/web1\\.sock is taken by "
+      "lxcmon \\(pid %d\\)\n" WAIT_HINT TAKE_HINT,
       command_get_pid (holder));
 
   command_expect_end (command_start ("watch", room->path, NULL), 6, NOTHING, messages);
@@ -57,7 +57,7 @@ test_force_busy (Room *room)
   Command *holder = start_holder (room);
 
   command_expect_end (command_start ("watch", "--force", room->path, NULL), 6, NOTHING,
-                      "lxcmon: web1: .+ serves one client, and that is lxcmon .+\n" WAIT_HINT);
+                      "lxcmon: web1: .+ one client slot .+ is taken by lxcmon .+\n" WAIT_HINT);
   end_holder (holder);
 }
 
@@ -97,8 +97,8 @@ static void
 test_driver_lives (Room *room)
 {
   g_autofree char *messages = g_strdup_printf (
-      "lxcmon: web1: \\S+ \\(pid %d\\) manages the containers beside "
-      ".+/web1\\.sock and needs the controller's one place; .+\n" WAIT_HINT TAKE_HINT,
+      "lxcmon: web1: \\S+ \\(pid %d\\) manages the containers in the directory of "
+      ".+/web1\\.sock and needs the controller's one client slot: .+\n" WAIT_HINT TAKE_HINT,
       (int) getpid ());
   int fd = lock_driver (room);
 
