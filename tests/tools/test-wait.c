@@ -101,7 +101,7 @@ test_no_controller (Room *room)
 
   g_assert_true (g_file_set_contents (path, "", 0, NULL));
   command_expect_end (command_start ("wait", path, NULL), 1, NOTHING,
-                      "lxcmon: file: .+ is a regular file and no socket\n");
+                      "lxcmon: file: .+ is a regular file and not a socket\n");
 }
 
 /* The socket belongs to root and has mode 0700. Its directory can be searched, or cannot. */
