@@ -106,7 +106,6 @@ lxcmon_mock_controller_finalize (GObject *object)
   g_main_context_unref (self->context);
   g_cond_clear (&self->ended);
   g_mutex_clear (&self->mutex);
-
   G_OBJECT_CLASS (lxcmon_mock_controller_parent_class)->finalize (object);
 }
 

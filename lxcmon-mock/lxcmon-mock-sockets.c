@@ -82,8 +82,9 @@ _lxcmon_mock_open (LxcmonMockController *self, GError **error)
   if (self->bound && listen (self->listen_fd, 30) == 0) /* as libvirt's own server */
     return TRUE;
 
-  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno), "cannot listen on %s: %s",
-               self->socket_path, g_strerror (errno));
+  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno), "cannot listen on %s: %s%s",
+               self->socket_path, g_strerror (errno),
+               errno == EADDRINUSE ? " (remove the file, if no controller uses it)" : "");
   close_all (self);
   return FALSE;
 }

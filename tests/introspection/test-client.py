@@ -28,7 +28,7 @@ class TestSignals(Session):
     def test_life(self):
         events = self.record()
         self.attach()
-        self.assertEqual(self.client.props.state, Lxcmon.State.SERVED)
+        self.assertEqual(self.client.props.state, Lxcmon.State.ATTACHED)
         self.mock.finish(Lxcmon.ExitStatus.SHUTDOWN)
         wait_until(lambda: len(events) == 3, 'three signals')
         self.assertEqual(events, [('init', self.client, 42), ('exit', self.client, Lxcmon.ExitStatus.SHUTDOWN),
@@ -106,6 +106,17 @@ class TestErrors(Session):
         other = Lxcmon.Client.new_for_path(self.path)
         self.attach(other)
         self.check(self.failure(), Lxcmon.MonitorError.BUSY)
+
+    def test_driver(self):
+        driver = LxcmonMock.Driver.new(self.directory)
+        self.assertTrue(driver.start())
+        self.check(self.failure(), Lxcmon.MonitorError.BUSY)
+        second = LxcmonMock.Driver.new(self.directory)
+        with self.assertRaises(GLib.Error) as caught:
+            second.start()
+        self.assertTrue(caught.exception.matches(Gio.io_error_quark(), Gio.IOErrorEnum.BUSY))
+        driver.stop()
+        self.attach()
 
     def test_refused_blocking(self):
         self.mock.die()

@@ -50,7 +50,7 @@ test_success (void)
   lxcmon_mock_controller_set_init_pid (session->mock, 42);
   g_assert_cmpstr (attach (session, NULL), ==, NULL);
   g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_ATTACHED);
-  g_assert_cmpstr (states->str, ==, "queued served ");
+  g_assert_cmpstr (states->str, ==, "queued attached ");
 
   glib_test_wait_until (session->signals->len > 0);
   g_assert_cmpstr (session->signals->str, ==, "init 42");
