@@ -154,7 +154,7 @@ test_stop (void)
   g_assert_false (exists (session));
 }
 
-/* It removes what is its own: what another one has put in its place since stays. */
+/* It removes its own file only: one that another controller has made since stays. */
 static void
 test_stop_spares_others (void)
 {
@@ -223,6 +223,32 @@ test_n_clients (void)
   lxcmon_client_detach (session->client);
   glib_test_wait_until (values->len == 4);
   g_assert_cmpstr (values->str, ==, "1 0 ");
+}
+
+/* Notified in the context that was thread-default when the controller was made, and in no other. */
+static void
+test_context (void)
+{
+  g_autoptr (GlibSession) session = glib_session_new ();
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  guint n_notified = 0;
+
+  lxcmon_mock_controller_stop (session->mock);
+  g_main_context_push_thread_default (context);
+  g_autoptr (LxcmonMockController) mock = lxcmon_mock_controller_new (session->path);
+  g_main_context_pop_thread_default (context);
+  g_signal_connect (mock, "notify::n-clients", G_CALLBACK (count), &n_notified);
+  g_assert_true (lxcmon_mock_controller_start (mock, NULL));
+
+  glib_session_attach (session);
+  glib_test_drain ();
+  g_assert_cmpuint (n_notified, ==, 0);
+  g_assert_true (g_main_context_iteration (context, FALSE));
+  g_assert_cmpuint (n_notified, ==, 1);
+  lxcmon_mock_controller_stop (mock);
+  g_assert_true (g_main_context_iteration (context, FALSE));
+  g_assert_cmpuint (n_notified, ==, 2);
+  glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_CLOSED);
 }
 
 /* Dropped in the middle of everything, with a client that is served and another that waits. */
@@ -329,6 +355,7 @@ main (int argc, char **argv)
   glib_test_add ("/mock-controller/stop-spares-others", test_stop_spares_others);
   glib_test_add ("/mock-controller/cannot-start", test_cannot_start);
   glib_test_add ("/mock-controller/n-clients", test_n_clients);
+  glib_test_add ("/mock-controller/context", test_context);
   glib_test_add ("/mock-controller/drop", test_drop);
   glib_test_add ("/mock-controller/many", test_many);
   glib_test_add ("/mock-controller/threads", test_threads);

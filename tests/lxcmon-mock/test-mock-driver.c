@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The test driver: who holds its lock and since when, what attaching is while it does, and that it
- * leaves nothing when it is stopped, dropped or killed.
+ * The test driver: its lock, that attaching fails while it is held, and that nothing is left after the
+ * driver was stopped or dropped, or its process killed.
  */
 
 #include "common/glib-session.h"

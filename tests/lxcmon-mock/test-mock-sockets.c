@@ -229,7 +229,7 @@ test_backlog (void)
   wait_clients (session, 1);
   while (n < G_N_ELEMENTS (fds) && (fds[n] = connect_to (session)) >= 0)
     n++;
-  /* As with libvirt's: 31 wait behind the one that is served. */
+  /* As with libvirt's: 31 wait while one is served. */
   g_assert_cmpuint (n, ==, 32);
   lxcmon_mock_controller_stop (session->mock);
   expect_end (fds[0]);
@@ -388,7 +388,7 @@ test_pings (void)
   expect (fd, "pong pong");
   g_assert_cmpuint (mock_get_n_pings (session->mock), ==, 3);
 
-  /* What is no message costs the client its place. */
+  /* A client that sends what is no message is dropped. */
   send_messages (fd, "hex 00000003");
   expect_reset (fd);
   wait_clients (session, 0);
