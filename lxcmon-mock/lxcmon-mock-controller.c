@@ -42,7 +42,7 @@ static gpointer
 run_thread (gpointer user_data)
 {
   LxcmonMockController *self = user_data;
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
+  G_GNUC_UNUSED g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
 
   while (self->listen_fd >= 0)
     {
@@ -217,7 +217,7 @@ lxcmon_mock_controller_start (LxcmonMockController *self, GError **error)
   g_return_val_if_fail (LXCMON_MOCK_IS_CONTROLLER (self), FALSE);
   g_return_val_if_fail (self->socket_path != NULL, FALSE);
 
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
+  G_GNUC_UNUSED g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
   stop_locked (self);
   if (!_lxcmon_mock_open (self, error))
     return FALSE;
@@ -241,7 +241,7 @@ lxcmon_mock_controller_stop (LxcmonMockController *self)
 {
   g_return_if_fail (LXCMON_MOCK_IS_CONTROLLER (self));
 
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
+  G_GNUC_UNUSED g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
   stop_locked (self);
   _lxcmon_mock_remove_socket (self);
 }
@@ -253,7 +253,7 @@ send_and_end (LxcmonMockController *self, const void *bytes, gsize size, MockEnd
 {
   g_return_val_if_fail (LXCMON_MOCK_IS_CONTROLLER (self), FALSE);
 
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
+  G_GNUC_UNUSED g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
   if (self->client_fd < 0 || self->end != MOCK_END_NONE)
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_CONNECTED,
@@ -369,7 +369,7 @@ lxcmon_mock_controller_die (LxcmonMockController *self, GError **error)
 {
   g_return_val_if_fail (LXCMON_MOCK_IS_CONTROLLER (self), FALSE);
 
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
+  G_GNUC_UNUSED g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
   gboolean running = self->listen_fd >= 0;
   if (running)
     end_locked (self, MOCK_END_KILLED);
@@ -394,7 +394,7 @@ lxcmon_mock_controller_get_init_pid (LxcmonMockController *self)
 {
   g_return_val_if_fail (LXCMON_MOCK_IS_CONTROLLER (self), 0);
 
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
+  G_GNUC_UNUSED g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
   return self->init_pid;
 }
 
@@ -436,6 +436,6 @@ lxcmon_mock_controller_get_n_clients (LxcmonMockController *self)
 {
   g_return_val_if_fail (LXCMON_MOCK_IS_CONTROLLER (self), 0);
 
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
+  G_GNUC_UNUSED g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->mutex);
   return self->client_fd >= 0 ? 1 : 0;
 }
