@@ -175,7 +175,7 @@ static void
 test_signal_before_served (Room *room)
 {
   lxcmon_mock_controller_set_init_pid (room->controller, 0);
-  lxcmon_mock_controller_set_reading (room->controller, FALSE);
+  mock_set_reading (room->controller, FALSE);
   Command *command = start_wait (room);
 
   command_signal (command, SIGTERM);
