@@ -23,6 +23,7 @@ LXCMON_EXPORT gboolean _lxcmon_monitor_list_check_thread (LxcmonMonitorList *sel
 LXCMON_EXPORT void _lxcmon_monitor_list_started (LxcmonMonitorList *self, const GError *error);
 LXCMON_EXPORT void _lxcmon_monitor_list_add (LxcmonMonitorList *self, GPtrArray *monitors);
 LXCMON_EXPORT void _lxcmon_monitor_list_remove (LxcmonMonitorList *self, LxcmonMonitor *monitor);
+LXCMON_EXPORT void _lxcmon_monitor_list_notify (LxcmonMonitorList *self, GParamSpec *pspec);
 LXCMON_EXPORT void _lxcmon_monitor_list_report (LxcmonMonitorList *self, LxcmonMonitor *monitor,
                                                 LxcmonReport report, const LxcmonModel *model,
                                                 const GError *error);
