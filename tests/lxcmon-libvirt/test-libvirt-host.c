@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The host as an app sees it, over the driver that libvirt brings for tests: starting, stopping, the
- * list, the signals, and which thread they come in.
+ * The host as an app sees it, with libvirt's test driver: starting, stopping, the list, the signals, and the
+ * thread in which they come.
  */
 
 #include <libvirt/libvirt.h>
@@ -13,7 +13,7 @@
 
 #define URI "test:///default"
 
-/* A second connection: what the test does to containers, and the host hears of. */
+/* A second connection, through which the test changes containers. */
 typedef struct
 {
   virConnectPtr handle;
@@ -58,11 +58,11 @@ driver_call (Driver *self, const char *name, int (*function) (virDomainPtr domai
   virDomainFree (domain);
 }
 
-/* Where the leak sanitizer is there. */
+/* Defined if the leak sanitizer is linked. */
 extern void __lsan_disable (void) __attribute__ ((weak));
 extern void __lsan_enable (void) __attribute__ ((weak));
 
-/* libvirt-glib's own, which leaks its tables where it was never opened. */
+/* libvirt-glib leaks the tables of a connection that was never opened. */
 static GVirConnection *
 connection_new (void)
 {
@@ -100,7 +100,7 @@ test_properties (void)
   g_assert_true (lxcmon_libvirt_host_get_connection (other) == connection);
 }
 
-/* What runs already is there without "init". */
+/* A container that already runs is listed without "init". */
 static void
 test_first_list (void)
 {
@@ -118,7 +118,7 @@ test_first_list (void)
   LxcmonMonitor *row = lxcmon_monitor_list_lookup (record->list, "a");
   g_assert_cmpint (lxcmon_monitor_get_source (row), ==, LXCMON_SOURCE_LIBVIRT);
   g_assert_cmpint (lxcmon_monitor_get_state (row), ==, LXCMON_STATE_ATTACHED);
-  /* The driver's ids are no pids. */
+  /* The test driver's ids are not pids. */
   g_assert_cmpint (lxcmon_monitor_get_controller_pid (row), ==, 0);
   g_assert_cmpint (lxcmon_monitor_get_init_pid (row), ==, 0);
   g_assert_cmpint (lxcmon_monitor_get_exit_raw (row), ==, -1);
@@ -149,7 +149,7 @@ test_life (void)
   g_assert_cmpstr (record->changes->str, ==, "0-0+1 0-1+0 ");
   record_assert (record, "a init 0, a exit shutdown, a closed");
 
-  /* The next of that name is another one. */
+  /* The next container of that name has another row. */
   driver_create (&driver, "a");
   glib_test_wait_until (record->trace->len > 0);
   g_assert_true (lxcmon_monitor_list_lookup (record->list, "a") != row);
@@ -159,7 +159,7 @@ test_life (void)
   record_assert (record, "a init 0, a closed destroyed");
 }
 
-/* Everything comes in the order in which it happened. */
+/* All signals come in the order in which things happened. */
 static void
 test_many (void)
 {
@@ -262,7 +262,7 @@ test_cancelled (void)
   record_assert_names (record, "test");
 }
 
-/* Dropped while it starts: the start keeps it alive. */
+/* The last reference is dropped during the start: the start keeps the host alive. */
 static void
 test_dropped (void)
 {
@@ -280,7 +280,7 @@ test_dropped (void)
 }
 
 static void
-test_no_such_place (void)
+test_no_such_socket (void)
 {
   g_autoptr (Record) record
       = record_new (lxcmon_libvirt_host_new_for_uri ("lxc:///system?socket=/nonexistent/sock"));
@@ -290,11 +290,11 @@ test_no_such_place (void)
   g_assert_error (record->start_error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_FAILED);
   g_assert_nonnull (strstr (record->start_error->message, "/nonexistent/sock"));
   g_assert_false (lxcmon_libvirt_host_get_connected (record->host));
-  /* It was not lost: it never was. */
+  /* A connection that was never made was not lost. */
   g_assert_null (lxcmon_libvirt_host_get_error (record->host));
 }
 
-/* An open connection is used; one that is not is left alone. */
+/* An open connection is used; one that is closed stays closed. */
 static void
 test_connection (gconstpointer data)
 {
@@ -348,7 +348,7 @@ run_in_thread (gpointer data)
   return NULL;
 }
 
-/* A host in another thread's context tells there, while the default one only runs. */
+/* A host in another thread's context emits its signals there, while the default context only runs. */
 static void
 test_context (void)
 {
@@ -376,9 +376,8 @@ test_wrong_thread (void)
 {
   g_autoptr (Record) record = record_new_for_uri ();
 
-  g_test_expect_message ("lxcmon-libvirt", G_LOG_LEVEL_CRITICAL,
-                         "*lxcmon_monitor_list_stop*thread*");
-  g_test_expect_message ("lxcmon-libvirt", G_LOG_LEVEL_CRITICAL, "*start_async*thread*");
+  g_test_expect_message ("lxcmon", G_LOG_LEVEL_CRITICAL, "*lxcmon_monitor_list_stop*thread*");
+  g_test_expect_message ("lxcmon", G_LOG_LEVEL_CRITICAL, "*start_async*thread*");
   record_run (record);
   g_main_context_acquire (NULL);
   g_thread_join (g_thread_new ("wrong", run_critical, record->host));
@@ -407,7 +406,7 @@ run_without_default (gpointer data)
   return NULL;
 }
 
-/* Nobody runs the default context: start says so, within some 5 s. */
+/* No thread runs the default context: starting fails and says so, after about 5 s. */
 static void
 test_nobody_runs_default (void)
 {
@@ -430,7 +429,7 @@ test_misuse (void)
   g_test_assert_expected_messages ();
 }
 
-/* A handler of what stopping tells starts again: that start has an outcome of its own. */
+/* A handler of a signal that comes from stopping starts the host again: that start has its own result. */
 static void
 start_again (GListModel *list, guint position, guint removed, guint added, Record *record)
 {
@@ -471,7 +470,7 @@ main (int argc, char **argv)
 {
   glib_test_init (&argc, &argv);
   record_begin ();
-  /* The driver's containers live as long as somebody is connected. */
+  /* The test driver's containers exist as long as a connection does. */
   g_auto (Driver) driver = driver_open ();
 
   glib_test_add ("/libvirt-host/properties", test_properties);
@@ -483,7 +482,7 @@ main (int argc, char **argv)
   glib_test_add ("/libvirt-host/stopped-while-starting", test_stopped_while_starting);
   glib_test_add ("/libvirt-host/cancelled", test_cancelled);
   glib_test_add ("/libvirt-host/dropped", test_dropped);
-  glib_test_add ("/libvirt-host/no-such-place", test_no_such_place);
+  glib_test_add ("/libvirt-host/no-such-socket", test_no_such_socket);
   glib_test_add_data ("/libvirt-host/connection/open", test_connection, GINT_TO_POINTER (TRUE));
   glib_test_add_data ("/libvirt-host/connection/closed", test_connection, GINT_TO_POINTER (FALSE));
   glib_test_add ("/libvirt-host/context", test_context);
