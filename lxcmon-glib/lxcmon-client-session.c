@@ -60,6 +60,8 @@ end_session (LxcmonClient *self)
   _lxcmon_monitor_set_watched (monitor, FALSE);
   if (self->session != NULL)
     _lxcmon_session_close (g_steal_pointer (&self->session));
+  /* The next attach may be in another context, and this one may be freed. */
+  _lxcmon_monitor_set_context (monitor, NULL);
   return calls;
 }
 
@@ -268,7 +270,6 @@ _lxcmon_client_attach (LxcmonClient *self, GMainContext *context, GTask *task)
   LxcmonModel model = LXCMON_MODEL_INIT (LXCMON_SOURCE_DIRECT, LXCMON_STATE_DETACHED);
   LxcmonError error;
 
-  _lxcmon_monitor_set_context (monitor, context);
   self->session = open_session (self, context, &error);
   if (self->session == NULL)
     {
@@ -278,6 +279,7 @@ _lxcmon_client_attach (LxcmonClient *self, GMainContext *context, GTask *task)
       return;
     }
 
+  _lxcmon_monitor_set_context (monitor, context);
   keep_attach (self, task, context);
   _lxcmon_monitor_set_watched (monitor, TRUE);
   _lxcmon_session_apply (self->session, &begin, &model);

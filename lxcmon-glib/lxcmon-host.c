@@ -141,10 +141,10 @@ static void
 install_properties (GObjectClass *klass)
 {
   /**
-   * LxcmonHost:runtime-dir: (type filename)
+   * LxcmonHost:runtime-dir: (type filename) (getter get_runtime_dir)
    *
-   * The directory of the controllers' sockets; `/run/libvirt/lxc` where it is %NULL. It may come and
-   * go while the host is started.
+   * The directory of the controllers' sockets. %NULL stands for `/run/libvirt/lxc`. It may appear and
+   * vanish while the host is started.
    *
    * Since: 0.1
    */
@@ -155,9 +155,9 @@ install_properties (GObjectClass *klass)
   /**
    * LxcmonHost:force:
    *
-   * Connect to the controllers whoever else might want their places. For an app that *is* the
-   * containers' driver. What is set counts at once for containers that are not attached to, and, when
-   * it is unset where libvirtd lives, for all.
+   * Connect to the controllers even if libvirtd is running or another client has a slot. For an app that is
+   * the containers' driver. A new value takes effect at once for containers that are not attached and, if it
+   * is unset while libvirtd is running, for all.
    *
    * Since: 0.1
    */
@@ -166,8 +166,8 @@ install_properties (GObjectClass *klass)
   /**
    * LxcmonHost:reboot-timeout:
    *
-   * How long a container that reboots may be without a controller and still keep its monitor, in
-   * milliseconds, or 0 for not at all. What is set counts from the next reboot on.
+   * How long a container that reboots keeps its monitor without a controller, in milliseconds, or 0 to not
+   * keep it. A new value takes effect with the next reboot.
    *
    * Since: 0.1
    */
@@ -177,8 +177,8 @@ install_properties (GObjectClass *klass)
   /**
    * LxcmonHost:linger-timeout:
    *
-   * How long the monitor of a container that has ended stays in the list, in milliseconds, so that it
-   * can be seen how it ended. What is set counts from the next end on.
+   * How long the monitor of a container that has ended stays in the list, in milliseconds. A new value takes
+   * effect with the next end.
    *
    * Since: 0.1
    */
@@ -188,14 +188,15 @@ install_properties (GObjectClass *klass)
   /**
    * LxcmonHost:n-unlisted:
    *
-   * How many sockets in the runtime directory are left out of the list, because their names are not
-   * UTF-8.
+   * How many sockets in the runtime directory are not in the list because their names are not UTF-8.
    *
    * Since: 0.1
    */
   properties[PROP_N_UNLISTED]
       = g_param_spec_uint ("n-unlisted", NULL, NULL, 0, G_MAXUINT, 0,
                            G_PARAM_READABLE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  g_object_class_install_properties (klass, N_PROPS, properties);
 }
 
 static void
@@ -222,11 +223,10 @@ lxcmon_host_init (LxcmonHost *self)
 /**
  * lxcmon_host_new:
  * @runtime_dir: (type filename) (nullable): the directory of the controllers' sockets; %NULL for the
- *   usual one
+ *   default one
  *
  * Makes a list of this machine's containers. It is empty until it is started with
- * [method@Lxcmon.MonitorList.start_async]. It belongs to the calling thread's thread-default main
- * context.
+ * [method@Lxcmon.MonitorList.start_async]. It belongs to the calling thread's thread-default main context.
  *
  * Returns: (transfer full): a host that is not started
  *
@@ -262,7 +262,7 @@ lxcmon_host_get_runtime_dir (LxcmonHost *self)
  *
  * See [property@Lxcmon.Host:force].
  *
- * Returns: whether the host takes places whoever else might want them
+ * Returns: whether the host connects in any case
  *
  * Since: 0.1
  */
@@ -277,7 +277,7 @@ lxcmon_host_get_force (LxcmonHost *self)
 /**
  * lxcmon_host_set_force:
  * @self: a host
- * @force: whether to take places whoever else might want them
+ * @force: whether to connect in any case
  *
  * See [property@Lxcmon.Host:force].
  *
@@ -311,7 +311,7 @@ set_ms (LxcmonHost *self, guint *setting, guint ms, guint prop_id)
  *
  * See [property@Lxcmon.Host:reboot-timeout].
  *
- * Returns: milliseconds, or 0 for not at all
+ * Returns: milliseconds, or 0 where it is not kept
  *
  * Since: 0.1
  */

@@ -349,14 +349,16 @@ _lxcmon_monitor_set_name (LxcmonMonitor *self, const char *name)
 /*< private >
  * _lxcmon_monitor_set_context:
  *
- * Sets the main context in which signals are emitted from now on.
+ * @context: (nullable): the main context in which signals are emitted from now on, or %NULL where the
+ *   monitor belongs to none
  */
 void
 _lxcmon_monitor_set_context (LxcmonMonitor *self, GMainContext *context)
 {
   LxcmonMonitorPrivate *priv = get_private (self);
 
-  g_main_context_ref (context);
+  if (context != NULL)
+    g_main_context_ref (context);
   g_clear_pointer (&priv->context, g_main_context_unref);
   priv->context = context;
 }

@@ -29,12 +29,15 @@ wait_data_free (gpointer data)
 static gboolean
 on_cancelled (GCancellable *cancellable, gpointer user_data)
 {
-  g_autoptr (GTask) task = user_data;
-  WaitData *data = g_task_get_task_data (task);
-  GList *link = g_list_find (data->waits->tasks, task);
+  WaitData *data = g_task_get_task_data (user_data);
+  GList *link = g_list_find (data->waits->tasks, user_data);
 
-  g_assert (link != NULL);
+  /* The end is being reported: the task is returned with that. */
+  if (link == NULL)
+    return G_SOURCE_REMOVE;
   data->waits->tasks = g_list_delete_link (data->waits->tasks, link);
+
+  g_autoptr (GTask) task = user_data;
   g_task_return_error_if_cancelled (task);
   g_task_set_task_data (task, NULL, NULL);
   return G_SOURCE_REMOVE;

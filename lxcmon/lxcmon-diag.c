@@ -81,13 +81,23 @@ parse_row (const struct nlmsghdr *header)
   return row;
 }
 
+/* NLMSG_NEXT, which clang takes for a cast to a type that is aligned more strictly. */
+static const struct nlmsghdr *
+next_message (const struct nlmsghdr *header, size_t *size)
+{
+  size_t length = NLMSG_ALIGN (header->nlmsg_len);
+
+  *size -= length < *size ? length : *size;
+  return (const void *) ((const char *) header + length);
+}
+
 /* Gives the rows of one datagram to @func. Returns whether more datagrams are to come. */
 static bool
 walk_datagram (const void *data, size_t size, DiagRowFunc func, void *user_data)
 {
   const struct nlmsghdr *header = data;
 
-  for (; NLMSG_OK (header, size); header = NLMSG_NEXT (header, size))
+  for (; NLMSG_OK (header, size); header = next_message (header, &size))
     {
       if (header->nlmsg_type == NLMSG_DONE || header->nlmsg_type == NLMSG_ERROR)
         return false;

@@ -36,7 +36,7 @@ clean (char *text)
 }
 
 /* Writes a message into @size bytes, an end that finds no room being cut. */
-static void
+__attribute__ ((format (printf, 3, 0))) static void
 write_message (char *text, size_t size, const char *format, va_list args)
 {
   if (vsnprintf (text, size, format, args) < 0)

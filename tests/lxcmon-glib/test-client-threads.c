@@ -223,8 +223,8 @@ test_foreign_call (void)
   lxcmon_client_detach (guest.client);
   lxcmon_client_attach_async (guest.client, NULL, NULL, NULL);
   g_assert_false (lxcmon_client_attach (guest.client, NULL, &error));
-  lxcmon_client_wait_exit_async (guest.client, NULL, NULL, NULL);
-  g_assert_cmpint (lxcmon_client_wait_exit (guest.client, NULL, &error), ==,
+  lxcmon_monitor_wait_exit_async (LXCMON_MONITOR (guest.client), NULL, NULL, NULL);
+  g_assert_cmpint (lxcmon_monitor_wait_exit (LXCMON_MONITOR (guest.client), NULL, &error), ==,
                    LXCMON_EXIT_STATUS_UNKNOWN);
   g_test_assert_expected_messages ();
   g_assert_no_error (error);
@@ -248,8 +248,8 @@ test_two_contexts (void)
   g_main_context_push_thread_default (context);
   glib_session_attach (there);
   g_main_context_pop_thread_default (context);
-  g_assert_cmpuint (glib_test_count_sources (context, "[lxcmon] hub"), ==, 1);
-  g_assert_cmpuint (glib_test_count_sources (NULL, "[lxcmon] hub"), ==, 1);
+  g_assert_cmpuint (glib_test_count_sources (context, "[lxcmon] events"), ==, 1);
+  g_assert_cmpuint (glib_test_count_sources (NULL, "[lxcmon] events"), ==, 1);
 
   glib_session_send (there, "init 2");
   glib_session_send (here, "init 1");
@@ -261,7 +261,7 @@ test_two_contexts (void)
   glib_session_free (there);
   glib_test_drain ();
   g_main_context_pop_thread_default (context);
-  g_assert_cmpuint (glib_test_count_sources (context, "[lxcmon] hub"), ==, 0);
+  g_assert_cmpuint (glib_test_count_sources (context, "[lxcmon] events"), ==, 0);
   glib_session_free (here);
   glib_test_remove_dir (dir);
 }

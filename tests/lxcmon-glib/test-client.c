@@ -186,8 +186,8 @@ test_misuse (void)
   lxcmon_client_attach_async (none, NULL, NULL, NULL);
   g_assert_false (lxcmon_client_attach (none, NULL, &error));
   lxcmon_client_detach (none);
-  lxcmon_client_wait_exit_async (none, NULL, NULL, NULL);
-  g_assert_cmpint (lxcmon_client_wait_exit (none, NULL, &error), ==, LXCMON_EXIT_STATUS_UNKNOWN);
+  lxcmon_monitor_wait_exit_async (LXCMON_MONITOR (none), NULL, NULL, NULL);
+  g_assert_cmpint (lxcmon_monitor_wait_exit (LXCMON_MONITOR (none), NULL, &error), ==, LXCMON_EXIT_STATUS_UNKNOWN);
   g_test_assert_expected_messages ();
   g_assert_no_error (error);
 }
@@ -203,7 +203,7 @@ test_wrong_result (void)
   glib_test_expect_critical ("*g_task_is_valid (result, self)*");
   g_assert_false (lxcmon_client_attach_finish (client, G_ASYNC_RESULT (task), NULL));
   glib_test_expect_critical ("*g_task_is_valid (result, self)*");
-  g_assert_cmpint (lxcmon_client_wait_exit_finish (client, G_ASYNC_RESULT (task), NULL), ==,
+  g_assert_cmpint (lxcmon_monitor_wait_exit_finish (LXCMON_MONITOR (client), G_ASYNC_RESULT (task), NULL), ==,
                    LXCMON_EXIT_STATUS_UNKNOWN);
   g_test_assert_expected_messages ();
 }

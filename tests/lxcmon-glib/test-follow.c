@@ -208,9 +208,10 @@ test_detach_in_closed (void)
 
       g_signal_connect (session->client, "closed", G_CALLBACK (on_closed_act), GINT_TO_POINTER (i));
       glib_session_finish (session, LXCMON_EXIT_STATUS_REBOOT);
-      glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_DETACHED);
+      glib_test_wait_until (glib_test_count_sources (NULL, "[lxcmon]") == 0);
       glib_test_drain ();
-      g_assert_cmpuint (glib_test_count_sources (NULL, "[lxcmon]"), ==, 0);
+      g_assert_cmpint (glib_session_get_state (session), ==,
+                       i == 0 ? LXCMON_STATE_DETACHED : LXCMON_STATE_CLOSED);
     }
 }
 
@@ -278,7 +279,7 @@ start_later (gpointer data)
   return NULL;
 }
 
-/* Blocks while nothing is there but a stale socket of the new controller: it goes on looking. */
+/* A stale socket of the new controller is no new life; the wait for the next one's end blocks. */
 static void
 test_wait_exit_blocking (void)
 {
@@ -287,18 +288,20 @@ test_wait_exit_blocking (void)
   g_autoptr (GError) error = NULL;
 
   reboot (session);
-  /* It has the old end's status until it tries the new socket. */
-  g_assert_cmpint (lxcmon_client_wait_exit (session->client, NULL, &error), ==,
+  /* The last life has ended. */
+  g_assert_cmpint (lxcmon_monitor_wait_exit (LXCMON_MONITOR (session->client), NULL, &error), ==,
                    LXCMON_EXIT_STATUS_REBOOT);
   g_assert_no_error (error);
   g_assert_true (lxcmon_mock_controller_start (short_lived, NULL));
   g_assert_true (lxcmon_mock_controller_die (short_lived, NULL));
-  glib_test_wait_until (!lxcmon_monitor_get_exited (LXCMON_MONITOR (session->client)));
+  glib_test_drain ();
   g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_CONNECTING);
 
   lxcmon_mock_controller_stop (short_lived);
   GThread *thread = g_thread_new ("start", start_later, session);
-  g_assert_cmpint (lxcmon_client_wait_exit (session->client, NULL, &error), ==,
+  /* The next life begins with its connection. */
+  glib_test_wait_until (!lxcmon_monitor_get_exited (LXCMON_MONITOR (session->client)));
+  g_assert_cmpint (lxcmon_monitor_wait_exit (LXCMON_MONITOR (session->client), NULL, &error), ==,
                    LXCMON_EXIT_STATUS_SHUTDOWN);
   g_assert_no_error (error);
   g_thread_join (thread);

@@ -296,7 +296,7 @@ static void
 on_waited (GObject *object, GAsyncResult *result, gpointer user_data)
 {
   *(LxcmonExitStatus *) user_data
-      = lxcmon_client_wait_exit_finish (LXCMON_CLIENT (object), result, NULL);
+      = lxcmon_monitor_wait_exit_finish (LXCMON_MONITOR (object), result, NULL);
 }
 
 static void
@@ -308,7 +308,7 @@ test_wait_exit (void)
   glib_host_add (host, "web1", 1);
   glib_host_start (host);
   glib_host_wait_attached (host, "web1");
-  lxcmon_client_wait_exit_async (LXCMON_CLIENT (glib_host_get (host, "web1")), NULL, on_waited,
+  lxcmon_monitor_wait_exit_async (LXCMON_MONITOR (glib_host_get (host, "web1")), NULL, on_waited,
                                  &status);
   glib_host_finish (host, "web1", LXCMON_EXIT_STATUS_SHUTDOWN);
   glib_test_wait_until (status == LXCMON_EXIT_STATUS_SHUTDOWN);

@@ -49,6 +49,9 @@ record_wait_for_threads (void)
   glib_test_drain ();
 }
 
+static void write_down (Record *self, LxcmonMonitor *monitor, const char *format, ...)
+    G_GNUC_PRINTF (3, 4);
+
 static void
 write_down (Record *self, LxcmonMonitor *monitor, const char *format, ...)
 {

@@ -68,8 +68,8 @@ accept_queue_wait (const char *path, guint n_queued, guint n_served)
       if (queue.n_queued == n_queued && queue.n_served == n_served)
         return;
       if (g_get_monotonic_time () > deadline)
-        g_error ("%s has %u that wait and %u served; expected were %u and %u", path,
-                 queue.n_queued, queue.n_served, n_queued, n_served);
+        g_error ("%s has %u that wait and %u served; expected were %u and %u", path, queue.n_queued,
+                 queue.n_served, n_queued, n_served);
       process_poll_until (NULL, 0, process_deadline (RETRY_MS));
     }
 }

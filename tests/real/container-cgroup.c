@@ -21,20 +21,22 @@
 #define GROUP_PREFIX     "lxc-"
 #define GROUP_SUFFIX     ".libvirt-lxc"
 #define MAX_OPEN_DIRS    16
-#define EMPTY_TIMEOUT_MS 5000
+#define EMPTY_TIMEOUT_MS 60000
 #define EMPTY_RETRY_MS   2
 
-/* "lxc-ID-NAME.libvirt-lxc". Compared and not globbed: "lxc-*-web" would also
- * be the group of a container "old-web", whose processes we would kill. */
-static gboolean
-is_group_of (const char *entry, const char *name)
+/* The controller's pid, which is the number in "lxc-PID-NAME.libvirt-lxc"; 0 for any other entry. Compared
+ * and not globbed: "lxc-*-web" would also be the group of a container "old-web". */
+static pid_t
+get_controller (const char *entry, const char *name)
 {
-  g_autofree char *end = g_strconcat ("-", name, GROUP_SUFFIX, NULL);
+  g_autofree char *rest = g_strconcat ("-", name, GROUP_SUFFIX, NULL);
+  char *end;
+  long pid;
 
-  if (!g_str_has_prefix (entry, GROUP_PREFIX))
-    return FALSE;
-  entry += strlen (GROUP_PREFIX);
-  return g_ascii_isdigit (*entry) && strcmp (entry + strspn (entry, "0123456789"), end) == 0;
+  if (!g_str_has_prefix (entry, GROUP_PREFIX) || !g_ascii_isdigit (entry[strlen (GROUP_PREFIX)]))
+    return 0;
+  pid = strtol (entry + strlen (GROUP_PREFIX), &end, 10);
+  return strcmp (end, rest) == 0 ? (pid_t) pid : 0;
 }
 
 /* Whatever is in a container's group is the container's. libvirtd does the same. */
@@ -64,6 +66,16 @@ kill_members (const char *group)
 
 /* In a control group only the directories can and need be removed. */
 static int
+remove_empty (const char *path, const struct stat *info, int type, struct FTW *walk)
+{
+  (void) info;
+  (void) walk;
+  if (type == FTW_DP)
+    rmdir (path);
+  return 0;
+}
+
+static int
 empty_and_remove (const char *path, const struct stat *info, int type, struct FTW *walk)
 {
   (void) info;
@@ -73,6 +85,12 @@ empty_and_remove (const char *path, const struct stat *info, int type, struct FT
   return 0;
 }
 
+static int
+walk_group (const char *path, __nftw_func_t func)
+{
+  return nftw (path, func, MAX_OPEN_DIRS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
 /* A group stays busy until its last process has ended and for a moment more,
  * and v1 has no event that says when it no longer is. */
 static void
@@ -80,8 +98,7 @@ remove_group (const char *path)
 {
   gint64 deadline = process_deadline (EMPTY_TIMEOUT_MS);
 
-  while (nftw (path, empty_and_remove, MAX_OPEN_DIRS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) == 0
-         && access (path, F_OK) == 0)
+  while (walk_group (path, empty_and_remove) == 0 && access (path, F_OK) == 0)
     {
       if (g_get_monotonic_time () > deadline)
         {
@@ -92,18 +109,16 @@ remove_group (const char *path)
     }
 }
 
-/* The group is called after its controller's pid: what is left in it when that is dead belongs to
- * nobody. */
 static gboolean
-is_orphaned (const char *entry)
+is_dead (pid_t pid)
 {
-  pid_t controller = (pid_t) strtol (entry + strlen (GROUP_PREFIX), NULL, 10);
-
-  return kill (controller, 0) != 0 && errno == ESRCH;
+  return kill (pid, 0) != 0 && errno == ESRCH;
 }
 
+/* @controller is 0 where all orphans are meant. A controller that has read its status file before its own
+ * pid was in there has named its group after this process. */
 static void
-sweep_hierarchy (const char *hierarchy, const char *name, gboolean orphans_only)
+sweep_hierarchy (const char *hierarchy, const char *name, pid_t controller)
 {
   g_autofree char *machine = g_build_filename (hierarchy, "machine", NULL);
   g_autoptr (GDir) groups = g_dir_open (machine, 0, NULL);
@@ -112,35 +127,41 @@ sweep_hierarchy (const char *hierarchy, const char *name, gboolean orphans_only)
   while (groups != NULL && (entry = g_dir_read_name (groups)) != NULL)
     {
       g_autofree char *path = g_build_filename (machine, entry, NULL);
+      pid_t owner = get_controller (entry, name);
 
-      if (is_group_of (entry, name) && (!orphans_only || is_orphaned (entry)))
+      if (owner == 0)
+        continue;
+      if (controller != 0 && (owner == controller || owner == getpid ()))
         remove_group (path);
+      else if (controller == 0 && is_dead (owner))
+        walk_group (path, remove_empty);
     }
 }
 
 static void
-sweep (const char *name, gboolean orphans_only)
+sweep (const char *name, pid_t controller)
 {
   g_autoptr (GDir) hierarchies = g_dir_open (CGROUP_ROOT, 0, NULL);
   const char *entry;
 
-  sweep_hierarchy (CGROUP_ROOT, name, orphans_only); /* v2 */
+  sweep_hierarchy (CGROUP_ROOT, name, controller); /* v2 */
   while (hierarchies != NULL && (entry = g_dir_read_name (hierarchies)) != NULL)
     {
       g_autofree char *hierarchy = g_build_filename (CGROUP_ROOT, entry, NULL);
 
-      sweep_hierarchy (hierarchy, name, orphans_only); /* v1 */
+      sweep_hierarchy (hierarchy, name, controller); /* v1 */
     }
 }
 
 void
-container_cgroup_sweep (const char *name)
+container_cgroup_sweep (const char *name, pid_t controller)
 {
-  sweep (name, FALSE);
+  if (controller > 0)
+    sweep (name, controller);
 }
 
 void
 container_cgroup_sweep_orphans (const char *name)
 {
-  sweep (name, TRUE);
+  sweep (name, 0);
 }

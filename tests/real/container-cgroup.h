@@ -11,10 +11,10 @@
 #include <glib.h>
 #include <sys/types.h>
 
-/* Kills what still runs in the groups of the container @name, also in those that
- * an aborted test left, and removes them. Only for a container that is ours. */
-void container_cgroup_sweep (const char *name);
+/* Kills what still runs in the groups that @controller, which has ended, had for the container @name, and
+ * removes them. */
+void container_cgroup_sweep (const char *name, pid_t controller);
 
-/* The same, where the container's controller is dead: an init that was never let go outlives it, and
- * holds the socket. */
+/* Removes the groups of that name that a test which was killed has left: those that are empty, and whose
+ * controller is dead. The same test may run a second time on this machine, and its groups are not ours. */
 void container_cgroup_sweep_orphans (const char *name);

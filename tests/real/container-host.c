@@ -2,22 +2,18 @@
 
 /* container-host.c: whether and how this machine can run real containers.
  *
- * Owns: the answer to "why not?", the mount namespace that controllers are
- * started in, and the rule that one program at a time runs them.
- * Refuses to: change a mount that anybody else can see. */
+ * Owns: the answer to "why not?", and what has to be unmounted for controllers.
+ * Refuses to: start anything outside of the test's mount namespace, which
+ * ../sandbox/sandbox.c makes. */
 
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
 
-#include <errno.h>
-#include <fcntl.h>
 #include <gio/gio.h>
 #include <mntent.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
@@ -26,13 +22,7 @@
 #include "process.h"
 
 #define CAP_SYS_ADMIN_BIT 21
-#define LOCK_PATH         "/run/lxcmon-real-tests.lock"
-#define LOCK_TIMEOUT_MS   300000
-#define LOCK_NOTICE_MS    1000
-#define LOCK_RETRY_MS     50
-
-/* "mnt:[4026531841]" of the namespace once it is entered. */
-static char *entered_namespace;
+#define SANDBOX           "LXCMON_TEST_SANDBOX" /* its namespace, "mnt:[4026531841]" */
 
 /* root of an ordinary CI container may neither mount nor unshare. */
 static gboolean
@@ -68,12 +58,6 @@ container_why_unsupported (void)
   if (busybox == NULL)
     return g_strdup ("a container's root needs a static busybox (Debian: busybox-static)");
   return NULL;
-}
-
-static char *
-read_namespace (void)
-{
-  return g_file_read_link ("/proc/thread-self/ns/mnt", NULL);
 }
 
 /* libvirt takes the v2 hierarchy beside v1 controllers for one that it can use,
@@ -118,68 +102,22 @@ clear_the_way (GError **error)
   return TRUE;
 }
 
-/* The names of containers, the runtime directory and libvirtd's lock are the
- * machine's: two builds that are tested at the same time would end each other's.
- * The descriptor stays open, and the lock goes with the process. */
-static gboolean
-wait_for_our_turn (GError **error)
-{
-  gint64 deadline = process_deadline (LOCK_TIMEOUT_MS);
-  gint64 notice = process_deadline (LOCK_NOTICE_MS);
-  int fd = open (LOCK_PATH, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-
-  if (fd < 0)
-    return process_set_errno (error, "Cannot open", LOCK_PATH);
-  while (flock (fd, LOCK_EX | LOCK_NB) != 0)
-    {
-      if (errno != EWOULDBLOCK || g_get_monotonic_time () > deadline)
-        {
-          process_set_errno (error, "Cannot wait any longer for who holds", LOCK_PATH);
-          close (fd);
-          return FALSE;
-        }
-      if (g_get_monotonic_time () > notice)
-        {
-          g_printerr ("# Waiting until another program has done with its real containers\n");
-          notice = deadline;
-        }
-      process_poll_until (NULL, 0, process_deadline (LOCK_RETRY_MS));
-    }
-  return TRUE;
-}
-
 gboolean
-container_enter_namespace (GError **error)
+container_prepare_namespace (GError **error)
 {
-  if (entered_namespace != NULL)
-    return container_check_namespace (error);
-  if (!wait_for_our_turn (error))
-    return FALSE;
-
-  if (unshare (CLONE_NEWNS) != 0)
-    return process_set_errno (error, "Cannot make", "a mount namespace");
-  /* Before anything else: what we do here must not reach the host. */
-  if (mount (NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
-    return process_set_errno (error, "Cannot make private all mounts below", "/");
-  if (!clear_the_way (error))
-    return FALSE;
-
-  entered_namespace = read_namespace ();
-  return container_check_namespace (error);
+  return container_check_namespace (error) && clear_the_way (error);
 }
 
 gboolean
 container_check_namespace (GError **error)
 {
-  g_autofree char *current = read_namespace ();
+  const char *sandbox = g_getenv (SANDBOX);
+  g_autofree char *current = g_file_read_link ("/proc/thread-self/ns/mnt", NULL);
 
-  if (entered_namespace != NULL && g_strcmp0 (current, entered_namespace) == 0)
+  if (sandbox != NULL && g_strcmp0 (current, sandbox) == 0)
     return TRUE;
   g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_FAILED,
-                       entered_namespace == NULL
-                           ? "Not in the harness's mount namespace:"
-                             " call container_enter_namespace () in main () first"
-                           : "This thread is older than the harness's mount namespace:"
-                             " call container_enter_namespace () before any thread exists");
+                       "Real containers run in a mount namespace of the test's own: start this "
+                       "program by \"meson test\", or as tests/sandbox/sandbox PROGRAM");
   return FALSE;
 }

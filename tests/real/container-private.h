@@ -19,7 +19,8 @@ struct _Container
   char *log_path;
   int fifo_fd;
 
-  pid_t controller; /* 0 while there is none */
+  pid_t controller;      /* 0 while there is none */
+  pid_t last_controller; /* its groups may still be there */
   int controller_fd;
   gboolean is_ours; /* else somebody else may be using the name */
   gboolean adopted; /* libvirtd's child and not ours to reap */

@@ -23,9 +23,7 @@
 #include "container-files.h"
 #include "process.h"
 
-#define HANDSHAKE_TIMEOUT_MS 10000
-#define NAME_TIMEOUT_MS      1000
-#define NAME_RETRY_MS        5
+#define HANDSHAKE_TIMEOUT_MS 60000
 #define CONTINUE             'c'
 
 /* The child's side of the start; as numbers 3, 4 and 5 in the controller. */
@@ -130,6 +128,7 @@ spawn (Container *self, const Ends *ends, GError **error)
       self->controller = 0;
       return FALSE;
     }
+  self->last_controller = self->controller;
   self->adopted = FALSE;
   return TRUE;
 }
@@ -151,7 +150,7 @@ set_handshake_error (Container *self, gboolean timed_out, const char *when, GErr
 
   g_set_error (error, G_IO_ERROR, timed_out ? G_IO_ERROR_TIMED_OUT : G_IO_ERROR_FAILED,
                "The controller of container %s %s %s; its log says: %s", self->name,
-               timed_out ? "was silent for 10 s" : "ended", when, tail);
+               timed_out ? "was silent for 60 s" : "ended", when, tail);
 }
 
 static gboolean
@@ -214,26 +213,6 @@ start_process (Container *self, GError **error)
          && wait_for_continue (self, "before its socket listened", error);
 }
 
-/* The controller of a test that was killed a moment ago gets time to die. */
-static gboolean
-check_name_is_free (Container *self, GError **error)
-{
-  gint64 deadline = process_deadline (NAME_TIMEOUT_MS);
-
-  while (process_is_listened_on (self->socket_path))
-    {
-      if (g_get_monotonic_time () > deadline)
-        {
-          g_set_error (error, G_IO_ERROR, G_IO_ERROR_EXISTS,
-                       "Somebody listens on %s already: a container of another name is needed",
-                       self->socket_path);
-          return FALSE;
-        }
-      process_poll_until (NULL, 0, process_deadline (NAME_RETRY_MS));
-    }
-  return TRUE;
-}
-
 static gboolean
 make_ready (Container *self, GError **error)
 {
@@ -246,8 +225,7 @@ make_ready (Container *self, GError **error)
       return FALSE;
     }
   container_cgroup_sweep_orphans (self->name);
-  if (!check_name_is_free (self, error) || !container_check_namespace (error)
-      || !container_make_root (self, error))
+  if (!container_check_namespace (error) || !container_make_root (self, error))
     return FALSE;
   if (g_mkdir_with_parents (CONTAINER_RUNTIME_DIR, 0755) != 0)
     return process_set_errno (error, "Cannot make the directory", CONTAINER_RUNTIME_DIR);

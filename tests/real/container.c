@@ -19,8 +19,8 @@
 #include "container-files.h"
 #include "process.h"
 
-#define END_TIMEOUT_MS  10000
-#define INIT_TIMEOUT_MS 10000
+#define END_TIMEOUT_MS  60000
+#define INIT_TIMEOUT_MS 60000
 #define INIT_RETRY_MS   2
 
 Container *
@@ -169,7 +169,8 @@ container_sweep (Container *self)
   self->init = 0;
 
   container_files_sweep (self->name);
-  container_cgroup_sweep (self->name);
+  container_cgroup_sweep (self->name, self->last_controller);
+  self->last_controller = 0;
 }
 
 void
@@ -204,7 +205,7 @@ container_adopt (Container *self, pid_t controller, GError **error)
   process_clear_fd (&self->init_fd);
   self->init = 0;
   self->controller_fd = fd;
-  self->controller = controller;
+  self->controller = self->last_controller = controller;
   self->adopted = self->is_ours = TRUE;
   return TRUE;
 }

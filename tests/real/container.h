@@ -8,7 +8,7 @@
  * talk the monitor protocol, or wait without a bound.
  *
  *   char *why = container_why_unsupported ();          skip with it
- *   container_enter_namespace (&error);                once, in main ()
+ *   container_prepare_namespace (&error);              once, in main ()
  *   g_autoptr (Container) web = container_new ("web");
  *   container_start_controller (web, &error);          its socket listens
  *   ... connect to container_get_socket_path (web) ...
@@ -33,13 +33,11 @@ typedef struct _Container Container;
 /* NULL where real containers can run, else why not, for g_test_skip (). */
 char *container_why_unsupported (void);
 
-/* Gives the calling thread (and all it starts) a mount namespace in which the
- * controller finds its control groups. Call it before any thread exists.
- * Calling it again does nothing. It first waits, up to five minutes, until no
- * other program of this harness runs on the machine. */
-gboolean container_enter_namespace (GError **error);
+/* Sees to it that the controller finds its control groups. Fails where this is
+ * not the mount namespace that ../sandbox has made for the test. */
+gboolean container_prepare_namespace (GError **error);
 
-/* Fails where the calling thread is not in that namespace. */
+/* Fails where the calling thread is not in the test's mount namespace. */
 gboolean container_check_namespace (GError **error);
 
 /* Makes nothing yet, so it cannot fail. @name becomes a file name. The same name
@@ -84,7 +82,7 @@ pid_t container_get_controller_pid (Container *self);
  * the socket listens, but runs the container's program only later. */
 pid_t container_get_init_pid (Container *self);
 
-/* Returns when init runs the container's own program, or fails within 10 s. */
+/* Returns when init runs the container's own program, or fails within 60 s. */
 gboolean container_wait_init (Container *self, GError **error);
 
 /* Orders init: "shutdown", "exit N" or "reboot". Never blocks; an order that

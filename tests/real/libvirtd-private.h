@@ -15,6 +15,5 @@ struct _Libvirtd
   char *log_path;
   pid_t pid; /* 0 when it has been reaped */
   int pidfd;
-  guint tcp_port;           /* 0 where it does not listen */
-  gboolean had_autostarted; /* a file that is not ours to remove */
+  guint tcp_port; /* 0 where it does not listen */
 };

@@ -26,10 +26,10 @@
 #include "container-files.h"
 #include "process.h"
 
-#define VIRSH_TIMEOUT_MS  30000
-#define REBOOT_TIMEOUT_MS 10000
+#define VIRSH_TIMEOUT_MS  60000
+#define REBOOT_TIMEOUT_MS 60000
 #define REBOOT_RETRY_MS   10
-#define END_TIMEOUT_MS    10000
+#define END_TIMEOUT_MS    60000
 #define SERVED_TIMEOUT_MS 2000
 #define SERVED_RETRY_MS   2
 #define CREATE_TRIES      5

@@ -22,25 +22,16 @@
 #include "process.h"
 
 #define DRIVER_LOCK      CONTAINER_RUNTIME_DIR "/driver.pid"
-#define AUTOSTARTED      CONTAINER_RUNTIME_DIR "/autostarted"
-#define START_TIMEOUT_MS 30000
+#define START_TIMEOUT_MS 60000
 #define START_RETRY_MS   20
 #define END_TIMEOUT_MS   15000
 
-typedef struct
-{
-  const char *program;
-  const char *socket;
-} Daemon;
+static const char *const daemons[] = { "/usr/sbin/libvirtd", "/usr/sbin/virtlxcd" };
 
-static const Daemon daemons[] = {
-  { "/usr/sbin/libvirtd", "/run/libvirt/libvirt-sock" },
-  { "/usr/sbin/virtlxcd", "/run/libvirt/virtlxcd-sock" },
-};
-
-/* A daemon that is killed leaves these; nobody else owns them then. */
+/* What a daemon that is killed leaves. */
 static const char *const leftovers[] = {
   DRIVER_LOCK,
+  CONTAINER_RUNTIME_DIR "/autostarted",
   "/run/libvirt/libvirt-sock",
   "/run/libvirt/libvirt-sock-ro",
   "/run/libvirt/libvirt-admin-sock",
@@ -49,12 +40,12 @@ static const char *const leftovers[] = {
   "/run/libvirt/virtlxcd-admin-sock",
 };
 
-static const Daemon *
+static const char *
 find_daemon (void)
 {
   for (gsize i = 0; i < G_N_ELEMENTS (daemons); i++)
-    if (access (daemons[i].program, X_OK) == 0)
-      return &daemons[i];
+    if (access (daemons[i], X_OK) == 0)
+      return daemons[i];
   return NULL;
 }
 
@@ -62,9 +53,9 @@ find_daemon (void)
 static const char *
 get_program (void)
 {
-  const Daemon *daemon_found = find_daemon ();
+  const char *found = find_daemon ();
 
-  return daemon_found != NULL ? daemon_found->program : daemons[0].program;
+  return found != NULL ? found : daemons[0];
 }
 
 /* Its place depends on the distribution's idea of a library directory. */
@@ -108,12 +99,11 @@ libvirtd_why_unsupported (void)
   g_autofree char *why = container_why_unsupported ();
   g_autofree char *driver = find_driver ();
   g_autofree char *virsh = g_find_program_in_path ("virsh");
-  const Daemon *daemon_found = find_daemon ();
   pid_t holder = libvirtd_find_living ();
 
   if (why != NULL)
     return g_steal_pointer (&why);
-  if (daemon_found == NULL)
+  if (find_daemon () == NULL)
     return g_strdup ("neither libvirtd nor virtlxcd is installed (Debian: libvirt-daemon)");
   if (driver == NULL)
     return g_strdup ("libvirt's LXC driver is not installed (Debian: libvirt-daemon-driver-lxc)");
@@ -122,9 +112,6 @@ libvirtd_why_unsupported (void)
   if (holder != 0)
     return g_strdup_printf ("process %d drives LXC already and holds the lock on " DRIVER_LOCK,
                             (int) holder);
-  /* Also where systemd listens for a daemon that it would start. */
-  if (process_is_listened_on (daemon_found->socket))
-    return g_strdup_printf ("somebody listens on %s already", daemon_found->socket);
   return NULL;
 }
 
@@ -225,7 +212,7 @@ wait_for_answer (Libvirtd *self, GError **error)
 
     g_set_error (error, G_IO_ERROR, ended ? G_IO_ERROR_FAILED : G_IO_ERROR_TIMED_OUT,
                  "%s %s; its log says: %s", get_program (),
-                 ended ? "ended at its start" : "has not answered for 30 s", tail);
+                 ended ? "ended at its start" : "has not answered for 60 s", tail);
   }
   return FALSE;
 }
@@ -244,10 +231,10 @@ make_directory (Libvirtd *self, GError **error)
 char *
 libvirtd_why_no_tcp (void)
 {
-  const Daemon *daemon_found = find_daemon ();
+  const char *found = find_daemon ();
 
-  if (daemon_found != NULL && daemon_found != &daemons[0])
-    return g_strdup_printf ("%s does not listen on TCP", daemon_found->program);
+  if (found != NULL && found != daemons[0])
+    return g_strdup_printf ("%s does not listen on TCP", found);
   return NULL;
 }
 
@@ -265,7 +252,6 @@ libvirtd_start_listening (guint tcp_port, GError **error)
 
   self->tcp_port = tcp_port;
   self->pidfd = -1;
-  self->had_autostarted = access (AUTOSTARTED, F_OK) == 0;
   if (why != NULL)
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, "No libvirtd of our own: %s", why);
@@ -321,14 +307,12 @@ end_daemon (Libvirtd *self)
 
 /* Not where a second daemon of the test has come after this one. */
 static void
-remove_leftovers (Libvirtd *self)
+remove_leftovers (void)
 {
   if (libvirtd_find_living () != 0)
     return;
   for (gsize i = 0; i < G_N_ELEMENTS (leftovers); i++)
     g_unlink (leftovers[i]);
-  if (!self->had_autostarted)
-    g_unlink (AUTOSTARTED);
 }
 
 void
@@ -340,7 +324,7 @@ libvirtd_free (Libvirtd *self)
   process_clear_fd (&self->pidfd);
   if (self->directory != NULL) /* else it was refused, and nothing is ours */
     {
-      remove_leftovers (self);
+      remove_leftovers ();
       container_files_remove_tree (self->directory);
     }
   g_free (self->directory);

@@ -22,12 +22,11 @@ typedef struct _Libvirtd Libvirtd;
 /* NULL where libvirtd_start () can work, else why not, for g_test_skip (). */
 char *libvirtd_why_unsupported (void);
 
-/* Who holds the lock of the LXC driver, ours or the machine's own; 0 when nobody
- * does. */
+/* The daemon of the test that holds the lock of the LXC driver; 0 where none does. */
 pid_t libvirtd_find_living (void);
 
-/* Returns when it answers and holds the lock on driver.pid, within 30 s.
- * Needs container_enter_namespace () before. */
+/* Returns when it answers and holds the lock on driver.pid, within 60 s.
+ * Needs container_prepare_namespace () before. */
 Libvirtd *libvirtd_start (GError **error);
 
 /* The same, and it listens on that port of 127.0.0.1 too, for lxc+tcp, and lets everybody in. */
@@ -44,7 +43,7 @@ void libvirtd_free (Libvirtd *self);
 gboolean libvirtd_create (Libvirtd *self, Container *container, GError **error);
 
 /* Returns when the domain has a controller other than the one that @container
- * knows, and makes it known. Within 10 s. Ask libvirtd_wait_attached () where the
+ * knows, and makes it known. Within 60 s. Ask libvirtd_wait_attached () where the
  * test goes on to need libvirtd as the served client. */
 gboolean libvirtd_wait_reboot (Libvirtd *self, Container *container, GError **error);
 
@@ -61,7 +60,7 @@ gboolean libvirtd_wait_gone (Libvirtd *self, Container *container, GError **erro
 gboolean libvirtd_destroy_domain (Libvirtd *self, Container *container, GError **error);
 
 /* The standard output of virsh with the arguments that follow up to NULL; fails
- * with its standard error, or when it takes more than 30 s. */
+ * with its standard error, or when it takes more than 60 s. */
 char *libvirtd_virsh (Libvirtd *self, GError **error, ...) G_GNUC_NULL_TERMINATED;
 
 void libvirtd_kill (Libvirtd *self, int signum);

@@ -153,16 +153,3 @@ process_open_log (const char *path, GError **error)
     process_set_errno (error, "Cannot open the log", path);
   return fd;
 }
-
-/* Looked up and not connected to: a connection takes the controller's one place,
- * and makes systemd start a daemon. Only the end of the path is compared, for
- * /var/run is /run too. */
-gboolean
-process_is_listened_on (const char *path)
-{
-  g_autofree char *sockets = NULL;
-  g_autofree char *end_of_line = g_strconcat (path, "\n", NULL);
-
-  return g_file_get_contents ("/proc/net/unix", &sockets, NULL, NULL)
-         && strstr (sockets, end_of_line) != NULL;
-}

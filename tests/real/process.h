@@ -53,6 +53,3 @@ gboolean process_set_errno (GError **error, const char *what, const char *where)
 
 /* Closes *@fd if it is open, and forgets it. */
 void process_clear_fd (int *fd);
-
-/* Whether some socket is bound at @path, by a look that disturbs nobody. */
-gboolean process_is_listened_on (const char *path);

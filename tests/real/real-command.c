@@ -14,9 +14,9 @@
 #include "container.h"
 #include "process.h"
 
-#define CONNECT_TIMEOUT_MS 30000
+#define CONNECT_TIMEOUT_MS 60000
 #define CONNECT_RETRY_MS   5
-#define END_TIMEOUT_MS     30000
+#define END_TIMEOUT_MS     60000
 
 typedef struct
 {
@@ -120,7 +120,7 @@ real_command_run (const RealCommand *self, GError **error)
   gboolean done;
   int code;
 
-  if (!container_enter_namespace (error) || !container_start_controller (container, error)
+  if (!container_prepare_namespace (error) || !container_start_controller (container, error)
       || !start_child (&child, self, container, error))
     return -1;
 

@@ -71,13 +71,6 @@ run_demo (const char *lxcmon, Events *events, int out_fd)
   GThread *thread;
   int code;
 
-  /* Before the thread: the namespace is this thread's, and those that it starts. */
-  if (!container_enter_namespace (&error))
-    {
-      fprintf (stderr, "%s\n", error->message);
-      close (out_fd);
-      return EXIT_FAILURE;
-    }
   thread = g_thread_new ("events", show_events, events);
   code = real_command_run (&command, &error);
   close (

@@ -23,10 +23,6 @@ gboolean real_test_begin (int *argc, char ***argv);
 /* After @func as many descriptors are open as before. */
 void real_test_add (const char *path, RealTestFunc func);
 
-/* TRUE, with the test skipped, where some libvirtd of the machine's own lives: whoever has default
- * manners finds every container busy then. */
-gboolean real_test_skip_for_driver (void);
-
 /* Starts a libvirtd, or skips the test and returns NULL. */
 Libvirtd *real_test_start_libvirtd (void);
 

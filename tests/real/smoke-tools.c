@@ -5,6 +5,8 @@
 #include "smoke-tools.h"
 
 #include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -12,9 +14,11 @@
 
 #include "process.h"
 
-#define EVENT_TIMEOUT_MS 10000
+#define EVENT_TIMEOUT_MS 60000
 #define INIT_BYTES       36
 #define EXIT_BYTES       32
+#define CGROUP_ROOT      "/sys/fs/cgroup"
+#define ORPHAN_RETRY_MS  20
 
 /* All up to the payload; the second word from the end is the procedure's. */
 static const guint8 init_head[] = {
@@ -115,18 +119,48 @@ smoke_assert_nothing_named (const char *path, const char *name)
       g_error ("%s/%s was left behind", path, entry);
 }
 
+/* A group is called after its controller's pid; where the same test runs a second time on this machine,
+ * that one's controllers live. */
+static gboolean
+has_orphan (const char *hierarchy, const char *name)
+{
+  g_autofree char *path = g_build_filename (CGROUP_ROOT, hierarchy, "machine", NULL);
+  g_autoptr (GDir) groups = g_dir_open (path, 0, NULL);
+  const char *entry;
+
+  while (groups != NULL && (entry = g_dir_read_name (groups)) != NULL)
+    {
+      int controller = 0;
+
+      if (strstr (entry, name) != NULL && sscanf (entry, "lxc-%d-", &controller) == 1
+          && kill (controller, 0) != 0)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+/* That other one's orphans are gone in a moment, ours before. */
+static void
+wait_for_no_orphan (const char *hierarchy, const char *name)
+{
+  gint64 deadline = process_deadline (EVENT_TIMEOUT_MS);
+
+  while (has_orphan (hierarchy, name))
+    {
+      if (g_get_monotonic_time () > deadline)
+        g_error ("%s/%s/machine: a group of %s was left", CGROUP_ROOT, hierarchy, name);
+      process_poll_until (NULL, 0, process_deadline (ORPHAN_RETRY_MS));
+    }
+}
+
 void
 smoke_assert_nothing_left (const char *name)
 {
-  g_autoptr (GDir) groups = g_dir_open ("/sys/fs/cgroup", 0, NULL);
+  g_autoptr (GDir) hierarchies = g_dir_open (CGROUP_ROOT, 0, NULL);
   const char *entry;
 
   smoke_assert_nothing_named (CONTAINER_RUNTIME_DIR, name);
-  smoke_assert_nothing_named ("/sys/fs/cgroup/machine", name);
-  while (groups != NULL && (entry = g_dir_read_name (groups)) != NULL)
-    {
-      g_autofree char *path = g_build_filename ("/sys/fs/cgroup", entry, "machine", NULL);
-
-      smoke_assert_nothing_named (path, name);
-    }
+  wait_for_no_orphan ("", name); /* v2 */
+  while (hierarchies != NULL && (entry = g_dir_read_name (hierarchies)) != NULL)
+    wait_for_no_orphan (entry, name);
 }

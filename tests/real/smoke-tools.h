@@ -33,5 +33,5 @@ guint smoke_count_entries (const char *path);
 /* No file in the directory @path has @name in its name. */
 void smoke_assert_nothing_named (const char *path, const char *name);
 
-/* The same in the runtime directory and in libvirt's control groups. */
+/* The same in the runtime directory, and in libvirt's control groups for controllers that have ended. */
 void smoke_assert_nothing_left (const char *name);

@@ -17,7 +17,7 @@
 #include "process.h"
 #include "smoke-tools.h"
 
-#define END_TIMEOUT_MS 10000
+#define END_TIMEOUT_MS 60000
 #define ROUNDS         20
 
 /* Starts up to INIT; the socket that got it is returned. */
@@ -324,7 +324,7 @@ main (int argc, char *argv[])
       g_print ("1..0 # SKIP %s\n", why);
       return 0;
     }
-  if (!container_enter_namespace (&error))
+  if (!container_prepare_namespace (&error))
     g_error ("%s", error->message);
 
   g_test_add_func ("/real/shutdown", test_shutdown);

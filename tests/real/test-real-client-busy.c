@@ -67,8 +67,6 @@ test_late_after_client (void)
   g_autoptr (Watch) first = watch_start (container);
   g_autoptr (Watch) second = watch_new (container);
 
-  if (real_test_skip_for_driver ())
-    return;
   lxcmon_client_detach (first->client);
   accept_queue_wait (container_get_socket_path (container), 0, 0);
   watch_attach (second);
@@ -122,8 +120,6 @@ test_busy (void)
   g_autoptr (Watch) later = watch_new (container);
   gint64 start;
 
-  if (real_test_skip_for_driver ())
-    return;
   first = watch_start (container);
   start = g_get_monotonic_time ();
   for (int i = 0; i < N_ATTEMPTS; i++)
@@ -151,8 +147,6 @@ test_busy_behind_the_first (void)
   g_autoptr (Watch) second = watch_new (container);
   int first;
 
-  if (real_test_skip_for_driver ())
-    return;
   real_start_controller (container);
   first = smoke_connect_to (container);
   lxcmon_client_set_attach_timeout (second->client, ATTACH_TIMEOUT);
@@ -210,8 +204,6 @@ test_patience (void)
   g_autoptr (Container) container = container_new (NAME);
   g_autoptr (Watch) watch = watch_new (container);
 
-  if (real_test_skip_for_driver ())
-    return;
   lxcmon_client_set_attach_timeout (watch->client, ATTACH_TIMEOUT / 3);
   real_start_controller (container);
   watch_attach (watch);
@@ -238,11 +230,6 @@ test_wait_if_busy (void)
   g_autoptr (Container) container = container_with_first_client (&first);
   g_autoptr (Watch) watch = watch_new (container);
 
-  if (real_test_skip_for_driver ())
-    {
-      close (first);
-      return;
-    }
   lxcmon_client_set_wait_if_busy (watch->client, TRUE);
   watch_attach (watch);
   real_run_for (ATTACH_TIMEOUT);

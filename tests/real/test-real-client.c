@@ -67,8 +67,6 @@ test_default_manners (void)
   g_autoptr (Container) container = container_new ("real-client");
   g_autoptr (Watch) watch = watch_new (container);
 
-  if (real_test_skip_for_driver ())
-    return;
   real_start (container);
   watch_attach (watch);
   watch_assert_state (watch, "queued");
@@ -96,7 +94,7 @@ test_blocking (void)
   watch_assert_trace (watch, ""); /* nothing before the main context runs */
 
   real_command (container, "exit 42");
-  status = lxcmon_client_wait_exit (watch->client, NULL, &error);
+  status = lxcmon_monitor_wait_exit (LXCMON_MONITOR (watch->client), NULL, &error);
   g_assert_no_error (error);
   g_assert_cmpint (status, ==, LXCMON_EXIT_STATUS_SHUTDOWN);
   watch_assert_trace (watch, "init exit:shutdown ");
@@ -173,7 +171,7 @@ test_all_pending_blocking (void)
   real_continue (container);
   real_wait_end (container);
 
-  g_assert_cmpint (lxcmon_client_wait_exit (watch->client, NULL, &error), ==,
+  g_assert_cmpint (lxcmon_monitor_wait_exit (LXCMON_MONITOR (watch->client), NULL, &error), ==,
                    LXCMON_EXIT_STATUS_SHUTDOWN);
   g_assert_no_error (error);
   real_wait (watch->closed_at != 0 && watch->attach_done);

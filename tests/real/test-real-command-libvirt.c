@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "others.h"
 #include "process.h"
 #include "real-test.h"
 #include "tools/event.h"
@@ -93,7 +94,7 @@ static void
 expect_attached (Host *self, Events *events)
 {
   events_expect_attached (events, container_get_controller_pid (self->container),
-                        real_init_pid (self->container));
+                          real_init_pid (self->container));
 }
 
 static void
@@ -277,7 +278,7 @@ test_wait (void)
 
   host_create (&host);
   command_expect_end (command_start ("wait", "--timeout=300ms", NAME, NULL), 124, NOTHING,
-                      "lxcmon: the time is over, .+\n");
+                      "lxcmon: timed out\n");
   expect_wait (&host, "reboot", 3, "reboot\n");
   libvirtd_wait_reboot (host.libvirtd, host.container, &error);
   g_assert_no_error (error);
@@ -336,8 +337,8 @@ test_source_lost (void)
 static void
 expect_listed (Host *self, const char *option)
 {
-  static const char *const keys[]
-      = { "container", "source", "state", "init_pid", "controller_pid", "attached", "started", NULL };
+  static const char *const keys[] = { "container",      "source",   "state",   "init_pid",
+                                      "controller_pid", "attached", "started", NULL };
   Command *command = command_start ("list", "--json", option, NULL);
   g_autofree char *line = command_read_line (command);
   g_autoptr (JsonObject) object = json_parse (line);
@@ -406,25 +407,21 @@ test_remote (void)
 
 /* Somebody without rights goes through libvirtd as well: it can see who holds the lock. */
 static void
-become_nobody (gpointer data)
-{
-  if (setgid (65534) != 0 || setuid (65534) != 0)
-    _exit (9);
-}
-
-static void
 test_unprivileged (void)
 {
   g_auto (Host) host = { 0 };
-  CommandHow how = { .setup = become_nobody };
+  g_autofree char *why = others_why_unsupported ();
+  g_autofree char *program = NULL;
+  CommandHow how = { .setup = others_become, .directory = "/" };
 
-  if (system ("setpriv --reuid=65534 \"$LXCMON_COMMAND\" --version >/dev/null 2>&1") != 0)
+  if (why != NULL)
     {
-      g_test_skip ("others than root cannot run the command here");
+      g_test_skip (why);
       return;
     }
   if (!host_start (&host))
     return;
+  how.program = program = others_copy (g_getenv ("LXCMON_COMMAND"));
   host_create (&host);
   Events events = { command_start_how (&how, "watch", "--json", NAME, NULL), NAME, 0, TRUE };
   expect_attached (&host, &events);
@@ -443,8 +440,8 @@ test_direct (void)
   if (!host_start (&host))
     return;
   host_create (&host);
-  command_expect_end (command_start ("watch", "--wait-if-busy", "--timeout=300ms", NAME, NULL),
-                      124, NOTHING, "lxcmon: the time is over\n");
+  command_expect_end (command_start ("watch", "--wait-if-busy", "--timeout=300ms", NAME, NULL), 124,
+                      NOTHING, "lxcmon: timed out\n");
   command_expect_end (command_start ("watch", "--force", NAME, NULL), 6, NOTHING, ANYTHING);
   command_expect_end (command_start ("watch", "/nonexistent/" NAME ".sock", NULL), 7, NOTHING,
                       ANYTHING);

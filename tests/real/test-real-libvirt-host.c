@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lxcmon-libvirt/record.h"
+#include "others.h"
 #include "process.h"
 #include "real-test.h"
 
@@ -317,23 +318,25 @@ test_unprivileged (void)
   static const char *const envp[] = { "PATH=/usr/bin:/bin", "HOME=/", NULL };
   g_auto (Bridge) bridge = { 0 };
   g_autofree char *setpriv = g_find_program_in_path ("setpriv");
-  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
+  g_autofree char *why = others_why_unsupported ();
+  g_autofree char *self = g_file_read_link ("/proc/self/exe", NULL);
+  g_autofree char *program = NULL;
   g_autofree char *path = NULL;
   g_autoptr (GError) error = NULL;
-  const char *argv[] = {
-    setpriv, "--reuid=" NOBODY, "--regid=" NOBODY, "--clear-groups", program, "--watch", NULL
-  };
+  const char *argv[]
+      = { setpriv, "--reuid=" NOBODY, "--regid=" NOBODY, "--clear-groups", NULL, "--watch", NULL };
   ProcessSetup setup = { .envp = envp, .death_signal = SIGKILL };
   int pidfd, status;
 
-  if (setpriv == NULL)
+  if (setpriv == NULL || why != NULL)
     {
-      g_test_skip ("there is no setpriv");
+      g_test_skip (why != NULL ? why : "there is no setpriv");
       return;
     }
   if (!bridge_start (&bridge, LOCAL))
     return;
   bridge_create (&bridge, TRUE);
+  argv[4] = program = others_copy (self);
   setup.out_fd = setup.err_fd = g_file_open_tmp ("lxcmon-watch-XXXXXX", &path, &error);
   pid_t pid = process_spawn (argv, &setup, &pidfd, &error);
   g_assert_no_error (error);

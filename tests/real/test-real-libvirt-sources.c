@@ -190,8 +190,6 @@ check (const Life *life)
   g_autoptr (Libvirtd) libvirtd = NULL;
   g_autofree char *alone = NULL, *with_libvirtd = NULL;
 
-  if (real_test_skip_for_driver ())
-    return;
   alone = live_alone (life);
   libvirtd = real_test_start_libvirtd ();
   if (libvirtd == NULL)

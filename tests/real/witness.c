@@ -13,7 +13,7 @@
 
 #include "process.h"
 
-#define END_TIMEOUT_MS 10000
+#define END_TIMEOUT_MS 60000
 /* virsh says nothing when it is registered, and takes a tenth of that. */
 #define START_MS 1000
 

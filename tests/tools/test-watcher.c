@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Covers what "watch" and "wait" make of what libvirt tells, over the driver that it brings for tests.
- * That driver lives in the process that asks it, so the verbs run here: what they print goes to a file,
- * and once something is in there the next thing happens to a container.
+ * Covers the watch through libvirt, with the test driver of libvirt. That driver runs in the process of its
+ * client, so the verbs run here. Their output goes to files; once a certain text is in there, the next thing
+ * is done to a container.
  */
 
 #include <fcntl.h>
@@ -20,15 +20,15 @@
 #include "verbs.h"
 
 #define URI        "test:///default"
-#define PATIENCE_S 30
-#define LISTED     "" /* the verb knows the containers */
+#define PATIENCE_S 60
+#define LISTED     "" /* the verb has the list */
 #define TIME       "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{6}Z "
 
 typedef void (*Action) (const char *name);
 
 typedef struct
 {
-  const char *text; /* what has to be in the output or the messages before it, or LISTED */
+  const char *text; /* waited for in the output or the messages, or LISTED */
   Action action;
   const char *name; /* of a container */
 } Step;
@@ -44,7 +44,7 @@ typedef struct
 static virConnectPtr driver;
 static gboolean is_listed;
 
-/* Of any list: the verb's is the only one. */
+/* The only list is that of the verb. */
 static gboolean
 on_items_changed (GSignalInvocationHint *hint, guint n_values, const GValue *values, gpointer data)
 {
@@ -52,7 +52,7 @@ on_items_changed (GSignalInvocationHint *hint, guint n_values, const GValue *val
   return TRUE;
 }
 
-/* libvirt-glib's, which has one for each step of its event loop. */
+/* libvirt-glib logs each step of its event loop. */
 static void
 drop_message (const char *domain, GLogLevelFlags level, const char *message, gpointer user_data)
 {
@@ -73,9 +73,9 @@ ignore_event (virConnectPtr connection, virDomainPtr domain, void *user_data)
 {
 }
 
-/* The driver's containers live as long as somebody is connected. And it has one queue of events for all
- * its connections, in which an event is lost where the last callback leaves while another comes: so
- * there is one that stays. */
+/* The containers of the driver exist as long as there is a connection. All connections share one queue of
+ * events, and an event is lost if the last callback is removed while another is registered: so there is
+ * one that stays. */
 static void
 open_driver (void)
 {
@@ -144,7 +144,7 @@ on_tick (gpointer user_data)
   Script *self = user_data;
 
   if (self->n_ticks++ > PATIENCE_S * 200)
-    _exit (3); /* nothing can be said any more: the messages go to a file */
+    _exit (3); /* a message would go to the file */
   if (self->steps->text == NULL || !is_listed)
     return G_SOURCE_CONTINUE;
   if (strstr (read_file (self, 0), self->steps->text) == NULL
@@ -168,7 +168,7 @@ redirect (Script *self)
 }
 
 static void
-take_back (Script *self)
+restore (Script *self)
 {
   fflush (stdout);
   for (int i = 0; i < 2; i++)
@@ -205,7 +205,7 @@ expect (int (*verb) (int argc, char **argv), const char *const *arguments, const
   guint tick = g_timeout_add (5, on_tick, &self);
   int found = verb (argc, argv);
   g_source_remove (tick);
-  take_back (&self);
+  restore (&self);
   expect_text (&self, 0, output);
   expect_text (&self, 1, messages);
   g_assert_cmpint (found, ==, code);
@@ -216,7 +216,7 @@ expect (int (*verb) (int argc, char **argv), const char *const *arguments, const
 #define STEPS(...)     ((const Step[]){ __VA_ARGS__, { NULL } })
 #define WATCHED(name)  "lxcmon: " name ": watched through libvirt\n"
 
-/* Until both have ended; another container is nobody's affair, nor is a second life. */
+/* Until both have ended. Other containers are not reported, nor a container that starts again. */
 static void
 test_watch (void)
 {
@@ -248,7 +248,7 @@ test_watch_destroyed (void)
       "");
 }
 
-/* One that is not there counts, and the other is watched all the same. */
+/* One does not run, and the other is watched nevertheless. */
 static void
 test_watch_missing (void)
 {
@@ -304,13 +304,13 @@ main (int argc, char **argv)
   open_driver ();
   watch_lists ();
 
-  g_test_add_func ("/tool/named/watch", test_watch);
-  g_test_add_func ("/tool/named/watch-destroyed", test_watch_destroyed);
-  g_test_add_func ("/tool/named/watch-missing", test_watch_missing);
-  g_test_add_func ("/tool/named/watch-all", test_watch_all);
-  g_test_add_func ("/tool/named/wait", test_wait);
-  g_test_add_func ("/tool/named/wait-destroyed", test_wait_destroyed);
-  g_test_add_func ("/tool/named/list", test_list);
+  g_test_add_func ("/tool/watcher/watch", test_watch);
+  g_test_add_func ("/tool/watcher/watch-destroyed", test_watch_destroyed);
+  g_test_add_func ("/tool/watcher/watch-missing", test_watch_missing);
+  g_test_add_func ("/tool/watcher/watch-all", test_watch_all);
+  g_test_add_func ("/tool/watcher/wait", test_wait);
+  g_test_add_func ("/tool/watcher/wait-destroyed", test_wait_destroyed);
+  g_test_add_func ("/tool/watcher/list", test_list);
   int result = g_test_run ();
   virConnectClose (driver);
   return result;
