@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* One program text, two sources: what it writes down of a container is the same, whether its list is a
+/* One program, two sources: what it writes down of a container is the same, whether its list is a
  * host of this machine or goes through libvirtd. */
 
 #include <signal.h>
@@ -41,10 +41,11 @@ on_exit_signal (LxcmonMonitorList *list, LxcmonMonitor *monitor, LxcmonExitStatu
                 Program *self)
 {
   g_autoptr (GEnumClass) class = g_type_class_ref (LXCMON_TYPE_EXIT_STATUS);
-  g_autofree char *detail = g_strdup_printf ("%s %d", g_enum_get_value (class, status)->value_nick,
-                                             lxcmon_monitor_get_exit_raw (monitor));
+  gboolean is_direct = lxcmon_monitor_get_source (monitor) == LXCMON_SOURCE_DIRECT;
 
-  write_down (self, monitor, "exit", detail);
+  /* The number on the wire is all that a program cannot learn through libvirtd. */
+  g_assert_cmpint (lxcmon_monitor_get_exit_raw (monitor), ==, is_direct ? (int) status : -1);
+  write_down (self, monitor, "exit", g_enum_get_value (class, status)->value_nick);
 }
 
 static void
