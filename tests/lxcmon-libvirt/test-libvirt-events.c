@@ -559,28 +559,38 @@ test_stopped_in (gconstpointer data)
   record_assert_names (record, "");
 }
 
-/* The last reference is dropped in a handler. */
 static void
 drop (gpointer user_data)
 {
   Record *record = user_data;
 
-  g_signal_handlers_disconnect_by_data (record->host, record);
   g_clear_object (&record->host);
 }
 
 static void
+count_closed (LxcmonMonitor *monitor, const GError *error, guint *n_closed)
+{
+  (*n_closed)++;
+}
+
+/* The last reference is dropped in a handler: nothing more is emitted, by the rows either. */
+static void
 test_dropped (void)
 {
   g_autoptr (Record) record = record_with ("a=10");
+  g_autoptr (LxcmonMonitor) row = g_object_ref (get_row (record, "a"));
   gpointer host = record->host;
+  guint n_closed = 0;
 
   g_object_add_weak_pointer (host, &host);
+  g_signal_connect (row, "closed", G_CALLBACK (count_closed), &n_closed);
   record->in_handler = drop;
   record->user_data = record;
   feed (record, 1, STOPPED, "a", VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN);
   g_assert_null (host);
   record_assert (record, "a exit shutdown");
+  g_assert_cmpuint (n_closed, ==, 0);
+  g_assert_cmpint (lxcmon_monitor_get_state (row), ==, LXCMON_STATE_DETACHED);
 }
 
 int

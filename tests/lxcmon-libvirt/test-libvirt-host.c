@@ -185,6 +185,54 @@ test_many (void)
   record_assert_names (record, "test");
 }
 
+static gboolean
+ends_with (Record *record, const char *end)
+{
+  return g_str_has_suffix (record->trace->str, end);
+}
+
+/* A handler runs a main loop until the next event has been reported. */
+static void
+run_until_closed (gpointer user_data)
+{
+  Record *record = user_data;
+
+  if (ends_with (record, "a init 0"))
+    glib_test_wait_until (ends_with (record, "a closed destroyed"));
+}
+
+static void
+test_main_loop_in_handler (void)
+{
+  g_auto (Driver) driver = driver_open ();
+  g_autoptr (Record) record = record_new_for_uri ();
+
+  record_run (record);
+  record_clear (record);
+  record->in_handler = run_until_closed;
+  record->user_data = record;
+  driver_create (&driver, "a");
+  driver_call (&driver, "a", virDomainDestroy);
+  glib_test_wait_until (record->trace->len > 0);
+  record_assert (record, "a init 0, a closed destroyed");
+  record_assert_names (record, "test");
+}
+
+/* The call that blocks runs the host's context meanwhile. */
+static void
+test_start_blocking (void)
+{
+  g_autoptr (Record) record = record_new_for_uri ();
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (lxcmon_monitor_list_start (record->list, NULL, &error));
+  g_assert_no_error (error);
+  g_assert_true (lxcmon_libvirt_host_get_connected (record->host));
+  record_assert_names (record, "test");
+  g_assert_false (lxcmon_monitor_list_start (record->list, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_PENDING);
+}
+
 static void
 test_stop (void)
 {
@@ -277,6 +325,47 @@ test_dropped (void)
   g_assert_cmpuint (record->n_starts_done, ==, 1);
   g_assert_no_error (record->start_error);
   record_free (record);
+}
+
+static gpointer
+drop_host (gpointer data)
+{
+  g_object_unref (data);
+  return NULL;
+}
+
+static void
+count_notified (GObject *object, GParamSpec *property, guint *n_notified)
+{
+  (*n_notified)++;
+}
+
+/* The last reference is dropped in another thread, while events arrive: nothing more is emitted. */
+static void
+test_dropped_in_thread (void)
+{
+  g_auto (Driver) driver = driver_open ();
+
+  for (guint i = 0; i < 20; i++)
+    {
+      Record *record = record_new_for_uri ();
+      guint n_notified = 0;
+
+      record_run (record);
+      record_clear (record);
+      g_signal_connect (record->host, "notify", G_CALLBACK (count_notified), &n_notified);
+      driver_create (&driver, "a");
+      driver_call (&driver, "a", virDomainDestroy);
+      g_object_add_weak_pointer (G_OBJECT (record->host), (gpointer *) &record->host);
+      g_main_context_acquire (NULL);
+      g_thread_join (g_thread_new ("drop", drop_host, record->host));
+      g_main_context_release (NULL);
+      glib_test_wait_until (record->host == NULL);
+      glib_test_drain ();
+      record_assert (record, "");
+      g_assert_cmpuint (n_notified, ==, 0);
+      record_free (record);
+    }
 }
 
 static void
@@ -477,11 +566,14 @@ main (int argc, char **argv)
   glib_test_add ("/libvirt-host/first-list", test_first_list);
   glib_test_add ("/libvirt-host/life", test_life);
   glib_test_add ("/libvirt-host/many", test_many);
+  glib_test_add ("/libvirt-host/main-loop-in-handler", test_main_loop_in_handler);
+  glib_test_add ("/libvirt-host/start-blocking", test_start_blocking);
   glib_test_add ("/libvirt-host/stop", test_stop);
   glib_test_add ("/libvirt-host/started-twice", test_started_twice);
   glib_test_add ("/libvirt-host/stopped-while-starting", test_stopped_while_starting);
   glib_test_add ("/libvirt-host/cancelled", test_cancelled);
   glib_test_add ("/libvirt-host/dropped", test_dropped);
+  glib_test_add ("/libvirt-host/dropped-in-thread", test_dropped_in_thread);
   glib_test_add ("/libvirt-host/no-such-socket", test_no_such_socket);
   glib_test_add_data ("/libvirt-host/connection/open", test_connection, GINT_TO_POINTER (TRUE));
   glib_test_add_data ("/libvirt-host/connection/closed", test_connection, GINT_TO_POINTER (FALSE));
