@@ -13,9 +13,9 @@ typedef struct
 {
   char uuid[VIR_UUID_STRING_BUFLEN];
   char *name;
-  gint id;             /* another one for each life of the container; 0 where it has none */
-  gint controller_pid; /* 0 where the id is not a pid of this machine */
-  gint init_pid;       /* 0 where it is not known */
+  gint id;             /* another one for each life of the container; 0 if it has none */
+  gint controller_pid; /* 0 if the id is not a pid of this machine */
+  gint init_pid;       /* 0 if it is not known */
 } LxcmonLibvirtDomain;
 
 LxcmonLibvirtDomain *_lxcmon_libvirt_domain_new (virDomainPtr handle, gboolean is_local);

@@ -40,7 +40,7 @@ _lxcmon_libvirt_uri_is_local (const char *uri)
  * Finds the pid of a container's init by the pid of its controller: in /proc, or else in libvirt's status
  * XML.
  *
- * Returns: a pid, or 0 where it is not known
+ * Returns: a pid, or 0 if it is not known
  */
 gint
 _lxcmon_libvirt_find_init (const char *name, gint controller_pid)

@@ -2,15 +2,15 @@
 
 /*
  * Owns what libvirt's events and lists mean: which of them start a container, which end it, and which show
- * that something was missed. Nothing is made up: where an end was not seen, "closed" says so. Nothing is
+ * that something was missed. Nothing is invented: if an end was not seen, "closed" says so. Nothing is
  * reported twice: a container's id differs from one life to the next.
  *
- * An event or a list is a step. It runs when all that was reported before it has been emitted. It decides
- * what changes, which calls no code of the app, and makes a plan: steps that run before all later events.
- * So a main loop in a handler goes on exactly where the handler was called.
+ * Each event and each list is a step. It decides what changes, without calling code of the app, and makes a
+ * plan: steps that run before all later events. So a decision is made when all earlier plans have run, and
+ * a main loop in a handler continues exactly where the handler was called.
  *
- * A decision starts from the rows' models, which the plan changes, and from their ids and the table of
- * uuids, which the decision itself changes.
+ * Plans change the rows' models, and which rows are in the list. Decisions themselves change the rows' ids
+ * and the table of uuids, so that the next decision starts from them.
  */
 
 #include "lxcmon-libvirt-host-private.h"
@@ -105,7 +105,7 @@ plan_push (Plan *self)
     _lxcmon_libvirt_step_push_first (self->host, step);
 }
 
-/* ---- Lives ---- */
+/* ---- Starts and ends ---- */
 
 /* The container has ended with EXIT. */
 static void
@@ -214,7 +214,7 @@ decide_started (Plan *plan, LxcmonLibvirtMonitor *row, const LxcmonLibvirtDomain
     }
 }
 
-/* The row stays. */
+/* The row stays in the list. */
 static void
 decide_rebooted (Plan *plan, LxcmonLibvirtMonitor *row, const LxcmonLibvirtDomain *domain)
 {
@@ -229,9 +229,9 @@ decide_rebooted (Plan *plan, LxcmonLibvirtMonitor *row, const LxcmonLibvirtDomai
   begin (plan, row, domain, &next);
 }
 
-/* Begins to note the containers that a connection reports, where it is another one than before. */
+/* Forgets which containers were reported by another connection than this one. */
 static void
-begin_connection (LxcmonLibvirtHost *self, guint serial)
+set_connection (LxcmonLibvirtHost *self, guint serial)
 {
   if (self->reported_serial != serial)
     g_hash_table_remove_all (self->reported);
@@ -253,7 +253,7 @@ _lxcmon_libvirt_host_apply_event (LxcmonLibvirtHost *self, const Step *step)
 
   if (!self->is_listed)
     {
-      begin_connection (self, step->event->serial);
+      set_connection (self, step->event->serial);
       g_hash_table_add (self->reported, g_strdup (domain->uuid));
     }
   switch (step->event->type)
@@ -285,8 +285,7 @@ was_reported (LxcmonLibvirtHost *self, const char *uuid)
   return g_hash_table_contains (self->reported, uuid);
 }
 
-/* Whether an event was newer than what the list says: it was about that container, or about the one that
- * has its name. */
+/* Whether an event has reported something newer about the container, or about another one of its name. */
 static gboolean
 is_outdated (LxcmonLibvirtHost *self, const LxcmonLibvirtDomain *listed)
 {
@@ -335,8 +334,8 @@ compare_rows (Plan *plan, GHashTable *listed)
     }
 }
 
-/* Adds the rows of containers that have appeared: with one change where the list is empty, and one after
- * the other otherwise, since an event may come in between. */
+/* Adds the rows of containers that have appeared: with one change of the list if it is empty. Otherwise each
+ * is a step, so that the list is right when a handler runs a main loop. */
 static void
 plan_additions (Plan *plan, GPtrArray *appeared)
 {
@@ -368,7 +367,7 @@ _lxcmon_libvirt_host_apply_list (LxcmonLibvirtHost *self, const Step *step)
   g_autoptr (GPtrArray) appeared = g_ptr_array_new ();
   Plan plan = { self, G_QUEUE_INIT };
 
-  begin_connection (self, step->event->serial);
+  set_connection (self, step->event->serial);
   for (guint i = 0; i < step->event->domains->len; i++)
     {
       LxcmonLibvirtDomain *domain = step->event->domains->pdata[i];

@@ -19,7 +19,7 @@ struct _LxcmonLibvirtMonitor
   LxcmonMonitor parent_instance;
 
   char *uuid;
-  gint id;                /* of the life that the row is about; 0 where it is not known */
+  gint id;                /* of the life that the row is about; 0 if it is not known */
   gboolean init_reported; /* in that life */
 };
 

@@ -497,7 +497,7 @@ run_without_default (gpointer data)
 
 /* No thread runs the default context: starting fails and says so, after about 5 s. */
 static void
-test_nobody_runs_default (void)
+test_no_thread_runs_default (void)
 {
   g_thread_join (g_thread_new ("host", run_without_default, NULL));
 }
@@ -579,7 +579,7 @@ main (int argc, char **argv)
   glib_test_add_data ("/libvirt-host/connection/closed", test_connection, GINT_TO_POINTER (FALSE));
   glib_test_add ("/libvirt-host/context", test_context);
   glib_test_add ("/libvirt-host/wrong-thread", test_wrong_thread);
-  glib_test_add ("/libvirt-host/nobody-runs-default", test_nobody_runs_default);
+  glib_test_add ("/libvirt-host/no-thread-runs-default", test_no_thread_runs_default);
   glib_test_add ("/libvirt-host/misuse", test_misuse);
   glib_test_add_data ("/libvirt-host/start-in-stop/items-changed", test_start_in_stop,
                       "items-changed");

@@ -66,7 +66,7 @@ test_runs (void)
 }
 
 static void
-test_nobody_runs (void)
+test_no_thread_runs (void)
 {
   Check self = { 0 };
 
@@ -171,7 +171,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/libvirt-loop/runs", test_runs);
-  g_test_add_func ("/libvirt-loop/nobody-runs", test_nobody_runs);
+  g_test_add_func ("/libvirt-loop/no-thread-runs", test_no_thread_runs);
   g_test_add_func ("/libvirt-loop/other-loop", test_other_loop);
   g_test_add_func ("/libvirt-loop/other-loop-runs", test_other_loop_runs);
   return g_test_run ();
