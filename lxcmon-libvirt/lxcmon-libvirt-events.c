@@ -11,9 +11,16 @@
  *
  * Plans change the rows' models, and which rows are in the list. Decisions themselves change the rows' ids
  * and the table of uuids, so that the next decision starts from them.
+ *
+ * If a container is destroyed, libvirtd may report first that its controller has ended. An end that is
+ * neither a shutdown nor a destruction is therefore held for a moment, to learn whether a destruction
+ * follows. It is reported before any other event of its container.
  */
 
 #include "lxcmon-libvirt-host-private.h"
+
+/* Destroyed was reported within 9 ms after Failed. */
+#define HOLD_MS 250
 
 typedef LxcmonLibvirtStep Step;
 
@@ -87,12 +94,19 @@ make_row (LxcmonLibvirtHost *self, const LxcmonLibvirtDomain *domain)
   return row;
 }
 
+/* Plans to add a row: together with others if the list is empty. Otherwise each is a step, so that the list
+ * is right when a handler runs a main loop. */
 static void
 plan_addition (Plan *self, LxcmonLibvirtMonitor *row)
 {
-  Step *step = plan_step (self, add_rows);
+  gboolean is_empty = g_list_model_get_n_items (G_LIST_MODEL (self->host)) == 0;
+  Step *step = g_queue_peek_tail (&self->steps);
 
-  step->rows = g_ptr_array_new_with_free_func (g_object_unref);
+  if (!is_empty || step == NULL || step->func != add_rows)
+    {
+      step = plan_step (self, add_rows);
+      step->rows = g_ptr_array_new_with_free_func (g_object_unref);
+    }
   g_ptr_array_add (step->rows, g_object_ref (row));
 }
 
@@ -122,6 +136,15 @@ end_with_exit (Plan *plan, LxcmonLibvirtMonitor *row, LxcmonExitStatus status, L
   plan_report (plan, row, LXCMON_REPORT_CLOSED, &model, NULL);
 }
 
+static void
+clear_held (LxcmonLibvirtMonitor *row)
+{
+  row->held = NULL;
+  if (row->hold_timer != NULL)
+    g_source_destroy (row->hold_timer);
+  g_clear_pointer (&row->hold_timer, g_source_unref);
+}
+
 /* The container has ended without EXIT, or EXIT was not seen. */
 static void
 end_without_exit (Plan *plan, LxcmonLibvirtMonitor *row, LxcmonMonitorError code, const char *why)
@@ -130,10 +153,51 @@ end_without_exit (Plan *plan, LxcmonLibvirtMonitor *row, LxcmonMonitorError code
 
   model.state = LXCMON_STATE_CLOSED;
   model.end = code == LXCMON_MONITOR_ERROR_DESTROYED ? LXCMON_END_DESTROYED : LXCMON_END_LOST;
+  clear_held (row);
   plan_report (plan, row, LXCMON_REPORT_CLOSED, &model,
                g_error_new (LXCMON_MONITOR_ERROR, (int) code, "%s: %s",
                             lxcmon_monitor_get_name (LXCMON_MONITOR (row)), why));
   plan_removal (plan, row);
+}
+
+static void
+end_held (Plan *plan, LxcmonLibvirtMonitor *row)
+{
+  if (row->held != NULL)
+    end_without_exit (plan, row, LXCMON_MONITOR_ERROR_LOST, row->held);
+}
+
+/* A step: no other event has followed. */
+static void
+apply_held (LxcmonLibvirtHost *self, const Step *step)
+{
+  Plan plan = { self, G_QUEUE_INIT };
+
+  end_held (&plan, step->row);
+  plan_push (&plan);
+}
+
+static gboolean
+on_hold_timeout (gpointer user_data)
+{
+  LxcmonLibvirtMonitor *row = user_data;
+  Step *step = _lxcmon_libvirt_step_new (row->host, apply_held);
+
+  step->row = g_object_ref (row);
+  _lxcmon_libvirt_step_push (row->host, step);
+  return G_SOURCE_REMOVE;
+}
+
+/* Holds an end. The timer is destroyed before the row, and before the host is stopped. */
+static void
+hold (LxcmonLibvirtHost *self, LxcmonLibvirtMonitor *row, const char *why)
+{
+  row->held = why;
+  row->host = self;
+  row->hold_timer = g_timeout_source_new (HOLD_MS);
+  g_source_set_static_name (row->hold_timer, "[lxcmon] libvirt end held");
+  g_source_set_callback (row->hold_timer, on_hold_timeout, row, NULL);
+  g_source_attach (row->hold_timer, _lxcmon_monitor_list_get_context (LXCMON_MONITOR_LIST (self)));
 }
 
 /* The start of a life was seen. */
@@ -175,20 +239,23 @@ decide_stopped (Plan *plan, LxcmonLibvirtMonitor *row, int detail)
                         "it was destroyed through libvirt");
       break;
     case VIR_DOMAIN_EVENT_STOPPED_FAILED:
-      end_without_exit (plan, row, LXCMON_MONITOR_ERROR_LOST, "its controller ended without EXIT");
+      hold (plan->host, row, "its controller ended without EXIT");
       break;
     default:
       /* Crashed, migrated, saved, and what newer versions may add: no LXC container has ended so yet. */
-      end_without_exit (plan, row, LXCMON_MONITOR_ERROR_LOST,
-                        "libvirt does not say that it was shut down");
+      hold (plan->host, row, "libvirt does not say that it was shut down");
       break;
     }
 }
 
+/* Finds a row, unless it is about to leave the list. */
 static LxcmonLibvirtMonitor *
 find_by_name (LxcmonLibvirtHost *self, const char *name)
 {
-  return (LxcmonLibvirtMonitor *) lxcmon_monitor_list_lookup (LXCMON_MONITOR_LIST (self), name);
+  LxcmonMonitor *found = lxcmon_monitor_list_lookup (LXCMON_MONITOR_LIST (self), name);
+  LxcmonLibvirtMonitor *row = (LxcmonLibvirtMonitor *) found;
+
+  return row != NULL && g_hash_table_lookup (self->by_uuid, row->uuid) == row ? row : NULL;
 }
 
 static void
@@ -249,12 +316,19 @@ _lxcmon_libvirt_host_apply_event (LxcmonLibvirtHost *self, const Step *step)
 {
   const LxcmonLibvirtDomain *domain = step->event->domain;
   LxcmonLibvirtMonitor *row = g_hash_table_lookup (self->by_uuid, domain->uuid);
+  gboolean is_destroyed = step->event->type == LXCMON_LIBVIRT_EVENT_STOPPED
+                          && step->event->detail == VIR_DOMAIN_EVENT_STOPPED_DESTROYED;
   Plan plan = { self, G_QUEUE_INIT };
 
   if (!self->is_listed)
     {
       set_connection (self, step->event->serial);
       g_hash_table_add (self->reported, g_strdup (domain->uuid));
+    }
+  if (row != NULL && row->held != NULL && !is_destroyed)
+    {
+      end_held (&plan, row);
+      row = NULL;
     }
   switch (step->event->type)
     {
@@ -268,9 +342,6 @@ _lxcmon_libvirt_host_apply_event (LxcmonLibvirtHost *self, const Step *step)
     case LXCMON_LIBVIRT_EVENT_REBOOTED:
       decide_rebooted (&plan, row, domain);
       break;
-    case LXCMON_LIBVIRT_EVENT_LISTED:
-    case LXCMON_LIBVIRT_EVENT_LOST:
-    case LXCMON_LIBVIRT_EVENT_FAILED:
     default:
       g_assert_not_reached ();
     }
@@ -334,26 +405,6 @@ compare_rows (Plan *plan, GHashTable *listed)
     }
 }
 
-/* Adds the rows of containers that have appeared: with one change of the list if it is empty. Otherwise each
- * is a step, so that the list is right when a handler runs a main loop. */
-static void
-plan_additions (Plan *plan, GPtrArray *appeared)
-{
-  guint n_rows = g_list_model_get_n_items (G_LIST_MODEL (plan->host));
-  GPtrArray *rows = g_ptr_array_new_with_free_func (g_object_unref);
-
-  for (guint i = 0; i < appeared->len; i++)
-    g_ptr_array_add (rows, g_object_ref (make_row (plan->host, appeared->pdata[i])));
-  if (n_rows == 0)
-    {
-      plan_step (plan, add_rows)->rows = rows;
-      return;
-    }
-  for (guint i = 0; i < rows->len; i++)
-    plan_addition (plan, rows->pdata[i]);
-  g_ptr_array_unref (rows);
-}
-
 /*< private >
  * _lxcmon_libvirt_host_apply_list:
  *
@@ -378,8 +429,63 @@ _lxcmon_libvirt_host_apply_list (LxcmonLibvirtHost *self, const Step *step)
         g_ptr_array_add (appeared, domain);
     }
   compare_rows (&plan, listed);
-  plan_additions (&plan, appeared);
+  for (guint i = 0; i < appeared->len; i++)
+    plan_addition (&plan, make_row (self, appeared->pdata[i]));
   self->is_listed = TRUE;
   g_hash_table_remove_all (self->reported);
   plan_push (&plan);
+}
+
+/* ---- The end of a connection ---- */
+
+/* The rows whose end is held. */
+static GPtrArray *
+dup_held (LxcmonLibvirtHost *self)
+{
+  GPtrArray *held = g_ptr_array_new_with_free_func (g_object_unref);
+  guint n = g_list_model_get_n_items (G_LIST_MODEL (self));
+
+  for (guint i = 0; i < n; i++)
+    {
+      g_autoptr (LxcmonLibvirtMonitor) row = g_list_model_get_item (G_LIST_MODEL (self), i);
+
+      if (row->held != NULL)
+        g_ptr_array_add (held, g_steal_pointer (&row));
+    }
+  return held;
+}
+
+/*< private >
+ * _lxcmon_libvirt_host_end_held:
+ *
+ * Plans to report all ends that are held, since no event will follow.
+ *
+ * Returns: whether there are any
+ */
+gboolean
+_lxcmon_libvirt_host_end_held (LxcmonLibvirtHost *self)
+{
+  g_autoptr (GPtrArray) held = dup_held (self);
+  Plan plan = { self, G_QUEUE_INIT };
+
+  for (guint i = 0; i < held->len; i++)
+    end_held (&plan, held->pdata[i]);
+  plan_push (&plan);
+  return held->len > 0;
+}
+
+/*< private >
+ * _lxcmon_libvirt_host_forget:
+ *
+ * Forgets all containers, when the host is stopped.
+ */
+void
+_lxcmon_libvirt_host_forget (LxcmonLibvirtHost *self)
+{
+  g_autoptr (GPtrArray) held = dup_held (self);
+
+  g_ptr_array_foreach (held, (GFunc) (void (*) (void)) clear_held, NULL);
+  g_hash_table_remove_all (self->by_uuid);
+  g_hash_table_remove_all (self->reported);
+  self->is_listed = FALSE;
 }

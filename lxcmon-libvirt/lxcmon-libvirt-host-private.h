@@ -57,3 +57,5 @@ void _lxcmon_libvirt_step_push_first (LxcmonLibvirtHost *host, LxcmonLibvirtStep
 /* lxcmon-libvirt-events.c */
 void _lxcmon_libvirt_host_apply_event (LxcmonLibvirtHost *self, const LxcmonLibvirtStep *step);
 void _lxcmon_libvirt_host_apply_list (LxcmonLibvirtHost *self, const LxcmonLibvirtStep *step);
+gboolean _lxcmon_libvirt_host_end_held (LxcmonLibvirtHost *self);
+void _lxcmon_libvirt_host_forget (LxcmonLibvirtHost *self);

@@ -105,22 +105,20 @@ apply_connected (LxcmonLibvirtHost *self, const LxcmonLibvirtStep *step)
   set_connected (self, TRUE);
 }
 
+/* Completes the start: its list is complete, or connecting has failed. */
 static void
 apply_started (LxcmonLibvirtHost *self, const LxcmonLibvirtStep *step)
 {
-  _lxcmon_monitor_list_started (LXCMON_MONITOR_LIST (self), NULL);
-}
+  const GError *error = step->event != NULL ? step->event->error : NULL;
 
-static void
-apply_failed (LxcmonLibvirtHost *self, const LxcmonLibvirtStep *step)
-{
-  _lxcmon_monitor_list_started (LXCMON_MONITOR_LIST (self), step->event->error);
+  _lxcmon_monitor_list_started (LXCMON_MONITOR_LIST (self), error);
 }
 
 static void
 apply_lost (LxcmonLibvirtHost *self, const LxcmonLibvirtStep *step)
 {
   self->is_listed = FALSE;
+  _lxcmon_libvirt_host_end_held (self);
   set_error (self, step->event->error);
 }
 
@@ -174,11 +172,8 @@ on_event (GObject *owner, LxcmonLibvirtEvent *event)
       push (self, apply_disconnected, NULL);
       break;
     case LXCMON_LIBVIRT_EVENT_FAILED:
-      push (self, apply_failed, event);
+      push (self, apply_started, event);
       break;
-    case LXCMON_LIBVIRT_EVENT_STARTED:
-    case LXCMON_LIBVIRT_EVENT_STOPPED:
-    case LXCMON_LIBVIRT_EVENT_REBOOTED:
     default:
       push (self, _lxcmon_libvirt_host_apply_event, event);
       break;
@@ -209,15 +204,21 @@ lxcmon_libvirt_host_start (LxcmonMonitorList *list)
   set_error (self, NULL);
 }
 
+/* Reports the ends that are held. */
+static void
+lxcmon_libvirt_host_flush (LxcmonMonitorList *list)
+{
+  if (_lxcmon_libvirt_host_end_held (LXCMON_LIBVIRT_HOST (list)))
+    _lxcmon_main_source_run_steps (_lxcmon_monitor_list_get_source (list));
+}
+
 static void
 lxcmon_libvirt_host_stop (LxcmonMonitorList *list)
 {
   LxcmonLibvirtHost *self = LXCMON_LIBVIRT_HOST (list);
 
   g_clear_pointer (&self->link, _lxcmon_libvirt_link_stop);
-  g_hash_table_remove_all (self->by_uuid);
-  g_hash_table_remove_all (self->reported);
-  self->is_listed = FALSE;
+  _lxcmon_libvirt_host_forget (self);
   set_connected (self, FALSE);
 }
 
@@ -360,6 +361,7 @@ lxcmon_libvirt_host_class_init (LxcmonLibvirtHostClass *klass)
   object_class->constructed = lxcmon_libvirt_host_constructed;
   object_class->finalize = lxcmon_libvirt_host_finalize;
   list_class->start = lxcmon_libvirt_host_start;
+  list_class->flush = lxcmon_libvirt_host_flush;
   list_class->stop = lxcmon_libvirt_host_stop;
   install_properties (object_class);
 }

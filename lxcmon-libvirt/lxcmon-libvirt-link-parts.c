@@ -67,18 +67,10 @@ _lxcmon_libvirt_event_free (LxcmonLibvirtEvent *self)
 static gboolean
 is_denied (const virError *error)
 {
-  switch (error->code)
-    {
-    case VIR_ERR_AUTH_FAILED:
-    case VIR_ERR_AUTH_CANCELLED:
-    case VIR_ERR_AUTH_UNAVAILABLE:
-    case VIR_ERR_ACCESS_DENIED:
-      return TRUE;
-    case VIR_ERR_SYSTEM_ERROR:
-      return error->int1 == EACCES || error->int1 == EPERM;
-    default:
-      return FALSE;
-    }
+  return error->code == VIR_ERR_AUTH_FAILED || error->code == VIR_ERR_AUTH_CANCELLED
+         || error->code == VIR_ERR_AUTH_UNAVAILABLE || error->code == VIR_ERR_ACCESS_DENIED
+         || (error->code == VIR_ERR_SYSTEM_ERROR
+             && (error->int1 == EACCES || error->int1 == EPERM));
 }
 
 /*< private >
