@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * lxcmon's plain C: connections behind a hub, in a loop of poll.
+ * lxcmon's plain C: connections on a hub, in a loop of poll.
  */
 
 #include "peers.h"
@@ -51,11 +51,10 @@ open_connection (const char *path)
 {
   LxcmonError error;
   LxcmonAttachOptions options = LXCMON_ATTACH_OPTIONS_INIT;
-  LxcmonConnection *connection = lxcmon_connection_new (&callbacks, NULL);
+  LxcmonConnection *connection = lxcmon_connection_new (hub, &callbacks, NULL);
 
   options.force = true;
-  if (!lxcmon_connection_set_hub (connection, hub, &error)
-      || !lxcmon_connection_attach (connection, path, &options, &error))
+  if (!lxcmon_connection_attach (connection, path, &options, &error))
     bench_die ("%s", error.message);
 }
 

@@ -81,7 +81,7 @@ const cases = {
     'life': ({mock, client}) => {
         const events = record(client);
         attach(client);
-        assertEqual(client.state, Lxcmon.State.SERVED);
+        assertEqual(client.state, Lxcmon.State.ATTACHED);
         mock.finish(Lxcmon.ExitStatus.SHUTDOWN);
         waitUntil(() => events.length === 3, 'three signals');
         assertEqual(events, [['init', true, 42], ['exit', true, Lxcmon.ExitStatus.SHUTDOWN], ['closed', true, null]]);
@@ -120,7 +120,7 @@ const cases = {
         client.connect('notify::state', () => states.push(client.state));
         attach(client);
         client.detach();
-        assertEqual(states, [Lxcmon.State.WAITING, Lxcmon.State.SERVED, Lxcmon.State.DETACHED]);
+        assertEqual(states, [Lxcmon.State.QUEUED, Lxcmon.State.ATTACHED, Lxcmon.State.DETACHED]);
     },
     'errors': ({mock, client, path}) => {
         const other = Lxcmon.Client.new_for_path(path);
@@ -136,7 +136,7 @@ const cases = {
     'enums': () => {
         const {ExitStatus, State, Source} = Lxcmon;
         assertEqual([ExitStatus.UNKNOWN, ExitStatus.ERROR, ExitStatus.SHUTDOWN, ExitStatus.REBOOT], [-1, 0, 1, 2]);
-        assertEqual([State.DETACHED, State.CONNECTING, State.WAITING, State.SERVED, State.EXITED, State.CLOSED],
+        assertEqual([State.DETACHED, State.CONNECTING, State.QUEUED, State.ATTACHED, State.EXITED, State.CLOSED],
             [0, 1, 2, 3, 4, 5]);
         assertEqual([Source.DIRECT, Source.LIBVIRT], [0, 1]);
     },

@@ -28,7 +28,7 @@ class TestSignals(Session):
     def test_life(self):
         events = self.record()
         self.attach()
-        self.assertEqual(self.client.props.state, Lxcmon.State.SERVED)
+        self.assertEqual(self.client.props.state, Lxcmon.State.ATTACHED)
         self.mock.finish(Lxcmon.ExitStatus.SHUTDOWN)
         wait_until(lambda: len(events) == 3, 'three signals')
         self.assertEqual(events, [('init', self.client, 42), ('exit', self.client, Lxcmon.ExitStatus.SHUTDOWN),
@@ -163,7 +163,7 @@ class TestProperties(Session):
         self.assertIsInstance(client, Lxcmon.Monitor)
         self.assertEqual(client.props.source, Lxcmon.Source.DIRECT)
         self.assertEqual(client.props.state, Lxcmon.State.DETACHED)
-        self.assertEqual((client.props.init_pid, client.props.controller_pid, client.props.skipped), (0, 0, 0))
+        self.assertEqual((client.props.init_pid, client.props.controller_pid), (0, 0))
         self.assertEqual((client.props.exited, client.props.exit_raw), (False, -1))
         self.assertEqual(client.props.exit_status, Lxcmon.ExitStatus.UNKNOWN)
         self.assertIsNone(client.props.error)
