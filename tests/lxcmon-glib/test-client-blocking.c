@@ -100,7 +100,7 @@ test_short_life (void)
 {
   g_autoptr (GlibSession) session = glib_session_new ();
 
-  lxcmon_mock_controller_set_reading (session->mock, FALSE);
+  mock_set_reading (session->mock, FALSE);
   GThread *thread = g_thread_new ("finish", finish_when_accepted, session);
   g_assert_cmpstr (attach (session, NULL), ==, NULL);
   g_thread_join (thread);
@@ -135,7 +135,7 @@ test_partial_message (void)
 {
   g_autoptr (GlibSession) session = glib_session_new ();
 
-  lxcmon_mock_controller_set_reading (session->mock, FALSE);
+  mock_set_reading (session->mock, FALSE);
   GThread *thread = g_thread_new ("pieces", send_in_pieces, session);
   g_assert_cmpstr (attach (session, NULL), ==, NULL);
   g_thread_join (thread);
@@ -201,7 +201,7 @@ run_script (gpointer data)
 static void
 attach_with_script (Script script, const char *expected)
 {
-  lxcmon_mock_controller_set_reading (script.session->mock, FALSE);
+  mock_set_reading (script.session->mock, FALSE);
   GThread *thread = g_thread_new ("script", run_script, &script);
   g_assert_cmpstr (attach (script.session, script.cancellable), ==, expected);
   g_thread_join (thread);
@@ -247,7 +247,7 @@ test_cancelled_from_thread (void)
   g_assert_null (lxcmon_monitor_get_error (LXCMON_MONITOR (session->client)));
 
   g_cancellable_reset (cancellable);
-  lxcmon_mock_controller_set_reading (session->mock, TRUE);
+  mock_set_reading (session->mock, TRUE);
   glib_test_wait_until (lxcmon_mock_controller_get_n_clients (session->mock) == 0);
   g_assert_cmpstr (attach (session, cancellable), ==, NULL);
 }

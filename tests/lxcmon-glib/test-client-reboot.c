@@ -233,7 +233,7 @@ test_dies_before_accepting (void)
   g_autoptr (GlibSession) session = new_following (LONG_MS);
 
   reboot (session);
-  lxcmon_mock_controller_set_reading (session->mock, FALSE);
+  mock_set_reading (session->mock, FALSE);
   lxcmon_mock_controller_set_init_pid (session->mock, 0);
   for (guint i = 0; i < 3; i++)
     {
@@ -244,7 +244,7 @@ test_dies_before_accepting (void)
       glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_CONNECTING);
       g_assert_null (lxcmon_monitor_get_error (LXCMON_MONITOR (session->client)));
     }
-  lxcmon_mock_controller_set_reading (session->mock, TRUE);
+  mock_set_reading (session->mock, TRUE);
   lxcmon_mock_controller_set_init_pid (session->mock, 1001);
   glib_session_start (session);
   wait_for_signals (session, "init 1000, exit reboot, closed, init 1001");

@@ -57,7 +57,7 @@ on_notify (GObject *object, GParamSpec *property, gpointer user_data)
     lxcmon_client_detach (LXCMON_CLIENT (object));
   if (handler->attach)
     {
-      lxcmon_mock_controller_set_reading (handler->session->mock, TRUE);
+      mock_set_reading (handler->session->mock, TRUE);
       glib_session_start (handler->session);
       lxcmon_client_attach_async (LXCMON_CLIENT (object), NULL, on_done, &handler->inner);
     }
@@ -125,7 +125,7 @@ test_attach_failing (void)
       g_signal_connect (session->client, signals[i / 2], G_CALLBACK (on_notify), &handler);
       if (i % 2 == 0)
         {
-          lxcmon_mock_controller_set_reading (session->mock, FALSE);
+          mock_set_reading (session->mock, FALSE);
           call_attach (session, NULL, &call);
           glib_session_wait_accepted (session);
           glib_session_die (session);
