@@ -359,6 +359,7 @@ _lxcmon_session_close (LxcmonSession *self)
       return;
     }
 
+  g_weak_ref_set (&self->owner, NULL);
   g_mutex_lock (&self->mutex);
   if (self->connection != NULL)
     lxcmon_connection_shutdown (self->connection);
