@@ -7,7 +7,8 @@
  * installed.
  *
  * The class's start() begins to keep the list, and calls _lxcmon_monitor_list_started() when it is
- * complete; its stop() ends that. The list itself owns the rows, their order, the start that is pending,
+ * complete; its stop() ends that. Its flush(), which it need not have, reports what it has held back, before
+ * the app stops the list. The list itself owns the rows, their order, the start that is pending,
  * and what is emitted.
  */
 

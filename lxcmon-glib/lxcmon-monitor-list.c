@@ -551,8 +551,17 @@ void
 lxcmon_monitor_list_stop (LxcmonMonitorList *self)
 {
   g_return_if_fail (LXCMON_IS_MONITOR_LIST (self));
+  if (!_lxcmon_monitor_list_check_thread (self, G_STRFUNC))
+    return;
 
-  if (_lxcmon_monitor_list_check_thread (self, G_STRFUNC))
+  g_autoptr (LxcmonMonitorList) alive = g_object_ref (self);
+  LxcmonMonitorListClass *klass = LXCMON_MONITOR_LIST_GET_CLASS (self);
+  LxcmonMonitorListPrivate *priv = get_private (self);
+  guint epoch = priv->epoch;
+  if (priv->source != NULL && klass->flush != NULL)
+    klass->flush (self);
+  /* A handler may have stopped the list, and started it again. */
+  if (priv->epoch == epoch)
     stop_cancelled (self);
 }
 
