@@ -11,10 +11,20 @@
  *
  * Plans change the rows' models, and which rows are in the list. Decisions themselves change the rows' ids
  * and the table of uuids, so that the next decision starts from them.
+ *
+ * If a container is destroyed, libvirtd may report first that its controller has ended. An end that is
+ * neither a shutdown nor a destruction is therefore held for a moment, to learn whether a destruction
+ * follows. It is reported before any other event of its container.
  */
 
 #include "lxcmon-libvirt-host-private.h"
 
+/* Destroyed was reported within 9 ms after Failed. */
+#define HOLD_MS 250
+
+typedef LxcmonLibvirtHost Host;
+typedef LxcmonLibvirtMonitor Row;
+typedef LxcmonLibvirtDomain Domain;
 typedef LxcmonLibvirtStep Step;
 
 /* ---- Plans ---- */
@@ -22,25 +32,25 @@ typedef LxcmonLibvirtStep Step;
 /* What is decided, in the order in which it is to happen. */
 typedef struct
 {
-  LxcmonLibvirtHost *host;
+  Host *host;
   GQueue steps;
 } Plan;
 
 static void
-report_row (LxcmonLibvirtHost *self, const Step *step)
+report_row (Host *self, const Step *step)
 {
   _lxcmon_monitor_list_report (LXCMON_MONITOR_LIST (self), LXCMON_MONITOR (step->row), step->report,
                                &step->model, step->error);
 }
 
 static void
-add_rows (LxcmonLibvirtHost *self, const Step *step)
+add_rows (Host *self, const Step *step)
 {
   _lxcmon_monitor_list_add (LXCMON_MONITOR_LIST (self), step->rows);
 }
 
 static void
-remove_row (LxcmonLibvirtHost *self, const Step *step)
+remove_row (Host *self, const Step *step)
 {
   _lxcmon_monitor_list_remove (LXCMON_MONITOR_LIST (self), LXCMON_MONITOR (step->row));
 }
@@ -56,8 +66,7 @@ plan_step (Plan *self, LxcmonLibvirtStepFunc func)
 
 /* Plans a report; @error is taken over. */
 static void
-plan_report (Plan *self, LxcmonLibvirtMonitor *row, LxcmonReport what, const LxcmonModel *model,
-             GError *error)
+plan_report (Plan *self, Row *row, LxcmonReport what, const LxcmonModel *model, GError *error)
 {
   Step *step = plan_step (self, report_row);
 
@@ -68,31 +77,35 @@ plan_report (Plan *self, LxcmonLibvirtMonitor *row, LxcmonReport what, const Lxc
 }
 
 static void
-plan_removal (Plan *self, LxcmonLibvirtMonitor *row)
+plan_removal (Plan *self, Row *row)
 {
-  GHashTable *by_uuid = self->host->by_uuid;
-
   plan_step (self, remove_row)->row = g_object_ref (row);
-  if (g_hash_table_lookup (by_uuid, row->uuid) == row)
-    g_hash_table_remove (by_uuid, row->uuid);
+  g_hash_table_remove (self->host->by_uuid, row->uuid);
 }
 
 /* Makes the row of a container that has appeared; it has still to be added to the list. */
-static LxcmonLibvirtMonitor *
-make_row (LxcmonLibvirtHost *self, const LxcmonLibvirtDomain *domain)
+static Row *
+make_row (Host *self, const Domain *domain)
 {
-  LxcmonLibvirtMonitor *row = _lxcmon_libvirt_monitor_new (domain);
+  Row *row = _lxcmon_libvirt_monitor_new (domain);
 
   g_hash_table_replace (self->by_uuid, row->uuid, row);
   return row;
 }
 
+/* Plans to add a row: together with others if the list is empty. Otherwise each is a step, so that the list
+ * is right when a handler runs a main loop. */
 static void
-plan_addition (Plan *self, LxcmonLibvirtMonitor *row)
+plan_addition (Plan *self, Row *row)
 {
-  Step *step = plan_step (self, add_rows);
+  gboolean is_empty = g_list_model_get_n_items (G_LIST_MODEL (self->host)) == 0;
+  Step *step = g_queue_peek_tail (&self->steps);
 
-  step->rows = g_ptr_array_new_with_free_func (g_object_unref);
+  if (!is_empty || step == NULL || step->func != add_rows)
+    {
+      step = plan_step (self, add_rows);
+      step->rows = g_ptr_array_new_with_free_func (g_object_unref);
+    }
   g_ptr_array_add (step->rows, g_object_ref (row));
 }
 
@@ -109,7 +122,7 @@ plan_push (Plan *self)
 
 /* The container has ended with EXIT. */
 static void
-end_with_exit (Plan *plan, LxcmonLibvirtMonitor *row, LxcmonExitStatus status, LxcmonEnd end)
+end_with_exit (Plan *plan, Row *row, LxcmonExitStatus status, LxcmonEnd end)
 {
   LxcmonModel model = *_lxcmon_monitor_get_model (LXCMON_MONITOR (row));
 
@@ -122,33 +135,73 @@ end_with_exit (Plan *plan, LxcmonLibvirtMonitor *row, LxcmonExitStatus status, L
   plan_report (plan, row, LXCMON_REPORT_CLOSED, &model, NULL);
 }
 
+static void
+clear_held (Row *row)
+{
+  row->held = NULL;
+  if (row->hold_timer != NULL)
+    g_source_destroy (row->hold_timer);
+  g_clear_pointer (&row->hold_timer, g_source_unref);
+}
+
 /* The container has ended without EXIT, or EXIT was not seen. */
 static void
-end_without_exit (Plan *plan, LxcmonLibvirtMonitor *row, LxcmonMonitorError code, const char *why)
+end_without_exit (Plan *plan, Row *row, LxcmonMonitorError code, const char *why)
 {
   LxcmonModel model = *_lxcmon_monitor_get_model (LXCMON_MONITOR (row));
 
   model.state = LXCMON_STATE_CLOSED;
   model.end = code == LXCMON_MONITOR_ERROR_DESTROYED ? LXCMON_END_DESTROYED : LXCMON_END_LOST;
+  clear_held (row);
   plan_report (plan, row, LXCMON_REPORT_CLOSED, &model,
                g_error_new (LXCMON_MONITOR_ERROR, (int) code, "%s: %s",
                             lxcmon_monitor_get_name (LXCMON_MONITOR (row)), why));
   plan_removal (plan, row);
 }
 
-/* The start of a life was seen. */
 static void
-begin (Plan *plan, LxcmonLibvirtMonitor *row, const LxcmonLibvirtDomain *domain,
-       const LxcmonModel *model)
+end_held (Plan *plan, Row *row)
 {
-  row->id = domain->id;
-  row->init_reported = TRUE;
-  plan_report (plan, row, LXCMON_REPORT_INIT, model, NULL);
+  if (row->held != NULL)
+    end_without_exit (plan, row, LXCMON_MONITOR_ERROR_LOST, row->held);
+}
+
+/* A step: no other event has followed. */
+static void
+apply_held (Host *self, const Step *step)
+{
+  Plan plan = { self, G_QUEUE_INIT };
+
+  end_held (&plan, step->row);
+  plan_push (&plan);
+}
+
+static gboolean
+on_hold_timeout (gpointer user_data)
+{
+  Row *row = user_data;
+  Step *step = _lxcmon_libvirt_step_new (row->host, apply_held);
+
+  step->row = g_object_ref (row);
+  _lxcmon_libvirt_step_push (row->host, step);
+  return G_SOURCE_REMOVE;
+}
+
+/* Holds an end. The timer is destroyed before the row, and before the host is stopped. */
+static void
+hold (Host *self, Row *row, const char *why)
+{
+  row->held = why;
+  row->host = self;
+  row->hold_timer = g_timeout_source_new (HOLD_MS);
+  g_source_set_static_name (row->hold_timer, "[lxcmon] libvirt end held");
+  g_source_set_callback (row->hold_timer, on_hold_timeout, row, NULL);
+  g_source_attach (row->hold_timer, _lxcmon_monitor_list_get_context (LXCMON_MONITOR_LIST (self)));
 }
 
 /* What a domain adds to what is known of the life that its row is about. */
 static LxcmonModel
-complete (LxcmonLibvirtMonitor *row, const LxcmonLibvirtDomain *domain)
+complete (Row *row, const Domain *domain)
 {
   LxcmonModel model = *_lxcmon_monitor_get_model (LXCMON_MONITOR (row));
 
@@ -162,7 +215,7 @@ complete (LxcmonLibvirtMonitor *row, const LxcmonLibvirtDomain *domain)
 /* ---- Events ---- */
 
 static void
-decide_stopped (Plan *plan, LxcmonLibvirtMonitor *row, int detail)
+decide_stopped (Plan *plan, Row *row, int detail)
 {
   switch (detail)
     {
@@ -175,26 +228,28 @@ decide_stopped (Plan *plan, LxcmonLibvirtMonitor *row, int detail)
                         "it was destroyed through libvirt");
       break;
     case VIR_DOMAIN_EVENT_STOPPED_FAILED:
-      end_without_exit (plan, row, LXCMON_MONITOR_ERROR_LOST, "its controller ended without EXIT");
+      hold (plan->host, row, "its controller ended without EXIT");
       break;
     default:
       /* Crashed, migrated, saved, and what newer versions may add: no LXC container has ended so yet. */
-      end_without_exit (plan, row, LXCMON_MONITOR_ERROR_LOST,
-                        "libvirt does not say that it was shut down");
+      hold (plan->host, row, "libvirt does not say that it was shut down");
       break;
     }
 }
 
-static LxcmonLibvirtMonitor *
-find_by_name (LxcmonLibvirtHost *self, const char *name)
+/* Finds a row, unless it is about to leave the list. */
+static Row *
+find_by_name (Host *self, const char *name)
 {
-  return (LxcmonLibvirtMonitor *) lxcmon_monitor_list_lookup (LXCMON_MONITOR_LIST (self), name);
+  Row *row = (Row *) lxcmon_monitor_list_lookup (LXCMON_MONITOR_LIST (self), name);
+
+  return row != NULL && g_hash_table_lookup (self->by_uuid, row->uuid) == row ? row : NULL;
 }
 
 static void
-decide_started (Plan *plan, LxcmonLibvirtMonitor *row, const LxcmonLibvirtDomain *domain)
+decide_started (Plan *plan, Row *row, const Domain *domain)
 {
-  LxcmonLibvirtMonitor *before = row != NULL ? row : find_by_name (plan->host, domain->name);
+  Row *before = row != NULL ? row : find_by_name (plan->host, domain->name);
 
   /* A uuid, or a name, belongs to one container at a time. */
   if (before != NULL && (before != row || row->id != domain->id))
@@ -209,14 +264,15 @@ decide_started (Plan *plan, LxcmonLibvirtMonitor *row, const LxcmonLibvirtDomain
     }
   if (!row->init_reported)
     {
-      LxcmonModel model = complete (row, domain);
-      begin (plan, row, domain, &model);
+      const LxcmonModel model = complete (row, domain);
+      row->init_reported = TRUE;
+      plan_report (plan, row, LXCMON_REPORT_INIT, &model, NULL);
     }
 }
 
 /* The row stays in the list. */
 static void
-decide_rebooted (Plan *plan, LxcmonLibvirtMonitor *row, const LxcmonLibvirtDomain *domain)
+decide_rebooted (Plan *plan, Row *row, const Domain *domain)
 {
   const LxcmonModel next = _lxcmon_libvirt_model_new (domain);
 
@@ -226,16 +282,9 @@ decide_rebooted (Plan *plan, LxcmonLibvirtMonitor *row, const LxcmonLibvirtDomai
       return;
     }
   end_with_exit (plan, row, LXCMON_EXIT_STATUS_REBOOT, LXCMON_END_REBOOT);
-  begin (plan, row, domain, &next);
-}
-
-/* Forgets which containers were reported by another connection than this one. */
-static void
-set_connection (LxcmonLibvirtHost *self, guint serial)
-{
-  if (self->reported_serial != serial)
-    g_hash_table_remove_all (self->reported);
-  self->reported_serial = serial;
+  row->id = domain->id;
+  row->init_reported = TRUE;
+  plan_report (plan, row, LXCMON_REPORT_INIT, &next, NULL);
 }
 
 /*< private >
@@ -245,16 +294,19 @@ set_connection (LxcmonLibvirtHost *self, guint serial)
  * newer than what the list says of the container.
  */
 void
-_lxcmon_libvirt_host_apply_event (LxcmonLibvirtHost *self, const Step *step)
+_lxcmon_libvirt_host_apply_event (Host *self, const Step *step)
 {
-  const LxcmonLibvirtDomain *domain = step->event->domain;
-  LxcmonLibvirtMonitor *row = g_hash_table_lookup (self->by_uuid, domain->uuid);
+  const Domain *domain = step->event->domain;
+  Row *row = g_hash_table_lookup (self->by_uuid, domain->uuid);
   Plan plan = { self, G_QUEUE_INIT };
 
   if (!self->is_listed)
+    g_hash_table_insert (self->reported, g_strdup (domain->uuid),
+                         GUINT_TO_POINTER (step->event->serial));
+  if (row != NULL && row->held != NULL && step->event->detail != VIR_DOMAIN_EVENT_STOPPED_DESTROYED)
     {
-      set_connection (self, step->event->serial);
-      g_hash_table_add (self->reported, g_strdup (domain->uuid));
+      end_held (&plan, row);
+      row = NULL;
     }
   switch (step->event->type)
     {
@@ -268,9 +320,6 @@ _lxcmon_libvirt_host_apply_event (LxcmonLibvirtHost *self, const Step *step)
     case LXCMON_LIBVIRT_EVENT_REBOOTED:
       decide_rebooted (&plan, row, domain);
       break;
-    case LXCMON_LIBVIRT_EVENT_LISTED:
-    case LXCMON_LIBVIRT_EVENT_LOST:
-    case LXCMON_LIBVIRT_EVENT_FAILED:
     default:
       g_assert_not_reached ();
     }
@@ -279,31 +328,33 @@ _lxcmon_libvirt_host_apply_event (LxcmonLibvirtHost *self, const Step *step)
 
 /* ---- Lists ---- */
 
+/* Whether a connection has reported an event of a container before its list. */
 static gboolean
-was_reported (LxcmonLibvirtHost *self, const char *uuid)
+was_reported (Host *self, const char *uuid, guint serial)
 {
-  return g_hash_table_contains (self->reported, uuid);
+  return g_hash_table_lookup (self->reported, uuid) == GUINT_TO_POINTER (serial);
 }
 
 /* Whether an event has reported something newer about the container, or about another one of its name. */
 static gboolean
-is_outdated (LxcmonLibvirtHost *self, const LxcmonLibvirtDomain *listed)
+is_outdated (Host *self, const Domain *listed, guint serial)
 {
-  LxcmonLibvirtMonitor *found = find_by_name (self, listed->name);
+  Row *found = find_by_name (self, listed->name);
 
-  return was_reported (self, listed->uuid) || (found != NULL && was_reported (self, found->uuid));
+  return was_reported (self, listed->uuid, serial)
+         || (found != NULL && was_reported (self, found->uuid, serial));
 }
 
 /* Whether what is listed is the life that the row is about. */
 static gboolean
-is_same_life (LxcmonLibvirtMonitor *row, const LxcmonLibvirtDomain *listed)
+is_same_life (Row *row, const Domain *listed)
 {
   return row->id == listed->id || row->id == 0;
 }
 
 /* Compares a row with what the list has of its uuid. */
 static void
-compare_row (Plan *plan, LxcmonLibvirtMonitor *row, const LxcmonLibvirtDomain *listed)
+compare_row (Plan *plan, Row *row, const Domain *listed)
 {
   if (listed == NULL)
     end_without_exit (plan, row, LXCMON_MONITOR_ERROR_LOST,
@@ -320,7 +371,7 @@ compare_row (Plan *plan, LxcmonLibvirtMonitor *row, const LxcmonLibvirtDomain *l
 }
 
 static void
-compare_rows (Plan *plan, GHashTable *listed)
+compare_rows (Plan *plan, GHashTable *listed, guint serial)
 {
   GListModel *rows = G_LIST_MODEL (plan->host);
   guint n = g_list_model_get_n_items (rows);
@@ -329,29 +380,9 @@ compare_rows (Plan *plan, GHashTable *listed)
     {
       g_autoptr (LxcmonLibvirtMonitor) row = g_list_model_get_item (rows, i);
 
-      if (!was_reported (plan->host, row->uuid))
+      if (!was_reported (plan->host, row->uuid, serial))
         compare_row (plan, row, g_hash_table_lookup (listed, row->uuid));
     }
-}
-
-/* Adds the rows of containers that have appeared: with one change of the list if it is empty. Otherwise each
- * is a step, so that the list is right when a handler runs a main loop. */
-static void
-plan_additions (Plan *plan, GPtrArray *appeared)
-{
-  guint n_rows = g_list_model_get_n_items (G_LIST_MODEL (plan->host));
-  GPtrArray *rows = g_ptr_array_new_with_free_func (g_object_unref);
-
-  for (guint i = 0; i < appeared->len; i++)
-    g_ptr_array_add (rows, g_object_ref (make_row (plan->host, appeared->pdata[i])));
-  if (n_rows == 0)
-    {
-      plan_step (plan, add_rows)->rows = rows;
-      return;
-    }
-  for (guint i = 0; i < rows->len; i++)
-    plan_addition (plan, rows->pdata[i]);
-  g_ptr_array_unref (rows);
 }
 
 /*< private >
@@ -361,25 +392,66 @@ plan_additions (Plan *plan, GPtrArray *appeared)
  * reported events before it.
  */
 void
-_lxcmon_libvirt_host_apply_list (LxcmonLibvirtHost *self, const Step *step)
+_lxcmon_libvirt_host_apply_list (Host *self, const Step *step)
 {
   g_autoptr (GHashTable) listed = g_hash_table_new (g_str_hash, g_str_equal);
   g_autoptr (GPtrArray) appeared = g_ptr_array_new ();
   Plan plan = { self, G_QUEUE_INIT };
 
-  set_connection (self, step->event->serial);
   for (guint i = 0; i < step->event->domains->len; i++)
     {
-      LxcmonLibvirtDomain *domain = step->event->domains->pdata[i];
-      LxcmonLibvirtMonitor *row = g_hash_table_lookup (self->by_uuid, domain->uuid);
+      Domain *domain = step->event->domains->pdata[i];
+      Row *row = g_hash_table_lookup (self->by_uuid, domain->uuid);
 
       g_hash_table_insert (listed, domain->uuid, domain);
-      if (!is_outdated (self, domain) && (row == NULL || !is_same_life (row, domain)))
+      if (!is_outdated (self, domain, step->event->serial)
+          && (row == NULL || !is_same_life (row, domain)))
         g_ptr_array_add (appeared, domain);
     }
-  compare_rows (&plan, listed);
-  plan_additions (&plan, appeared);
+  compare_rows (&plan, listed, step->event->serial);
+  for (guint i = 0; i < appeared->len; i++)
+    plan_addition (&plan, make_row (self, appeared->pdata[i]));
   self->is_listed = TRUE;
   g_hash_table_remove_all (self->reported);
   plan_push (&plan);
+}
+
+/* ---- The end of a connection ---- */
+
+/*< private >
+ * _lxcmon_libvirt_host_end_held:
+ *
+ * Plans to report all ends that are held, since no event will follow.
+ *
+ * Returns: whether there are any
+ */
+gboolean
+_lxcmon_libvirt_host_end_held (Host *self)
+{
+  g_autoptr (GList) rows = g_hash_table_get_values (self->by_uuid);
+  Plan plan = { self, G_QUEUE_INIT };
+
+  for (GList *link = rows; link != NULL; link = link->next)
+    end_held (&plan, link->data);
+  gboolean any = !g_queue_is_empty (&plan.steps);
+  plan_push (&plan);
+
+  return any;
+}
+
+/*< private >
+ * _lxcmon_libvirt_host_forget:
+ *
+ * Forgets all containers, when the host is stopped.
+ */
+void
+_lxcmon_libvirt_host_forget (Host *self)
+{
+  g_autoptr (GList) rows = g_hash_table_get_values (self->by_uuid);
+
+  for (GList *link = rows; link != NULL; link = link->next)
+    clear_held (link->data);
+  g_hash_table_remove_all (self->by_uuid);
+  g_hash_table_remove_all (self->reported);
+  self->is_listed = FALSE;
 }

@@ -35,7 +35,7 @@
  * | started | "init", with pid 0 if it cannot be known |
  * | stopped: shutdown | "exit::shutdown", "closed" |
  * | stopped: destroyed | "closed" with %LXCMON_MONITOR_ERROR_DESTROYED |
- * | stopped: failed, or otherwise | "closed" with %LXCMON_MONITOR_ERROR_LOST |
+ * | stopped: failed, or otherwise | "closed" with %LXCMON_MONITOR_ERROR_LOST, after 250 ms |
  * | reboot | "exit::reboot", "closed", "init", on the same monitor |
  *
  * Containers that already run when the first list is complete are in it without "init". A container that
@@ -97,7 +97,7 @@ set_error (LxcmonLibvirtHost *self, const GError *error)
   _lxcmon_monitor_list_notify (LXCMON_MONITOR_LIST (self), properties[PROP_ERROR]);
 }
 
-/* Steps. */
+/* Steps that on_event() queues. */
 
 static void
 apply_connected (LxcmonLibvirtHost *self, const LxcmonLibvirtStep *step)
@@ -105,29 +105,25 @@ apply_connected (LxcmonLibvirtHost *self, const LxcmonLibvirtStep *step)
   set_connected (self, TRUE);
 }
 
+/* Completes the start: its list is complete, or connecting has failed. */
 static void
 apply_started (LxcmonLibvirtHost *self, const LxcmonLibvirtStep *step)
 {
-  _lxcmon_monitor_list_started (LXCMON_MONITOR_LIST (self), NULL);
-}
+  const GError *error = step->event != NULL ? step->event->error : NULL;
 
-static void
-apply_failed (LxcmonLibvirtHost *self, const LxcmonLibvirtStep *step)
-{
-  _lxcmon_monitor_list_started (LXCMON_MONITOR_LIST (self), step->event->error);
+  _lxcmon_monitor_list_started (LXCMON_MONITOR_LIST (self), error);
 }
 
 static void
 apply_lost (LxcmonLibvirtHost *self, const LxcmonLibvirtStep *step)
 {
   self->is_listed = FALSE;
+  _lxcmon_libvirt_host_end_held (self);
+  /* Both have their new value when a handler runs. */
+  g_object_freeze_notify (G_OBJECT (self));
   set_error (self, step->event->error);
-}
-
-static void
-apply_disconnected (LxcmonLibvirtHost *self, const LxcmonLibvirtStep *step)
-{
   set_connected (self, FALSE);
+  g_object_thaw_notify (G_OBJECT (self));
 }
 
 /* Queues a step; @event is taken over. */
@@ -140,45 +136,33 @@ push (LxcmonLibvirtHost *self, LxcmonLibvirtStepFunc func, LxcmonLibvirtEvent *e
   _lxcmon_libvirt_step_push (self, step);
 }
 
-/* The first list is complete before the host says that it is connected. Later the host first says that it
- * is connected again, and then reports what has changed meanwhile. */
-static void
-push_list (LxcmonLibvirtHost *self, LxcmonLibvirtEvent *event)
-{
-  gboolean is_first = _lxcmon_monitor_list_is_starting (LXCMON_MONITOR_LIST (self));
-
-  if (!is_first)
-    push (self, apply_connected, NULL);
-  push (self, _lxcmon_libvirt_host_apply_list, event);
-  if (is_first)
-    {
-      push (self, apply_connected, NULL);
-      push (self, apply_started, NULL);
-    }
-}
-
 /* Called for each event of the link. Its steps do not run before the function has returned, when the caller
  * has dropped its reference to the host: a handler may then drop the last one. */
 static void
 on_event (GObject *owner, LxcmonLibvirtEvent *event)
 {
   LxcmonLibvirtHost *self = LXCMON_LIBVIRT_HOST (owner);
+  gboolean is_starting = _lxcmon_monitor_list_is_starting (LXCMON_MONITOR_LIST (self));
 
   switch (event->type)
     {
     case LXCMON_LIBVIRT_EVENT_LISTED:
-      push_list (self, event);
+      /* At a start, the list is complete before the host is connected. Later the host is connected again
+       * before it reports what has changed meanwhile. */
+      if (!is_starting)
+        push (self, apply_connected, NULL);
+      push (self, _lxcmon_libvirt_host_apply_list, event);
+      if (is_starting)
+        push (self, apply_connected, NULL);
+      if (is_starting)
+        push (self, apply_started, NULL);
       break;
     case LXCMON_LIBVIRT_EVENT_LOST:
       push (self, apply_lost, event);
-      push (self, apply_disconnected, NULL);
       break;
     case LXCMON_LIBVIRT_EVENT_FAILED:
-      push (self, apply_failed, event);
+      push (self, apply_started, event);
       break;
-    case LXCMON_LIBVIRT_EVENT_STARTED:
-    case LXCMON_LIBVIRT_EVENT_STOPPED:
-    case LXCMON_LIBVIRT_EVENT_REBOOTED:
     default:
       push (self, _lxcmon_libvirt_host_apply_event, event);
       break;
@@ -209,15 +193,21 @@ lxcmon_libvirt_host_start (LxcmonMonitorList *list)
   set_error (self, NULL);
 }
 
+/* Reports the ends that are held. */
+static void
+lxcmon_libvirt_host_flush (LxcmonMonitorList *list)
+{
+  if (_lxcmon_libvirt_host_end_held (LXCMON_LIBVIRT_HOST (list)))
+    _lxcmon_main_source_run_steps (_lxcmon_monitor_list_get_source (list));
+}
+
 static void
 lxcmon_libvirt_host_stop (LxcmonMonitorList *list)
 {
   LxcmonLibvirtHost *self = LXCMON_LIBVIRT_HOST (list);
 
   g_clear_pointer (&self->link, _lxcmon_libvirt_link_stop);
-  g_hash_table_remove_all (self->by_uuid);
-  g_hash_table_remove_all (self->reported);
-  self->is_listed = FALSE;
+  _lxcmon_libvirt_host_forget (self);
   set_connected (self, FALSE);
 }
 
@@ -360,6 +350,7 @@ lxcmon_libvirt_host_class_init (LxcmonLibvirtHostClass *klass)
   object_class->constructed = lxcmon_libvirt_host_constructed;
   object_class->finalize = lxcmon_libvirt_host_finalize;
   list_class->start = lxcmon_libvirt_host_start;
+  list_class->flush = lxcmon_libvirt_host_flush;
   list_class->stop = lxcmon_libvirt_host_stop;
   install_properties (object_class);
 }

@@ -21,6 +21,11 @@ struct _LxcmonLibvirtMonitor
   char *uuid;
   gint id;                /* of the life that the row is about; 0 if it is not known */
   gboolean init_reported; /* in that life */
+
+  /* While its end is held; see lxcmon-libvirt-events.c. */
+  const char *held; /* why it is not known how the container ended; NULL if no end is held */
+  GSource *hold_timer;
+  gpointer host; /* the #LxcmonLibvirtHost; not owned */
 };
 
 LxcmonLibvirtMonitor *_lxcmon_libvirt_monitor_new (const LxcmonLibvirtDomain *domain);
