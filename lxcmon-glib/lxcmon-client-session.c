@@ -81,7 +81,10 @@ return_calls (PendingCalls calls, const GError *why)
 void
 _lxcmon_client_close (LxcmonClient *self, const GError *why)
 {
-  return_calls (end_session (self), why);
+  PendingCalls calls = end_session (self);
+
+  _lxcmon_monitor_set_detached ((LxcmonMonitor *) self);
+  return_calls (calls, why);
 }
 
 /* A step: after "closed" was emitted, the session ends, or waits for the next controller. */
@@ -184,7 +187,7 @@ static LxcmonSession *
 open_session (LxcmonClient *self, GMainContext *context, LxcmonError *error)
 {
   LxcmonSessionSettings settings = {
-    .name = lxcmon_monitor_get_name ((LxcmonMonitor *) self),
+    .name = (GRefString *) lxcmon_monitor_get_name ((LxcmonMonitor *) self),
     .socket_path = self->socket_path,
     .options = LXCMON_ATTACH_OPTIONS_INIT,
     .reboot_timeout = self->reboot_timeout,
@@ -255,8 +258,21 @@ keep_attach (LxcmonClient *self, GTask *task, GMainContext *context)
 }
 
 /*< private >
+ * _lxcmon_client_is_active:
+ *
+ * Returns: whether the client is attached, or attaching
+ */
+gboolean
+_lxcmon_client_is_active (LxcmonClient *self)
+{
+  LxcmonState state = _lxcmon_monitor_get_model ((LxcmonMonitor *) self)->state;
+
+  return state != LXCMON_STATE_DETACHED && state != LXCMON_STATE_CLOSED;
+}
+
+/*< private >
  * _lxcmon_client_attach:
- * @self: a client that has no session
+ * @self: a client that is not active
  * @context: the main context that it belongs to from now on
  * @task: (transfer full): the call to complete
  *
@@ -270,6 +286,8 @@ _lxcmon_client_attach (LxcmonClient *self, GMainContext *context, GTask *task)
   LxcmonModel model = LXCMON_MODEL_INIT (LXCMON_SOURCE_DIRECT, LXCMON_STATE_DETACHED);
   LxcmonError error;
 
+  /* A handler of "closed" attaches again: the closed session ends now, and not in its step. */
+  return_calls (end_session (self), NULL);
   self->session = open_session (self, context, &error);
   if (self->session == NULL)
     {

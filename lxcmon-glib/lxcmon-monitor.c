@@ -31,7 +31,7 @@
 
 typedef struct
 {
-  char *name;
+  GRefString *name;
   GMainContext *context; /* the one in which signals are emitted; NULL before it is known */
   LxcmonModel model;
   GError *error;
@@ -79,7 +79,7 @@ lxcmon_monitor_finalize (GObject *object)
 {
   LxcmonMonitorPrivate *priv = get_private (LXCMON_MONITOR (object));
 
-  g_free (priv->name);
+  g_clear_pointer (&priv->name, g_ref_string_release);
   g_clear_error (&priv->error);
   g_clear_pointer (&priv->context, g_main_context_unref);
 
@@ -342,8 +342,8 @@ _lxcmon_monitor_set_name (LxcmonMonitor *self, const char *name)
 {
   LxcmonMonitorPrivate *priv = get_private (self);
 
-  g_free (priv->name);
-  priv->name = g_strdup (name);
+  g_clear_pointer (&priv->name, g_ref_string_release);
+  priv->name = name != NULL ? g_ref_string_new (name) : NULL;
 }
 
 /*< private >
@@ -462,6 +462,17 @@ _lxcmon_monitor_report (LxcmonMonitor *self, LxcmonReport report, const LxcmonMo
 
   notify (self);
   _lxcmon_waits_return (ended, status, error);
+}
+
+/*< private >
+ * _lxcmon_monitor_set_detached:
+ *
+ * Writes the state, and notifies nothing: for dispose.
+ */
+void
+_lxcmon_monitor_set_detached (LxcmonMonitor *self)
+{
+  get_private (self)->model.state = LXCMON_STATE_DETACHED;
 }
 
 /*< private >

@@ -189,7 +189,7 @@ print (const Options *options, GArray *containers)
 static void
 add_sockets (GArray *containers, LxcmonRuntimeDir *dir)
 {
-  gboolean has_driver = lxcmon_runtime_dir_get_driver (dir)->lives;
+  gboolean has_driver = lxcmon_runtime_dir_get_driver (dir)->running;
 
   lxcmon_runtime_dir_find_controllers (dir);
   for (gsize i = 0; i < lxcmon_runtime_dir_get_n_sockets (dir); i++)

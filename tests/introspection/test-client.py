@@ -28,7 +28,7 @@ class TestSignals(Session):
     def test_life(self):
         events = self.record()
         self.attach()
-        self.assertEqual(self.client.props.state, Lxcmon.State.SERVED)
+        self.assertEqual(self.client.props.state, Lxcmon.State.ATTACHED)
         self.mock.finish(Lxcmon.ExitStatus.SHUTDOWN)
         wait_until(lambda: len(events) == 3, 'three signals')
         self.assertEqual(events, [('init', self.client, 42), ('exit', self.client, Lxcmon.ExitStatus.SHUTDOWN),
@@ -107,6 +107,17 @@ class TestErrors(Session):
         self.attach(other)
         self.check(self.failure(), Lxcmon.MonitorError.BUSY)
 
+    def test_driver(self):
+        driver = LxcmonMock.Driver.new(self.directory)
+        self.assertTrue(driver.start())
+        self.check(self.failure(), Lxcmon.MonitorError.BUSY)
+        second = LxcmonMock.Driver.new(self.directory)
+        with self.assertRaises(GLib.Error) as caught:
+            second.start()
+        self.assertTrue(caught.exception.matches(Gio.io_error_quark(), Gio.IOErrorEnum.BUSY))
+        driver.stop()
+        self.attach()
+
     def test_refused_blocking(self):
         self.mock.die()
         with self.assertRaises(GLib.Error) as caught:
@@ -163,7 +174,7 @@ class TestProperties(Session):
         self.assertIsInstance(client, Lxcmon.Monitor)
         self.assertEqual(client.props.source, Lxcmon.Source.DIRECT)
         self.assertEqual(client.props.state, Lxcmon.State.DETACHED)
-        self.assertEqual((client.props.init_pid, client.props.controller_pid, client.props.skipped), (0, 0, 0))
+        self.assertEqual((client.props.init_pid, client.props.controller_pid), (0, 0))
         self.assertEqual((client.props.exited, client.props.exit_raw), (False, -1))
         self.assertEqual(client.props.exit_status, Lxcmon.ExitStatus.UNKNOWN)
         self.assertIsNone(client.props.error)

@@ -85,11 +85,11 @@ test_served_client (void)
   const char *const others[2] = { other.path, other.path };
 
   int client = core_listener_connect (&listener);
-  g_assert_cmpuint (_lxcmon_diag_find_served_client (paths), ==, 0);
+  g_assert_cmpuint (_lxcmon_diag_find_accepted_client (paths), ==, 0);
   int served = core_listener_accept (&listener);
-  g_assert_cmpuint (_lxcmon_diag_find_served_client (paths), ==, inode_of (client));
-  g_assert_cmpuint (_lxcmon_diag_find_served_client (second), ==, inode_of (client));
-  g_assert_cmpuint (_lxcmon_diag_find_served_client (others), ==, 0);
+  g_assert_cmpuint (_lxcmon_diag_find_accepted_client (paths), ==, inode_of (client));
+  g_assert_cmpuint (_lxcmon_diag_find_accepted_client (second), ==, inode_of (client));
+  g_assert_cmpuint (_lxcmon_diag_find_accepted_client (others), ==, 0);
   close (served);
   close (client);
   core_listener_clear (&listener);
@@ -116,7 +116,7 @@ test_served_client_of_many (void)
   int client = core_listener_connect (&listener);
   int served = core_listener_accept (&listener);
 
-  g_assert_cmpuint (_lxcmon_diag_find_served_client (paths), ==, inode_of (client));
+  g_assert_cmpuint (_lxcmon_diag_find_accepted_client (paths), ==, inode_of (client));
   close (served);
   close (client);
   core_listener_clear (&listener);

@@ -113,7 +113,7 @@ test_who_is_there (void)
   g_assert_cmpuint (web1->n_served, ==, 1);
   g_assert_cmpuint (web1->n_queued, ==, 1);
   g_assert_cmpint (web1->controller_pid, ==, 0);
-  g_assert_false (lxcmon_runtime_dir_get_driver (found)->lives);
+  g_assert_false (lxcmon_runtime_dir_get_driver (found)->running);
 
   lxcmon_runtime_dir_find_controllers (found);
   g_assert_cmpint (web1->controller_pid, ==, getpid ());
@@ -212,17 +212,17 @@ test_driver (void)
   dir_init (&dir);
   g_autofree char *path = dir_path (&dir, "driver.pid");
   g_assert_true (lxcmon_runtime_dir_find_driver (dir.dir, &driver, &error));
-  g_assert_false (driver.lives);
+  g_assert_false (driver.running);
   core_child_start (&child, core_child_lock, path);
   g_assert_true (lxcmon_runtime_dir_find_driver (dir.dir, &driver, &error));
-  g_assert_true (driver.lives);
+  g_assert_true (driver.running);
   g_assert_cmpint (driver.pid, ==, child.pid);
   LxcmonRuntimeDir *found = look (&dir);
   g_assert_cmpint (lxcmon_runtime_dir_get_driver (found)->pid, ==, child.pid);
   lxcmon_runtime_dir_free (found);
   core_child_stop (&child);
   g_assert_true (lxcmon_runtime_dir_find_driver (dir.dir, &driver, &error));
-  g_assert_false (driver.lives);
+  g_assert_false (driver.running);
   dir_clear (&dir);
 }
 

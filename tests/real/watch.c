@@ -119,7 +119,7 @@ on_exit_waited_for (GObject *client, GAsyncResult *result, gpointer user_data)
   Watch *self = user_data;
 
   self->exit_status
-      = lxcmon_monitor_wait_exit_finish (LXCMON_CLIENT (client), result, &self->exit_error);
+      = lxcmon_monitor_wait_exit_finish (LXCMON_MONITOR (client), result, &self->exit_error);
   self->exit_done = TRUE;
   self->exit_pending = FALSE;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What a callback may do to its own connection: detach it, attach it again, free it, run the loop
- * again. Each from each callback, with a whole story in one read, alone and with two others behind the
- * same hub that are ready at the same time and must notice nothing.
+ * What may be done to a connection between two of its events, or in its callbacks: free it, attach another
+ * one, run the loop, shut it down, fork. Each at each event, with a whole story received, and with two other
+ * connections on the same hub that are ready at the same time and must not be affected.
  */
 
+#include "common/core-child.h"
 #include "common/core-peer.h"
 #include "common/core-session.h"
 
@@ -15,24 +16,26 @@
 
 typedef enum
 {
-  DO_DETACH,
-  DO_ATTACH_AGAIN,
-  DO_FREE,
-  DO_RUN_LOOP,
-  N_DEEDS
-} Deed;
+  FREE,
+  ATTACH_ANOTHER,
+  RUN_LOOP,
+  SHUT_DOWN,
+  FORK,
+  N_ACTIONS
+} Action;
 
-static const char *const deed_names[] = { "detach", "attach-again", "free", "run-loop" };
+static const char *const action_names[]
+    = { "free", "attach-another", "run-loop", "shut-down", "fork" };
 static const char *const event_names[] = { "attached", "init", "exit", "closed", "failed" };
 
 typedef struct
 {
-  Deed deed;
-  const char *event; /* from which callback, by its prefix */
+  Action action;
+  const char *event; /* at which one, by its prefix */
   CoreMode mode;
 } Case;
 
-/* What one story becomes when something is done at an event: what was called until then. */
+/* The part of a story that ends with an event. */
 static char *
 story_until (const char *event)
 {
@@ -48,33 +51,50 @@ story_until (const char *event)
   return g_steal_pointer (&whole);
 }
 
-/* The one that does something does it once. */
+/* In a child there are no more events, and nothing that is done affects the parent. */
+static int
+use_in_child (gconstpointer data)
+{
+  CoreSession *self = (CoreSession *) data;
+  gsize length = self->trace->len;
+
+  if (lxcmon_hub_has_pending (self->hub) || lxcmon_hub_get_timeout (self->hub) != -1)
+    return 1;
+  for (int i = 0; i < 3; i++)
+    core_session_dispatch (self);
+  lxcmon_connection_shutdown (self->connection);
+  lxcmon_connection_free (self->connection);
+  return self->trace->len == length ? 0 : 2;
+}
+
 static void
-do_deed (CoreSession *self, const char *event)
+act (CoreSession *self, const char *event)
 {
   const Case *test = self->hook_data;
 
   if (!g_str_has_prefix (event, test->event))
     return;
   self->hook = NULL;
-  switch (test->deed)
+  switch (test->action)
     {
-    case DO_DETACH:
-      lxcmon_connection_detach (self->connection);
+    case FREE:
+      core_session_free_connection (self);
       break;
-    case DO_ATTACH_AGAIN:
-      lxcmon_connection_detach (self->connection);
+    case ATTACH_ANOTHER:
       core_session_attach_pair (self, NULL);
       core_send_story (self->peer);
       core_session_hang_up (self);
       break;
-    case DO_FREE:
-      core_session_free_connection (self);
-      break;
-    case DO_RUN_LOOP:
+    case RUN_LOOP:
       core_session_settle (self);
       break;
-    case N_DEEDS:
+    case SHUT_DOWN:
+      lxcmon_connection_shutdown (self->connection);
+      break;
+    case FORK:
+      g_assert_cmpint (core_child_run (use_in_child, self), ==, 0);
+      break;
+    case N_ACTIONS:
     default:
       g_assert_not_reached ();
     }
@@ -95,58 +115,56 @@ run_case (gconstpointer data)
   const Case *test = data;
   g_autofree char *until = story_until (test->event);
   gboolean fails = g_str_equal (test->event, "failed");
-  CoreSession doer, others[2];
+  CoreSession actor, others[2];
 
-  core_session_init (&doer, test->mode);
-  core_session_init_behind (&others[0], doer.hub);
-  core_session_init_behind (&others[1], doer.hub);
+  core_session_init (&actor, test->mode);
+  core_session_init_on (&others[0], actor.hub, test->mode);
+  core_session_init_on (&others[1], actor.hub, test->mode);
   start_story (&others[0], FALSE);
-  start_story (&doer, fails);
+  start_story (&actor, fails);
   start_story (&others[1], FALSE);
-  doer.hook = do_deed;
-  doer.hook_data = (gpointer) test;
+  actor.hook = act;
+  actor.hook_data = (gpointer) test;
 
-  core_session_settle (&doer);
-  core_session_settle (&others[0]);
-  core_session_settle (&others[1]);
+  core_session_settle (&actor);
   g_assert_cmpstr (others[0].trace->str, ==, STORY);
   g_assert_cmpstr (others[1].trace->str, ==, STORY);
-  if (test->deed == DO_RUN_LOOP)
-    g_assert_cmpstr (doer.trace->str, ==, fails ? until : STORY);
-  else if (test->deed == DO_ATTACH_AGAIN)
+  if (test->action == FREE)
+    g_assert_cmpstr (actor.trace->str, ==, until);
+  else if (test->action == ATTACH_ANOTHER)
     {
       g_autofree char *expected = g_strconcat (until, " ", STORY, NULL);
 
-      g_assert_cmpstr (doer.trace->str, ==, expected);
+      g_assert_cmpstr (actor.trace->str, ==, expected);
     }
   else
-    g_assert_cmpstr (doer.trace->str, ==, until);
+    g_assert_cmpstr (actor.trace->str, ==, fails ? until : STORY);
 
   core_session_clear (&others[0]);
   core_session_clear (&others[1]);
-  core_session_clear (&doer);
+  core_session_clear (&actor);
 }
 
 static void
 add_cases (void)
 {
-  static Case cases[N_DEEDS * G_N_ELEMENTS (event_names) * 2];
+  static Case cases[N_ACTIONS * G_N_ELEMENTS (event_names) * 2];
   Case *next = cases;
 
-  for (int deed = 0; deed < N_DEEDS; deed++)
+  for (int action = 0; action < N_ACTIONS; action++)
     for (gsize i = 0; i < G_N_ELEMENTS (event_names); i++)
-      for (int mode = CORE_ALONE; mode <= CORE_BEHIND_HUB; mode++)
+      for (int mode = CORE_PULLED; mode <= CORE_DISPATCHED; mode++)
         {
           g_autofree char *path
-              = g_strdup_printf ("/callbacks/%s/in-%s/%s", deed_names[deed], event_names[i],
-                                 mode == CORE_ALONE ? "alone" : "behind-hub");
+              = g_strdup_printf ("/hub/between/%s/at-%s/%s", action_names[action], event_names[i],
+                                 mode == CORE_PULLED ? "pulled" : "dispatched");
 
-          *next = (Case){ (Deed) deed, event_names[i], (CoreMode) mode };
+          *next = (Case){ (Action) action, event_names[i], (CoreMode) mode };
           core_test_add_data (path, run_case, next++);
         }
 }
 
-/* Everything is over when a loop that runs inside "attached" returns: the rest came inside it. */
+/* A loop that runs at "attached" returns all the rest. */
 static void
 expect_all_inside (CoreSession *self, const char *event)
 {
@@ -168,7 +186,7 @@ test_loop_inside_first (CoreMode mode)
   core_session_clear (&session);
 }
 
-/* A loop inside each callback, one in the other. */
+/* A loop at each event, one in the other. */
 static void
 run_loop (CoreSession *self, const char *event)
 {
@@ -197,9 +215,9 @@ test_loops_inside_loops (CoreMode mode)
   core_session_clear (&session);
 }
 
-/* The peer says more while a callback runs the loop. */
+/* The peer sends more while a loop runs at an event. */
 static void
-say_more (CoreSession *self, const char *event)
+send_more (CoreSession *self, const char *event)
 {
   if (g_str_equal (event, "init(1)"))
     core_send_init (self->peer, 2);
@@ -218,12 +236,12 @@ test_more_comes_inside (CoreMode mode)
 
   core_session_init_pair (&session, mode);
   core_send_init (session.peer, 1);
-  session.hook = say_more;
+  session.hook = send_more;
   core_session_expect (&session, "attached init(1) init(2) exit(reboot) closed(null)");
   core_session_clear (&session);
 }
 
-/* A connection that is freed while PONGs are due: nothing is sent for it any more. */
+/* A connection that is freed while PONGs are pending. */
 static void
 free_now (CoreSession *self, const char *event)
 {
@@ -232,7 +250,7 @@ free_now (CoreSession *self, const char *event)
 }
 
 static void
-test_free_while_pong_is_due (CoreMode mode)
+test_free_with_pending_pong (CoreMode mode)
 {
   CoreSession session;
 
@@ -249,7 +267,7 @@ test_free_while_pong_is_due (CoreMode mode)
   core_session_clear (&session);
 }
 
-/* Freed by the callback of a timer. */
+/* Freed at the event of a timer. */
 static void
 test_free_in_timer (CoreMode mode)
 {
@@ -272,11 +290,11 @@ main (int argc, char *argv[])
   g_test_init (&argc, &argv, NULL);
 
   add_cases ();
-  core_test_add_modes ("/callbacks/loop-inside-first", test_loop_inside_first);
-  core_test_add_modes ("/callbacks/loops-inside-loops", test_loops_inside_loops);
-  core_test_add_modes ("/callbacks/more-comes-inside", test_more_comes_inside);
-  core_test_add_modes ("/callbacks/free-while-pong-is-due", test_free_while_pong_is_due);
-  core_test_add_modes ("/callbacks/free-in-timer", test_free_in_timer);
+  core_test_add_modes ("/hub/between/loop-inside-first", test_loop_inside_first);
+  core_test_add_modes ("/hub/between/loops-inside-loops", test_loops_inside_loops);
+  core_test_add_modes ("/hub/between/more-comes-inside", test_more_comes_inside);
+  core_test_add_modes ("/hub/between/free-with-pending-pong", test_free_with_pending_pong);
+  core_test_add_modes ("/hub/between/free-in-timer", test_free_in_timer);
 
   return g_test_run ();
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What a callback may do to other connections behind the same hub: free them while they are ready,
- * make new ones, run the hub again. Then all of it at random, for a long time: whatever is done, what
- * each attach calls is in order, complete or cut off by its user, and nothing comes after.
+ * What may be done to other connections of the same hub between two events, or in a callback: free them while
+ * they are ready, make new ones, run the hub again. Then all of it at random, for a long time: the events of
+ * each attach are in order, and complete unless the connection was freed.
  */
 
 #include "common/core-peer.h"
@@ -28,13 +28,13 @@ start_story (CoreSession *self)
 }
 
 static LxcmonHub *
-start_stories (CoreSession *sessions)
+start_stories (CoreSession *sessions, CoreMode mode)
 {
   LxcmonHub *hub = lxcmon_hub_new (NULL);
 
   for (int i = 0; i < N_SESSIONS; i++)
     {
-      core_session_init_behind (&sessions[i], hub);
+      core_session_init_on (&sessions[i], hub, mode);
       start_story (&sessions[i]);
     }
   return hub;
@@ -55,10 +55,10 @@ free_others (CoreSession *self, const char *event)
 }
 
 static void
-test_free_others (void)
+test_free_others (CoreMode mode)
 {
   CoreSession sessions[N_SESSIONS];
-  LxcmonHub *hub = start_stories (sessions);
+  LxcmonHub *hub = start_stories (sessions, mode);
   guint n_whole = 0;
 
   for (int i = 0; i < N_SESSIONS; i++)
@@ -79,8 +79,7 @@ test_free_others (void)
   lxcmon_hub_unref (hub);
 }
 
-/* Frees all others and puts new ones into their places, which are likely to have their addresses and
- * descriptors. */
+/* Frees all others and makes new ones, which are likely to have their addresses and descriptors. */
 static const char *replace_at;
 
 static void
@@ -98,7 +97,7 @@ replace_others (CoreSession *self, const char *event)
         continue;
       LxcmonHub *hub = lxcmon_hub_ref (sessions[i].hub);
       core_session_clear (&sessions[i]);
-      core_session_init_behind (&sessions[i], hub);
+      core_session_init_on (&sessions[i], hub, self->mode);
       lxcmon_hub_unref (hub);
       core_session_attach_pair (&sessions[i], NULL);
       core_send_exit (sessions[i].peer, 1);
@@ -107,14 +106,14 @@ replace_others (CoreSession *self, const char *event)
 }
 
 static void
-test_replace_others (void)
+test_replace_others (CoreMode mode)
 {
   static const char *const at[] = { "attached", "init", "exit", "closed" };
 
   for (gsize n = 0; n < G_N_ELEMENTS (at); n++)
     {
       CoreSession sessions[N_SESSIONS];
-      LxcmonHub *hub = start_stories (sessions);
+      LxcmonHub *hub = start_stories (sessions, mode);
 
       replace_at = at[n];
       sessions[0].hook = replace_others;
@@ -132,9 +131,9 @@ test_replace_others (void)
     }
 }
 
-/* Runs the hub again inside each first callback: all stories are complete before the first returns. */
+/* Runs the hub again at the first event of each connection: all stories are complete after that. */
 static void
-run_hub_and_look (CoreSession *self, const char *event)
+run_hub_and_check (CoreSession *self, const char *event)
 {
   CoreSession *sessions = self->hook_data;
 
@@ -145,14 +144,14 @@ run_hub_and_look (CoreSession *self, const char *event)
 }
 
 static void
-test_run_hub_inside (void)
+test_run_hub_inside (CoreMode mode)
 {
   CoreSession sessions[N_SESSIONS];
-  LxcmonHub *hub = start_stories (sessions);
+  LxcmonHub *hub = start_stories (sessions, mode);
 
   for (int i = 0; i < N_SESSIONS; i++)
     {
-      sessions[i].hook = run_hub_and_look;
+      sessions[i].hook = run_hub_and_check;
       sessions[i].hook_data = sessions;
     }
   core_session_settle (&sessions[0]);
@@ -161,7 +160,7 @@ test_run_hub_inside (void)
   lxcmon_hub_unref (hub);
 }
 
-/* The last reference of a hub goes while it dispatches. */
+/* The last reference to a hub is released while it dispatches. */
 static void
 free_all (CoreSession *self, const char *event)
 {
@@ -177,10 +176,10 @@ free_all (CoreSession *self, const char *event)
 }
 
 static void
-test_hub_goes_inside (void)
+test_hub_freed_inside (void)
 {
   CoreSession sessions[N_SESSIONS];
-  LxcmonHub *hub = start_stories (sessions);
+  LxcmonHub *hub = start_stories (sessions, CORE_DISPATCHED);
 
   lxcmon_hub_unref (hub);
   for (int i = 0; i < N_SESSIONS; i++)
@@ -202,9 +201,10 @@ typedef struct
   GRand *random;
   guint depth;
   guint n_events;
+  CoreMode mode;
 } Chaos;
 
-/* What one attach has called must be the start of a story, and an end must fit it. */
+/* The events of one attach must be the start of a story. */
 static void
 check_attach (const char *trace)
 {
@@ -220,23 +220,23 @@ check_attach (const char *trace)
     g_assert_true ((strstr (trace, "exit(") != NULL) == (strstr (trace, "closed(null)") != NULL));
 }
 
-/* A new attach: what the last one called is over and done with. */
+/* A new attach, with a new connection. */
 static void
-attach_again (CoreSession *self)
+attach_another (CoreSession *self)
 {
   check_attach (self->trace->str);
-  lxcmon_connection_detach (self->connection);
   g_string_truncate (self->trace, 0);
   core_session_attach_pair (self, NULL);
 }
 
 static void
-say_something (Chaos *chaos, CoreSession *self)
+send_something (Chaos *chaos, CoreSession *self)
 {
   static const guint8 garbage[4] = { 0, 0, 0, 1 };
   g_autoptr (GByteArray) story = core_new_story ();
 
-  if (self->peer < 0 || lxcmon_connection_get_fd (self->connection) < 0)
+  if (self->peer < 0 || lxcmon_connection_get_state (self->connection) == LXCMON_STATE_CLOSED
+      || lxcmon_connection_get_state (self->connection) == LXCMON_STATE_DETACHED)
     return;
   switch (g_rand_int_range (chaos->random, 0, 8))
     {
@@ -281,7 +281,7 @@ replace (Chaos *chaos, CoreSession *self)
 {
   check_attach (self->trace->str);
   core_session_clear (self);
-  core_session_init_behind (self, chaos->hub);
+  core_session_init_on (self, chaos->hub, chaos->mode);
   self->hook = on_event;
   self->hook_data = chaos;
 }
@@ -297,11 +297,12 @@ act (Chaos *chaos)
       replace (chaos, self);
       break;
     case 1:
-      lxcmon_connection_detach (self->connection);
+      lxcmon_connection_shutdown (self->connection);
+      core_session_hang_up (self); /* it could not send any more */
       break;
     case 2:
     case 3:
-      attach_again (self);
+      attach_another (self);
       break;
     case 4:
     case 5:
@@ -316,26 +317,27 @@ act (Chaos *chaos)
       if (chaos->depth < 6)
         {
           chaos->depth++;
-          lxcmon_connection_dispatch (self->connection);
+          core_session_dispatch (self);
           chaos->depth--;
         }
       break;
     default:
-      say_something (chaos, self);
+      send_something (chaos, self);
       break;
     }
 }
 
 static void
-test_chaos (void)
+test_chaos (CoreMode mode)
 {
   guint32 seed = (guint32) g_test_rand_int ();
-  Chaos chaos = { .hub = lxcmon_hub_new (NULL), .random = g_rand_new_with_seed (seed) };
+  Chaos chaos
+      = { .hub = lxcmon_hub_new (NULL), .random = g_rand_new_with_seed (seed), .mode = mode };
 
   g_test_message ("seed %u", seed);
   for (int i = 0; i < N_SESSIONS; i++)
     {
-      core_session_init_behind (&chaos.sessions[i], chaos.hub);
+      core_session_init_on (&chaos.sessions[i], chaos.hub, mode);
       chaos.sessions[i].hook = on_event;
       chaos.sessions[i].hook_data = &chaos;
     }
@@ -359,11 +361,11 @@ main (int argc, char *argv[])
 {
   g_test_init (&argc, &argv, NULL);
 
-  core_test_add ("/hub/callbacks/free-others", test_free_others);
-  core_test_add ("/hub/callbacks/replace-others", test_replace_others);
-  core_test_add ("/hub/callbacks/run-hub-inside", test_run_hub_inside);
-  core_test_add ("/hub/callbacks/hub-goes-inside", test_hub_goes_inside);
-  core_test_add ("/hub/callbacks/chaos", test_chaos);
+  core_test_add_modes ("/hub/others/free", test_free_others);
+  core_test_add_modes ("/hub/others/replace", test_replace_others);
+  core_test_add_modes ("/hub/others/run-hub-inside", test_run_hub_inside);
+  core_test_add ("/hub/others/hub-freed-inside", test_hub_freed_inside);
+  core_test_add_modes ("/hub/others/chaos", test_chaos);
 
   return g_test_run ();
 }
