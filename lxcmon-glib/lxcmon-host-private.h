@@ -54,9 +54,9 @@ typedef struct
 {
   gboolean running;
   gint pid;
-  GSource *end; /* ready when it has ended */
-  int end_fd;   /* its pidfd */
-  gint64 ask_at; /* where it cannot be watched: when to ask again; otherwise 0 */
+  GSource *end;      /* ready when it has ended */
+  int end_fd;        /* its pidfd */
+  gint64 ask_at;     /* where it cannot be watched: when to ask again; otherwise 0 */
   gint64 wait_until; /* it has ended, and a successor may come; otherwise 0 */
 } LxcmonHostDriver;
 
@@ -71,8 +71,10 @@ struct _LxcmonHost
   gboolean force;
 
   /* While it is started: */
-  GSource *source; /* dispatched when there is something to do */
-  GQueue pending;  /* of LxcmonHostRow: to be attached */
+  GSource *source;             /* dispatched when there is something to do */
+  GQueue pending;              /* of LxcmonHostRow: to be attached */
+  LxcmonRuntimeDir *last_scan; /* nullable; attaching uses it while it is new */
+  gint64 last_scan_at;
   GFileMonitor *monitor;
   char *watched; /* what it watches: the runtime directory, or its nearest parent that exists */
   guint64 watched_device;
@@ -118,6 +120,7 @@ GError *_lxcmon_host_driver_error (LxcmonHost *self, const char *name);
 
 /* lxcmon-host-scan.c */
 void _lxcmon_host_scan (LxcmonHost *self);
+void _lxcmon_host_renew_scan (LxcmonHost *self);
 
 /* lxcmon-host-dispatch.c */
 void _lxcmon_host_dispatch_start (LxcmonHost *self);

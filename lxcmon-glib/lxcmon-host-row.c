@@ -14,7 +14,8 @@
 #include "lxcmon-status-xml-private.h"
 
 #define RETRY_MIN_US (50 * G_TIME_SPAN_MILLISECOND)
-#define RETRY_MAX_US (5 * G_TIME_SPAN_SECOND) /* also for a slot that is taken: nothing reports its end */
+#define RETRY_MAX_US \
+  (5 * G_TIME_SPAN_SECOND) /* also for a slot that is taken: nothing reports its end */
 
 G_DEFINE_FINAL_TYPE (LxcmonHostRow, _lxcmon_host_row, LXCMON_TYPE_MONITOR)
 
@@ -177,7 +178,8 @@ is_shortage (const LxcmonError *error)
 }
 
 /* An attach has failed. It is tried again where it may succeed later: the controller does not listen yet,
- * or has ended before it accepted us, or its slot is taken, or descriptors have run short. */
+ * or has ended before it accepted us, or its slot is taken, or descriptors have run short, or a call has failed
+ * that may not fail again. */
 static void
 handle_failed (LxcmonHostRow *self, const LxcmonModel *model, const LxcmonError *error)
 {
@@ -193,10 +195,10 @@ handle_failed (LxcmonHostRow *self, const LxcmonModel *model, const LxcmonError 
       set_phase (self, LXCMON_ROW_DETACHED, 0);
       g_queue_push_head (&host->pending, g_object_ref (self));
     }
-  else if (error->code == LXCMON_MONITOR_ERROR_BUSY
-           || error->code == LXCMON_MONITOR_ERROR_NOT_FOUND
+  else if (error->code == LXCMON_MONITOR_ERROR_BUSY || error->code == LXCMON_MONITOR_ERROR_NOT_FOUND
            || error->code == LXCMON_MONITOR_ERROR_REFUSED
-           || error->code == LXCMON_MONITOR_ERROR_LOST)
+           || error->code == LXCMON_MONITOR_ERROR_LOST
+           || error->code == LXCMON_MONITOR_ERROR_FAILED)
     {
       _lxcmon_host_row_retry_later (self);
       if (error->code == LXCMON_MONITOR_ERROR_BUSY)
@@ -323,6 +325,7 @@ _lxcmon_host_row_attach (LxcmonHostRow *self)
   LxcmonError error;
 
   settings.options.force = host->force != FALSE;
+  settings.options.scan = host->last_scan;
   self->session
       = _lxcmon_session_open (self, _lxcmon_monitor_list_get_context (_lxcmon_host_get_list (host)),
                               &settings, on_event, &error);

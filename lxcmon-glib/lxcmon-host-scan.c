@@ -7,74 +7,86 @@
 
 #include "lxcmon-host-private.h"
 
-#include <lxcmon/lxcmon-process.h>
-
 #include "lxcmon-status-xml-private.h"
 
 /* Scans for a listener that is expected, after which there is the one scan for safety. */
 #define EARLY_SCANS_MAX 20
 
+/* An attach uses a scan for 100 ms. */
+#define RENEW_US  (80 * G_TIME_SPAN_MILLISECOND)
+#define RENEW_MIN 8
+
 /* ---- A socket that has a listener ---- */
 
-/* The controller's pid: the status XML has it at hand, and is a hint. A walk over /proc takes longer. */
-static gint
-find_controller (LxcmonHostRow *row, LxcmonRuntimeDir *scan, const LxcmonRuntimeSocket *socket)
+/* Whether there may be a container. */
+static gboolean
+may_run (const LxcmonRuntimeSocket *socket)
 {
-  gint known = lxcmon_monitor_get_controller_pid ((LxcmonMonitor *) row);
+  return socket->state == LXCMON_SOCKET_LISTENING || socket->state == LXCMON_SOCKET_UNKNOWN;
+}
 
+/* The controller's pid, as the status XML has it. */
+static gint
+find_controller (LxcmonHostRow *row, const LxcmonRuntimeSocket *socket)
+{
   if (row->asked)
-    return known;
-  row->asked = TRUE;
-  gint pid = _lxcmon_status_xml_find_controller (row->socket_path);
-  if (lxcmon_process_has_socket (pid, socket->listener))
-    return pid;
-  if (socket->controller_pid == 0)
-    lxcmon_runtime_dir_find_controllers (scan);
-  return socket->controller_pid;
+    return lxcmon_monitor_get_controller_pid ((LxcmonMonitor *) row);
+
+  gint pid = _lxcmon_status_xml_find_controller (row->socket_path, socket);
+  row->asked = pid != 0;
+  return pid;
 }
 
 static void
-observe (LxcmonHostRow *row, LxcmonRuntimeDir *scan, const LxcmonRuntimeSocket *socket,
-         const GError *error)
+observe (LxcmonHostRow *row, const LxcmonRuntimeSocket *socket, const GError *error)
 {
-  _lxcmon_host_row_observe (row, find_controller (row, scan, socket), error);
+  _lxcmon_host_row_observe (row, find_controller (row, socket), error);
 }
 
 /* libvirtd needs the slot. A session that the row has is closed. */
 static void
-observe_managed (LxcmonHostRow *row, LxcmonRuntimeDir *scan, const LxcmonRuntimeSocket *socket)
+observe_managed (LxcmonHostRow *row, const LxcmonRuntimeSocket *socket)
 {
-  g_autoptr (GError) error = _lxcmon_host_driver_error (
-      row->host, lxcmon_monitor_get_name ((LxcmonMonitor *) row));
+  g_autoptr (GError) error
+      = _lxcmon_host_driver_error (row->host, lxcmon_monitor_get_name ((LxcmonMonitor *) row));
 
   if (row->phase == LXCMON_ROW_ATTACHED)
     row->asked = lxcmon_monitor_get_controller_pid ((LxcmonMonitor *) row) != 0;
   row->due = 0;
-  observe (row, scan, socket, error);
+  observe (row, socket, error);
 }
 
 /* Another client has the slot. It is checked again now and then, and with every scan. */
 static void
-observe_busy (LxcmonHostRow *row, LxcmonRuntimeDir *scan, const LxcmonRuntimeSocket *socket)
+observe_busy (LxcmonHostRow *row, const LxcmonRuntimeSocket *socket)
 {
-  const GError *known = lxcmon_monitor_get_error ((LxcmonMonitor *) row);
-  g_autoptr (GError) error = NULL;
+  g_autoptr (GError) error = g_error_new (LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_BUSY,
+                                          "another client has the client slot of %s's controller",
+                                          lxcmon_monitor_get_name ((LxcmonMonitor *) row));
 
-  /* An attach that met the other client names it. */
-  if (row->n_tries > 0
-      && g_error_matches (known, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_BUSY))
-    error = g_error_copy (known);
-  else
-    error = g_error_new (LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_BUSY,
-                         "another client has the client slot of %s's controller",
-                         lxcmon_monitor_get_name ((LxcmonMonitor *) row));
   if (g_get_monotonic_time () >= row->due)
     _lxcmon_host_row_retry_later (row);
-  observe (row, scan, socket, error);
+  observe (row, socket, error);
+}
+
+/* Whether another client has the slot cannot be seen: a host that queued up could take it from libvirtd. */
+static void
+observe_unknown (LxcmonHostRow *row, const LxcmonRuntimeSocket *socket)
+{
+  g_autoptr (GError) error = g_error_new (
+      LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_FAILED,
+      "whether %s runs, and whether its controller has a client, is not known: it is in "
+      "another network namespace, or sock_diag cannot be used; attach it by name to wait "
+      "for its slot",
+      lxcmon_monitor_get_name ((LxcmonMonitor *) row));
+
+  if (g_get_monotonic_time () >= row->due)
+    _lxcmon_host_row_retry_later (row);
+  observe (row, socket, error);
 }
 
 static void
-update_row (LxcmonHostRow *row, LxcmonRuntimeDir *scan, const LxcmonRuntimeSocket *socket)
+update_row (LxcmonHostRow *row, const LxcmonRuntimeSocket *socket)
 {
   LxcmonHost *host = row->host;
   gboolean is_new = row->file != socket->file;
@@ -92,9 +104,11 @@ update_row (LxcmonHostRow *row, LxcmonRuntimeDir *scan, const LxcmonRuntimeSocke
       row->asked = FALSE;
     }
   if (_lxcmon_host_driver_manages (host))
-    observe_managed (row, scan, socket);
+    observe_managed (row, socket);
+  else if (socket->state == LXCMON_SOCKET_UNKNOWN && !host->force)
+    observe_unknown (row, socket);
   else if (socket->n_served > 0 && !host->force)
-    observe_busy (row, scan, socket);
+    observe_busy (row, socket);
   else if (g_get_monotonic_time () >= row->due)
     {
       row->phase = LXCMON_ROW_DETACHED;
@@ -105,8 +119,7 @@ update_row (LxcmonHostRow *row, LxcmonRuntimeDir *scan, const LxcmonRuntimeSocke
 
 /* A row that is new goes to @appeared. */
 static void
-apply_socket (LxcmonHost *self, LxcmonRuntimeDir *scan, const LxcmonRuntimeSocket *socket,
-              GPtrArray *appeared)
+apply_socket (LxcmonHost *self, const LxcmonRuntimeSocket *socket, GPtrArray *appeared)
 {
   LxcmonMonitorList *list = _lxcmon_host_get_list (self);
   LxcmonMonitor *known = lxcmon_monitor_list_lookup (list, socket->name);
@@ -119,7 +132,7 @@ apply_socket (LxcmonHost *self, LxcmonRuntimeDir *scan, const LxcmonRuntimeSocke
       row->serial = self->serial;
       if (row->phase != LXCMON_ROW_CLOSED || row->reporting || row->file == socket->file)
         {
-          update_row (row, scan, socket);
+          update_row (row, socket);
           return;
         }
       /* It has ended, and another container of its name has appeared. */
@@ -131,7 +144,7 @@ apply_socket (LxcmonHost *self, LxcmonRuntimeDir *scan, const LxcmonRuntimeSocke
 
   LxcmonHostRow *row = _lxcmon_host_row_new (self, socket);
   row->serial = self->serial;
-  update_row (row, scan, socket);
+  update_row (row, socket);
   g_ptr_array_add (appeared, row);
 }
 
@@ -156,10 +169,10 @@ apply_sockets (LxcmonHost *self, LxcmonRuntimeDir *scan, gsize n, GPtrArray *app
     {
       const LxcmonRuntimeSocket *socket = lxcmon_runtime_dir_get_socket (scan, i);
 
-      if (socket->listener == 0 && socket->bound)
+      if (socket->state == LXCMON_SOCKET_BOUND)
         expect_listener (self);
-      if (socket->listener != 0 && !g_hash_table_contains (self->ended, &socket->file))
-        apply_socket (self, scan, socket, appeared);
+      if (may_run (socket) && !g_hash_table_contains (self->ended, &socket->file))
+        apply_socket (self, socket, appeared);
     }
 }
 
@@ -222,7 +235,7 @@ update_ended (LxcmonHost *self, LxcmonRuntimeDir *scan, gsize n)
   for (gsize i = 0; i < n && g_hash_table_size (self->ended) > 0; i++)
     {
       const LxcmonRuntimeSocket *socket = lxcmon_runtime_dir_get_socket (scan, i);
-      if (socket->listener != 0 && g_hash_table_contains (self->ended, &socket->file))
+      if (may_run (socket) && g_hash_table_contains (self->ended, &socket->file))
         g_hash_table_add (still, g_memdup2 (&socket->file, sizeof socket->file));
     }
   g_hash_table_unref (self->ended);
@@ -286,6 +299,42 @@ handle_failure (LxcmonHost *self, const LxcmonError *error)
   self->scan_at = g_get_monotonic_time () + LXCMON_HOST_SHORTAGE_US;
 }
 
+/* The driver itself must not open the file that it has locked. */
+static LxcmonRuntimeDir *
+new_scan (LxcmonHost *self, LxcmonError *error)
+{
+  LxcmonScanFlags flags = self->force ? LXCMON_SCAN_WITHOUT_DRIVER : LXCMON_SCAN_DEFAULT;
+
+  return lxcmon_runtime_dir_scan (self->runtime_dir, flags, error);
+}
+
+/* Keeps a scan, or %NULL, for the rows that are to be attached. The host may have been stopped. */
+static void
+keep_scan (LxcmonHost *self, LxcmonRuntimeDir *scan, gint64 taken_at)
+{
+  lxcmon_runtime_dir_free (self->last_scan);
+  self->last_scan = NULL;
+  self->last_scan_at = taken_at;
+  if (self->source != NULL)
+    self->last_scan = g_steal_pointer (&scan);
+  lxcmon_runtime_dir_free (scan);
+}
+
+/*< private >
+ * _lxcmon_host_renew_scan:
+ *
+ * Scans again for the busy checks of the rows that are to be attached, where that is cheaper than one
+ * question for each of them. It does not change the list.
+ */
+void
+_lxcmon_host_renew_scan (LxcmonHost *self)
+{
+  gint64 now = g_get_monotonic_time ();
+
+  if (g_queue_get_length (&self->pending) >= RENEW_MIN && now - self->last_scan_at > RENEW_US)
+    keep_scan (self, new_scan (self, NULL), now);
+}
+
 /*< private >
  * _lxcmon_host_scan:
  *
@@ -297,9 +346,10 @@ _lxcmon_host_scan (LxcmonHost *self)
 {
   static const LxcmonDriver none = { .running = FALSE };
   LxcmonError error = { 0 };
+  gint64 now = g_get_monotonic_time ();
 
   _lxcmon_host_watch_update (self);
-  LxcmonRuntimeDir *scan = lxcmon_runtime_dir_scan (self->runtime_dir, &error);
+  LxcmonRuntimeDir *scan = new_scan (self, &error);
   if (scan == NULL && error.code != LXCMON_MONITOR_ERROR_NOT_FOUND)
     {
       handle_failure (self, &error);
@@ -309,5 +359,5 @@ _lxcmon_host_scan (LxcmonHost *self)
   self->warned = self->warned && (self->monitor == NULL || self->shortage_until != 0);
   _lxcmon_host_driver_update (self, scan != NULL ? lxcmon_runtime_dir_get_driver (scan) : &none);
   apply_scan (self, scan);
-  lxcmon_runtime_dir_free (scan);
+  keep_scan (self, scan, now);
 }

@@ -24,11 +24,11 @@ struct _LxcmonSession
   LxcmonAttachOptions options;
   guint reboot_timeout;
 
-  GMutex mutex; /* keeps the connection while another thread shuts it down */
+  GMutex mutex;                 /* keeps the connection while another thread shuts it down */
   LxcmonConnection *connection; /* one for each life; NULL between two */
 
-  guint64 file;             /* which socket file the connection was made to */
-  gint64 deadline;          /* monotonic, in µs: when to give up the next controller; 0 for no wait */
+  guint64 file;    /* which socket file the connection was made to */
+  gint64 deadline; /* monotonic, in µs: when to give up the next controller; 0 for no wait */
   LxcmonSocketWatch *watch; /* while its socket is not there */
 };
 
@@ -71,7 +71,10 @@ connect_controller (LxcmonSession *self, LxcmonError *error)
   if (connection == NULL)
     g_error ("out of memory");
   self->file = _lxcmon_socket_watch_identify (self->socket_path);
-  if (!lxcmon_connection_attach (connection, self->socket_path, &self->options, error))
+  gboolean attaching
+      = lxcmon_connection_attach (connection, self->socket_path, &self->options, error);
+  self->options.scan = NULL; /* it is the caller's, and for this attach */
+  if (!attaching)
     {
       lxcmon_connection_free (connection);
       return FALSE;
@@ -163,9 +166,9 @@ check_next_controller (gpointer user_data)
 static void
 watch_for_next_controller (LxcmonSession *self)
 {
-  self->watch = _lxcmon_socket_watch_new (self->socket_path,
-                                          _lxcmon_main_source_get_context (self->source),
-                                          check_next_controller, self);
+  self->watch
+      = _lxcmon_socket_watch_new (self->socket_path, _lxcmon_main_source_get_context (self->source),
+                                  check_next_controller, self);
 }
 
 /*< private >

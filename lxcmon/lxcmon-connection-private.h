@@ -22,6 +22,12 @@ typedef struct
   void *user_data;
 } LxcmonLog;
 
+enum
+{
+  LXCMON_TIMER_STATE, /* what for depends on the state */
+  LXCMON_TIMER_SEND,  /* sending has paused */
+};
+
 struct _LxcmonConnection
 {
   LxcmonHub *hub; /* owned */
@@ -30,7 +36,7 @@ struct _LxcmonConnection
   const LxcmonCallbacks *callbacks; /* nullable */
   void *user_data;
   LxcmonDecoder decoder;
-  LxcmonTimer timer; /* what for depends on the state */
+  LxcmonTimer timers[LXCMON_TIMERS_PER_CONNECTION];
 
   /* The socket, or -1 before there is one. It is set once, and closed when the connection is freed:
    * lxcmon_connection_shutdown() in another thread must never meet a number that was used again. */
@@ -85,7 +91,9 @@ _lxcmon_connection_is_active (const LxcmonConnection *self)
 static inline LxcmonConnection *
 _lxcmon_connection_from_timer (LxcmonTimer *timer)
 {
-  return (LxcmonConnection *) (void *) ((char *) timer - offsetof (LxcmonConnection, timer));
+  LxcmonTimer *timers = timer - timer->kind;
+
+  return (LxcmonConnection *) (void *) ((char *) timers - offsetof (LxcmonConnection, timers));
 }
 
 /* An event without anything but its type. Always returns true, so that what makes an event can return it. */

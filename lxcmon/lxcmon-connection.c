@@ -39,7 +39,8 @@ lxcmon_connection_new (LxcmonHub *hub, const LxcmonCallbacks *callbacks, void *u
   self->callbacks = callbacks;
   self->user_data = user_data;
   self->fd = -1;
-  self->timer.index = LXCMON_TIMER_UNSET;
+  for (uint32_t i = 0; i < LXCMON_TIMERS_PER_CONNECTION; i++)
+    self->timers[i] = (LxcmonTimer){ .index = LXCMON_TIMER_UNSET, .kind = i };
   return self;
 }
 

@@ -73,9 +73,6 @@ code_for_errno (int system_errno)
 {
   switch (system_errno)
     {
-    case ENOENT:
-    case ENOTDIR:
-      return LXCMON_MONITOR_ERROR_NOT_FOUND;
     case EACCES:
     case EPERM:
       return LXCMON_MONITOR_ERROR_PERMISSION;
@@ -98,7 +95,8 @@ code_for_errno (int system_errno)
 /**
  * _lxcmon_error_set_system:
  *
- * Fills @error from an errno. Its text is appended to what @format says.
+ * Fills @error from an errno. Its text is appended to what @format says. No errno is
+ * %LXCMON_MONITOR_ERROR_NOT_FOUND: whether a file that is missing means that depends on the file.
  *
  * Returns: false
  */

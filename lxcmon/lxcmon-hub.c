@@ -217,6 +217,22 @@ next_read (LxcmonHub *self, LxcmonEvent *event)
     }
 }
 
+/* Handles a timer that is not set any more. Returns whether there is an event. */
+static bool
+handle_timer (LxcmonHub *self, LxcmonTimer *timer, LxcmonEvent *event)
+{
+  LxcmonConnection *connection = _lxcmon_connection_from_timer (timer);
+
+  if (timer->kind == LXCMON_TIMER_SEND)
+    {
+      _lxcmon_sender_flush (connection);
+      return false;
+    }
+  if (connection->state == LXCMON_STATE_CONNECTING || connection->state == LXCMON_STATE_QUEUED)
+    return _lxcmon_attach_on_timer (connection, event, &self->error);
+  return _lxcmon_connection_on_timer (connection, event, &self->error);
+}
+
 /* The next event of a timer. */
 static bool
 next_timed (LxcmonHub *self, LxcmonEvent *event)
@@ -224,15 +240,8 @@ next_timed (LxcmonHub *self, LxcmonEvent *event)
   LxcmonTimer *timer;
 
   while ((timer = _lxcmon_poller_next_due (&self->poller)) != NULL)
-    {
-      LxcmonConnection *connection = _lxcmon_connection_from_timer (timer);
-      bool is_attaching = connection->state == LXCMON_STATE_CONNECTING
-                          || connection->state == LXCMON_STATE_QUEUED;
-
-      if (is_attaching ? _lxcmon_attach_on_timer (connection, event, &self->error)
-                       : _lxcmon_connection_on_timer (connection, event, &self->error))
-        return true;
-    }
+    if (handle_timer (self, timer, event))
+      return true;
 
   return false;
 }

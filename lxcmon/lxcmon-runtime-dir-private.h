@@ -2,7 +2,10 @@
 
 #pragma once
 
-#include "lxcmon-error.h"
 #include "lxcmon-runtime-dir.h"
 
-bool _lxcmon_driver_find (int dir_fd, LxcmonDriver *driver, LxcmonError *error);
+#include <sys/stat.h>
+
+const LxcmonRuntimeSocket *_lxcmon_runtime_dir_find_file (const LxcmonRuntimeDir *self,
+                                                          const char *base,
+                                                          const struct stat *info);

@@ -183,7 +183,11 @@ WRAP (int, -1, getsockopt, (int fd, int level, int name, void *value, socklen_t 
 WRAP (DIR *, NULL, opendir, (const char *path), (path))
 WRAP (int, -1, poll, (struct pollfd *fds, nfds_t n, int ms), (fds, n, ms))
 WRAP (ssize_t, -1, read, (int fd, void *buffer, size_t size), (fd, buffer, size))
-WRAP (ssize_t, -1, readlink, (const char *path, char *buffer, size_t size), (path, buffer, size))
+WRAP (DIR *, NULL, fdopendir, (int fd), (fd))
+WRAP (struct dirent *, NULL, readdir64, (DIR *dir), (dir))
+WRAP (int, -1, stat64, (const char *path, struct stat *info), (path, info))
+WRAP (int, -1, fstatat64, (int fd, const char *path, struct stat *info, int flags),
+      (fd, path, info, flags))
 WRAP (ssize_t, -1, readlinkat, (int fd, const char *path, char *buffer, size_t size),
       (fd, path, buffer, size))
 WRAP (ssize_t, -1, recv, (int fd, void *buffer, size_t size, int flags), (fd, buffer, size, flags))

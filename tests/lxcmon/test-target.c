@@ -56,8 +56,8 @@ test_not_there (void)
 
   assert_refused (missing, LXCMON_MONITOR_ERROR_NOT_FOUND, ENOENT, missing);
   assert_refused (missing_dir, LXCMON_MONITOR_ERROR_NOT_FOUND, ENOENT, "directory of");
-  assert_refused (under_socket, LXCMON_MONITOR_ERROR_NOT_FOUND, ENOTDIR, "directory of");
-  assert_refused (deeper, LXCMON_MONITOR_ERROR_NOT_FOUND, ENOTDIR, "directory of");
+  assert_refused (under_socket, LXCMON_MONITOR_ERROR_FAILED, ENOTDIR, "directory of");
+  assert_refused (deeper, LXCMON_MONITOR_ERROR_FAILED, ENOTDIR, "directory of");
   core_listener_clear (&listener);
 }
 
@@ -78,7 +78,7 @@ test_bad_paths (void)
   assert_refused (long_path, LXCMON_MONITOR_ERROR_INVALID_NAME, ENAMETOOLONG, "xxx");
   assert_refused (long_dir, LXCMON_MONITOR_ERROR_INVALID_NAME, ENAMETOOLONG, "4095 bytes");
   assert_refused (long_name, LXCMON_MONITOR_ERROR_INVALID_NAME, ENAMETOOLONG, "xxx");
-  assert_refused (with_slash, LXCMON_MONITOR_ERROR_NOT_FOUND, ENOTDIR, "directory of");
+  assert_refused (with_slash, LXCMON_MONITOR_ERROR_FAILED, ENOTDIR, "directory of");
   core_listener_clear (&listener);
 }
 
