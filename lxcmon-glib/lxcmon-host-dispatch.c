@@ -108,7 +108,6 @@ attach_some (LxcmonHost *self, gint64 now)
   while (get_epoch (self) == epoch && self->shortage_until == 0
          && g_get_monotonic_time () < now + DISPATCH_US)
     {
-      _lxcmon_host_renew_scan (self);
       g_autoptr (LxcmonHostRow) row = g_queue_pop_head (&self->pending);
 
       if (row == NULL)
@@ -181,5 +180,4 @@ _lxcmon_host_dispatch_stop (LxcmonHost *self)
     }
   g_queue_clear_full (&self->pending, g_object_unref);
   g_clear_pointer (&self->ended, g_hash_table_unref);
-  g_clear_pointer (&self->last_scan, lxcmon_runtime_dir_free);
 }

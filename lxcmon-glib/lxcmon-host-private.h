@@ -73,8 +73,6 @@ struct _LxcmonHost
   /* While it is started: */
   GSource *source;             /* dispatched when there is something to do */
   GQueue pending;              /* of LxcmonHostRow: to be attached */
-  LxcmonRuntimeDir *last_scan; /* nullable; attaching uses it while it is new */
-  gint64 last_scan_at;
   GFileMonitor *monitor;
   char *watched; /* what it watches: the runtime directory, or its nearest parent that exists */
   guint64 watched_device;
@@ -120,7 +118,6 @@ GError *_lxcmon_host_driver_error (LxcmonHost *self, const char *name);
 
 /* lxcmon-host-scan.c */
 void _lxcmon_host_scan (LxcmonHost *self);
-void _lxcmon_host_renew_scan (LxcmonHost *self);
 
 /* lxcmon-host-dispatch.c */
 void _lxcmon_host_dispatch_start (LxcmonHost *self);

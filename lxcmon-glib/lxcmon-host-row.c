@@ -325,7 +325,6 @@ _lxcmon_host_row_attach (LxcmonHostRow *self)
   LxcmonError error;
 
   settings.options.force = host->force != FALSE;
-  settings.options.scan = host->last_scan;
   self->session
       = _lxcmon_session_open (self, _lxcmon_monitor_list_get_context (_lxcmon_host_get_list (host)),
                               &settings, on_event, &error);

@@ -12,10 +12,6 @@
 /* Scans for a listener that is expected, after which there is the one scan for safety. */
 #define EARLY_SCANS_MAX 20
 
-/* An attach uses a scan for 100 ms. */
-#define RENEW_US  (80 * G_TIME_SPAN_MILLISECOND)
-#define RENEW_MIN 8
-
 /* ---- A socket that has a listener ---- */
 
 /* Whether there may be a container. */
@@ -308,33 +304,6 @@ new_scan (LxcmonHost *self, LxcmonError *error)
   return lxcmon_runtime_dir_scan (self->runtime_dir, flags, error);
 }
 
-/* Keeps a scan, or %NULL, for the rows that are to be attached. The host may have been stopped. */
-static void
-keep_scan (LxcmonHost *self, LxcmonRuntimeDir *scan, gint64 taken_at)
-{
-  lxcmon_runtime_dir_free (self->last_scan);
-  self->last_scan = NULL;
-  self->last_scan_at = taken_at;
-  if (self->source != NULL)
-    self->last_scan = g_steal_pointer (&scan);
-  lxcmon_runtime_dir_free (scan);
-}
-
-/*< private >
- * _lxcmon_host_renew_scan:
- *
- * Scans again for the busy checks of the rows that are to be attached, where that is cheaper than one
- * question for each of them. It does not change the list.
- */
-void
-_lxcmon_host_renew_scan (LxcmonHost *self)
-{
-  gint64 now = g_get_monotonic_time ();
-
-  if (g_queue_get_length (&self->pending) >= RENEW_MIN && now - self->last_scan_at > RENEW_US)
-    keep_scan (self, new_scan (self, NULL), now);
-}
-
 /*< private >
  * _lxcmon_host_scan:
  *
@@ -346,7 +315,6 @@ _lxcmon_host_scan (LxcmonHost *self)
 {
   static const LxcmonDriver none = { .running = FALSE };
   LxcmonError error = { 0 };
-  gint64 now = g_get_monotonic_time ();
 
   _lxcmon_host_watch_update (self);
   LxcmonRuntimeDir *scan = new_scan (self, &error);
@@ -359,5 +327,5 @@ _lxcmon_host_scan (LxcmonHost *self)
   self->warned = self->warned && (self->monitor == NULL || self->shortage_until != 0);
   _lxcmon_host_driver_update (self, scan != NULL ? lxcmon_runtime_dir_get_driver (scan) : &none);
   apply_scan (self, scan);
-  keep_scan (self, scan, now);
+  lxcmon_runtime_dir_free (scan);
 }

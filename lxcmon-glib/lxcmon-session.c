@@ -71,10 +71,7 @@ connect_controller (LxcmonSession *self, LxcmonError *error)
   if (connection == NULL)
     g_error ("out of memory");
   self->file = _lxcmon_socket_watch_identify (self->socket_path);
-  gboolean attaching
-      = lxcmon_connection_attach (connection, self->socket_path, &self->options, error);
-  self->options.scan = NULL; /* it is the caller's, and for this attach */
-  if (!attaching)
+  if (!lxcmon_connection_attach (connection, self->socket_path, &self->options, error))
     {
       lxcmon_connection_free (connection);
       return FALSE;

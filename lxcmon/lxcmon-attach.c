@@ -16,7 +16,6 @@
 #include "lxcmon-driver-private.h"
 #include "lxcmon-error-private.h"
 #include "lxcmon-process-private.h"
-#include "lxcmon-runtime-dir-private.h"
 #include "lxcmon-target-private.h"
 
 #include <errno.h>
@@ -59,32 +58,14 @@ fail_slot_taken (const char *path, LxcmonError *error)
       "the one client slot of the controller of %s is taken by another client", path);
 }
 
-/* Finds who has the slot. While other sockets are made and closed, an answer may leave out the client: that nobody
- * has the slot is asked for twice. */
-static LxcmonDiagResult
-find_slot (const LxcmonTarget *target, LxcmonDiagSlot *slot, LxcmonError *error)
-{
-  *slot = (LxcmonDiagSlot){ .file = _lxcmon_diag_get_file (&target->info) };
-  LxcmonDiagResult result = _lxcmon_diag_find_slots (slot, 1, error);
-
-  if (result == LXCMON_DIAG_MAY_HAVE_MISSED && slot->n_accepted == 0)
-    result = _lxcmon_diag_find_slots (slot, 1, error);
-  return result;
-}
-
 /* Checks that no other client is accepted, or that this cannot be known. */
 static bool
-check_slot (LxcmonConnection *self, const LxcmonTarget *target, const LxcmonRuntimeDir *scan,
-            LxcmonError *error)
+check_slot (LxcmonConnection *self, const LxcmonTarget *target, LxcmonError *error)
 {
-  const LxcmonRuntimeSocket *known
-      = scan != NULL ? _lxcmon_runtime_dir_find_file (scan, target->base, &target->info) : NULL;
-  LxcmonDiagSlot slot;
   LxcmonError reason;
+  bool taken;
 
-  if (known != NULL && known->state == LXCMON_SOCKET_LISTENING)
-    return known->n_served == 0 || fail_slot_taken (target->path, error);
-  switch (find_slot (target, &slot, &reason))
+  switch (_lxcmon_taken_check (self->taken, _lxcmon_diag_get_file (&target->info), &taken, &reason))
     {
     case LXCMON_DIAG_UNAVAILABLE:
       _lxcmon_connection_log (self, LXCMON_LOG_WARNING,
@@ -99,14 +80,13 @@ check_slot (LxcmonConnection *self, const LxcmonTarget *target, const LxcmonRunt
     case LXCMON_DIAG_ANSWERED:
     case LXCMON_DIAG_MAY_HAVE_MISSED:
     default:
-      return slot.n_accepted == 0 || fail_slot_taken (target->path, error);
+      return !taken || fail_slot_taken (target->path, error);
     }
 }
 
 /* Checks that no driver needs the slot and that it is free, without connecting. */
 static bool
-busy_check (LxcmonConnection *self, const LxcmonTarget *target, const LxcmonRuntimeDir *scan,
-            LxcmonError *error)
+busy_check (LxcmonConnection *self, const LxcmonTarget *target, LxcmonError *error)
 {
   LxcmonDriver driver;
 
@@ -114,7 +94,7 @@ busy_check (LxcmonConnection *self, const LxcmonTarget *target, const LxcmonRunt
     return false;
   if (driver.running)
     return fail_driver_running (&driver, target->path, error);
-  return check_slot (self, target, scan, error);
+  return check_slot (self, target, error);
 }
 
 /* Begins to use a connected descriptor: watches it, and sends the PING whose answer will show that the
@@ -134,12 +114,11 @@ become_queued (LxcmonConnection *self, LxcmonError *error)
 }
 
 static bool
-connect_to_target (LxcmonConnection *self, const LxcmonTarget *target, const LxcmonRuntimeDir *scan,
-                   LxcmonError *error)
+connect_to_target (LxcmonConnection *self, const LxcmonTarget *target, LxcmonError *error)
 {
   int fd;
 
-  if (!self->force && !busy_check (self, target, scan, error))
+  if (!self->force && !busy_check (self, target, error))
     return false;
   if (target->open_to_others)
     _lxcmon_connection_log (self, LXCMON_LOG_WARNING,
@@ -148,6 +127,7 @@ connect_to_target (LxcmonConnection *self, const LxcmonTarget *target, const Lxc
                             target->path);
   if (!_lxcmon_target_connect (target, &fd, error))
     return false;
+  _lxcmon_taken_add (self->taken, _lxcmon_diag_get_file (&target->info));
   self->fd = fd;
   return _lxcmon_peer_check (fd, target->path, &self->controller_pid, error)
          && become_queued (self, error);
@@ -155,13 +135,13 @@ connect_to_target (LxcmonConnection *self, const LxcmonTarget *target, const Lxc
 
 /* Tries once to connect. */
 static bool
-try_to_connect (LxcmonConnection *self, const LxcmonRuntimeDir *scan, LxcmonError *error)
+try_to_connect (LxcmonConnection *self, LxcmonError *error)
 {
   LxcmonTarget target;
 
   if (!_lxcmon_target_open (&target, self->path, error))
     return false;
-  bool done = connect_to_target (self, &target, scan, error);
+  bool done = connect_to_target (self, &target, error);
   _lxcmon_target_close (&target);
 
   return done;
@@ -186,7 +166,7 @@ may_retry (const LxcmonConnection *self, const LxcmonError *error)
 static bool
 retry (LxcmonConnection *self, LxcmonEvent *event, LxcmonError *error)
 {
-  if (try_to_connect (self, NULL, error))
+  if (try_to_connect (self, error))
     return _lxcmon_event_set (event, LXCMON_EVENT_CONNECTED, self);
   if (!may_retry (self, error))
     return _lxcmon_connection_end (self, event, error);
@@ -212,13 +192,13 @@ static bool
 recheck_slot (const LxcmonConnection *self, LxcmonError *error)
 {
   LxcmonTarget target;
-  LxcmonDiagSlot slot;
   LxcmonError reason;
   bool stays = true;
 
   if (!_lxcmon_target_open (&target, self->path, NULL))
     return true;
-  LxcmonDiagResult result = find_slot (&target, &slot, &reason);
+  LxcmonDiagSlot slot = { .file = _lxcmon_diag_get_file (&target.info) };
+  LxcmonDiagResult result = _lxcmon_diag_find_slot (&slot, &reason);
   if (result == LXCMON_DIAG_UNAVAILABLE)
     stays = _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_BUSY, 0,
                                "the controller of %s did not accept the connection; whether "
@@ -356,7 +336,7 @@ lxcmon_connection_attach (LxcmonConnection *self, const char *socket_path,
                               "not a socket's path: it is NULL");
   if (!begin (self, socket_path, options, error))
     return false;
-  if (try_to_connect (self, options != NULL ? options->scan : NULL, &reason))
+  if (try_to_connect (self, &reason))
     return true;
   if (!may_retry (self, &reason))
     {

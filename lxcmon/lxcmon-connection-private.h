@@ -11,6 +11,7 @@
 #include "lxcmon-decoder-private.h"
 #include "lxcmon-hub.h"
 #include "lxcmon-poller-private.h"
+#include "lxcmon-taken-private.h"
 
 #include <stdatomic.h>
 
@@ -33,6 +34,7 @@ struct _LxcmonConnection
   LxcmonHub *hub; /* owned */
   LxcmonPoller *poller;
   const LxcmonLog *log;
+  LxcmonTaken *taken;
   const LxcmonCallbacks *callbacks; /* nullable */
   void *user_data;
   LxcmonDecoder decoder;

@@ -36,6 +36,7 @@ lxcmon_connection_new (LxcmonHub *hub, const LxcmonCallbacks *callbacks, void *u
   self->hub = lxcmon_hub_ref (hub);
   self->poller = &hub->poller;
   self->log = &hub->log;
+  self->taken = &hub->taken;
   self->callbacks = callbacks;
   self->user_data = user_data;
   self->fd = -1;

@@ -78,6 +78,7 @@ lxcmon_hub_unref (LxcmonHub *self)
     return;
 
   _lxcmon_poller_close (&self->poller);
+  _lxcmon_taken_clear (&self->taken);
   free (self);
 }
 

@@ -65,8 +65,51 @@ assert_managed (GlibHost *host, const char *name)
   g_assert_cmpint (lxcmon_monitor_get_state (monitor), ==, LXCMON_STATE_DETACHED);
   g_assert_cmpstr (glib_error_nick (lxcmon_monitor_get_error (monitor)), ==, "busy");
   g_assert_nonnull (strstr (lxcmon_monitor_get_error (monitor)->message, "libvirtd"));
-  g_assert_cmpint (lxcmon_monitor_get_controller_pid (monitor), ==, getpid ());
   g_assert_cmpuint (lxcmon_mock_controller_get_n_clients (glib_host_get_mock (host, name)), ==, 0);
+}
+
+static void
+write_status (GlibHost *host, const char *base, gint pid)
+{
+  g_autofree char *path = glib_host_path (host, base);
+  g_autofree char *text
+      = g_strdup_printf ("<domstatus pid='%d'><init pid='4711'/></domstatus>", pid);
+
+  g_assert_true (g_file_set_contents (path, text, -1, NULL));
+}
+
+static void
+assert_pids (GlibHost *host, const char *name, gint controller_pid, gint init_pid)
+{
+  LxcmonMonitor *monitor = glib_host_get (host, name);
+
+  g_assert_cmpint (lxcmon_monitor_get_controller_pid (monitor), ==, controller_pid);
+  g_assert_cmpint (lxcmon_monitor_get_init_pid (monitor), ==, init_pid);
+}
+
+/* Pids that the status XML has count where the file is root's or ours, and the process is the one that listens. */
+static void
+test_pids (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+  pid_t driver = start_driver (host);
+
+  glib_host_add (host, "none", 11);
+  glib_host_add (host, "ours", 12);
+  glib_host_add (host, "another", 13);
+  glib_host_add (host, "strangers", 14);
+  write_status (host, "ours.xml", getpid ());
+  write_status (host, "another.xml", getppid ());
+  write_status (host, "strangers.xml", getpid ());
+  g_autofree char *strangers = glib_host_path (host, "strangers.xml");
+  gboolean is_strangers = chown (strangers, 65534, 65534) == 0;
+  glib_host_start (host);
+  assert_pids (host, "none", 0, 0);
+  assert_pids (host, "ours", getpid (), 4711);
+  assert_pids (host, "another", 0, 0);
+  if (is_strangers)
+    assert_pids (host, "strangers", 0, 0);
+  kill_driver (driver);
 }
 
 static void
@@ -227,6 +270,7 @@ int
 main (int argc, char **argv)
 {
   glib_test_init (&argc, &argv);
+  glib_test_add ("/host-driver/pids", test_pids);
   glib_test_add ("/host/driver/running", test_running);
   glib_test_add ("/host/driver/starts", test_starts);
   glib_test_add ("/host/driver/ends", test_ends);
