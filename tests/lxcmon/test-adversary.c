@@ -13,11 +13,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum
@@ -293,6 +298,60 @@ test_proc (gconstpointer options)
     g_assert_cmpint (core_child_run (run_with_proc, options), ==, 0);
 }
 
+/* A sandbox without netlink sockets, as systemd's RestrictAddressFamilies=AF_UNIX makes it. */
+static gboolean
+forbid_netlink (void)
+{
+  struct sock_filter code[] = {
+    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
+    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 3),
+    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, args[0])),
+    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, AF_NETLINK, 0, 1),
+    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAFNOSUPPORT),
+    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog program = { .len = G_N_ELEMENTS (code), .filter = code };
+
+  return prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+         && prctl (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+/* Whether another client has the slot cannot be known: we are queued, and leave in time. */
+static int
+run_without_diag (gconstpointer data)
+{
+  CoreTakenSlot slot;
+  CoreListener stale;
+  CoreSession session;
+
+  core_taken_slot_init (&slot);
+  core_listener_init (&stale);
+  close (stale.fd);
+  stale.fd = -1;
+  if (!forbid_netlink ())
+    return 1;
+  assert_scan (slot.listener.dir, LXCMON_SOCKET_UNKNOWN, 0);
+  assert_scan (stale.dir, LXCMON_SOCKET_STALE, 0);
+  core_session_init (&session, CORE_PULLED);
+  g_assert_true (core_session_attach (&session, slot.listener.path, &hasty, NULL));
+  core_session_assert_state (&session, "queued");
+  core_session_wait_for (&session, "failed(busy)");
+  g_assert_nonnull (strstr (session.error.message, "not known: cannot ask the kernel"));
+  core_session_clear (&session);
+  close (core_listener_accept (&slot.listener));
+  core_taken_slot_release (&slot);
+  assert_attaches (&slot.listener, CORE_PULLED);
+  core_taken_slot_clear (&slot);
+  core_listener_clear (&stale);
+  return 0;
+}
+
+static void
+test_without_diag (void)
+{
+  g_assert_cmpint (core_child_run (run_without_diag, NULL), ==, 0);
+}
+
 /* ---- Calls that fail ---- */
 
 static const int fault_errnos[]
@@ -518,6 +577,7 @@ main (int argc, char *argv[])
   core_test_add_modes ("/adversary/bind-mount", test_bind_mount);
   core_test_add_data ("/adversary/proc-subset", test_proc, "subset=pid");
   core_test_add_data ("/adversary/no-proc", test_proc, "none");
+  core_test_add ("/adversary/without-diag", test_without_diag);
   core_test_add ("/adversary/scan-faults", test_scan_faults);
   core_test_add ("/adversary/driver-faults", test_driver_faults);
   core_test_add ("/adversary/client-faults", test_client_faults);
