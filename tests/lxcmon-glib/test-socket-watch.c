@@ -78,20 +78,20 @@ test_identity (void)
 
   fixture_init (&fixture);
   g_autofree char *link = g_build_filename (fixture.dir, "link", NULL);
-  LxcmonFileIdentity none = _lxcmon_file_identity_read (fixture.path);
-  g_assert_cmpuint (none.inode, ==, 0);
+  guint64 none = _lxcmon_socket_watch_identify (fixture.path);
+  g_assert_cmpuint (none, ==, 0);
 
   write_file (fixture.path);
-  LxcmonFileIdentity first = _lxcmon_file_identity_read (fixture.path);
-  LxcmonFileIdentity again = _lxcmon_file_identity_read (fixture.path);
-  g_assert_cmpuint (first.inode, !=, 0);
-  g_assert_true (_lxcmon_file_identity_equal (&first, &again));
-  g_assert_false (_lxcmon_file_identity_equal (&first, &none));
+  guint64 first = _lxcmon_socket_watch_identify (fixture.path);
+  guint64 again = _lxcmon_socket_watch_identify (fixture.path);
+  g_assert_cmpuint (first, !=, 0);
+  g_assert_cmpuint (first, ==, again);
+  g_assert_cmpuint (first, !=, none);
 
   /* A link is a file of its own. */
   g_assert_cmpint (symlink (fixture.path, link), ==, 0);
-  LxcmonFileIdentity other = _lxcmon_file_identity_read (link);
-  g_assert_false (_lxcmon_file_identity_equal (&first, &other));
+  guint64 other = _lxcmon_socket_watch_identify (link);
+  g_assert_cmpuint (first, !=, other);
   fixture_clear (&fixture);
 }
 
@@ -109,14 +109,14 @@ test_identity_replaced (void)
       gboolean equal = TRUE;
 
       write_file (fixture.path);
-      LxcmonFileIdentity first = _lxcmon_file_identity_read (fixture.path);
+      guint64 first = _lxcmon_socket_watch_identify (fixture.path);
       while (equal)
         {
           g_assert_cmpint (g_get_monotonic_time (), <, deadline);
           g_assert_cmpint (g_unlink (fixture.path), ==, 0);
           write_file (fixture.path);
-          LxcmonFileIdentity second = _lxcmon_file_identity_read (fixture.path);
-          equal = _lxcmon_file_identity_equal (&first, &second);
+          guint64 second = _lxcmon_socket_watch_identify (fixture.path);
+          equal = first == second;
         }
     }
   fixture_clear (&fixture);
