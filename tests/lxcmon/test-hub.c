@@ -439,7 +439,7 @@ test_fair (void)
     }
 }
 
-/* A connection is served although all others always have more to read. */
+/* A connection has events although all others always have more to read. */
 static void
 test_never_starved (void)
 {
