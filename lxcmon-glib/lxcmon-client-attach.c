@@ -59,7 +59,7 @@ lxcmon_client_attach_async (LxcmonClient *self, GCancellable *cancellable,
   g_task_set_check_cancellable (task, FALSE);
   if (g_task_return_error_if_cancelled (task))
     return;
-  if (self->session != NULL)
+  if (_lxcmon_client_is_active (self))
     g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_PENDING,
                              "the client of %s is attached already, or attaching: detach it first",
                              lxcmon_monitor_get_name (LXCMON_MONITOR (self)));

@@ -28,6 +28,7 @@ struct _LxcmonClient
   GSource *attach_cancel;
 };
 
+gboolean _lxcmon_client_is_active (LxcmonClient *self);
 void _lxcmon_client_attach (LxcmonClient *self, GMainContext *context, GTask *task);
 void _lxcmon_client_detach (LxcmonClient *self);
 void _lxcmon_client_close (LxcmonClient *self, const GError *why);

@@ -255,8 +255,21 @@ keep_attach (LxcmonClient *self, GTask *task, GMainContext *context)
 }
 
 /*< private >
+ * _lxcmon_client_is_active:
+ *
+ * Returns: whether the client is attached, or attaching
+ */
+gboolean
+_lxcmon_client_is_active (LxcmonClient *self)
+{
+  LxcmonState state = _lxcmon_monitor_get_model ((LxcmonMonitor *) self)->state;
+
+  return state != LXCMON_STATE_DETACHED && state != LXCMON_STATE_CLOSED;
+}
+
+/*< private >
  * _lxcmon_client_attach:
- * @self: a client that has no session
+ * @self: a client that is not active
  * @context: the main context that it belongs to from now on
  * @task: (transfer full): the call to complete
  *
@@ -270,6 +283,8 @@ _lxcmon_client_attach (LxcmonClient *self, GMainContext *context, GTask *task)
   LxcmonModel model = LXCMON_MODEL_INIT (LXCMON_SOURCE_DIRECT, LXCMON_STATE_DETACHED);
   LxcmonError error;
 
+  /* A handler of "closed" attaches again: the closed session ends now, and not in its step. */
+  return_calls (end_session (self), NULL);
   self->session = open_session (self, context, &error);
   if (self->session == NULL)
     {
