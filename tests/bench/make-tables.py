@@ -92,6 +92,11 @@ def measured_table(figures):
             yield f"| {name} | " + " | ".join(cells) + " |"
 
 
+def reword(goal):
+    return goal.replace("at most 0 ", "no ").replace("at most 2 ratio", "at most twice the first").replace(
+        "calls", "system calls").replace("ns/message", "ns per message")
+
+
 def goals_table(goals):
     yield "| what | goal | measured |"
     yield "| --- | --- | --- |"
@@ -105,7 +110,7 @@ def goals_table(goals):
             who = {"client": "signals", "core": "plain C"}.get(peer, peer)
             where = f", {n:,} connections" if measure == "latency" and "better" in goal else ""
             what = ", two handlers" if measure == "heap-handlers" else ""
-            text = f"{who}{where}{what}: {goal}"
+            text = f"{who}{where}{what}: {reword(goal)}"
             is_factor = "better" in goal
             known = worst.get(text)
             if known is None or (float(figure) < float(known[0])) == is_factor:
