@@ -81,7 +81,10 @@ return_calls (PendingCalls calls, const GError *why)
 void
 _lxcmon_client_close (LxcmonClient *self, const GError *why)
 {
-  return_calls (end_session (self), why);
+  PendingCalls calls = end_session (self);
+
+  _lxcmon_monitor_set_detached ((LxcmonMonitor *) self);
+  return_calls (calls, why);
 }
 
 /* A step: after "closed" was emitted, the session ends, or waits for the next controller. */

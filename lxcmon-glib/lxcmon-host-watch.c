@@ -14,6 +14,10 @@
 /* For how long GFileMonitor holds back further changes of a file. */
 #define RATE_LIMIT_MS 50
 
+/* inotify drops what its queue has no room for, and GIO does not report it: once after hints have come, the
+ * directory is scanned again. */
+#define SAFETY_US (1 * G_TIME_SPAN_SECOND)
+
 /* Directories that appear and vanish while the one to watch is found. */
 #define TRIES_MAX 16
 
@@ -21,7 +25,11 @@ static void
 on_changed (GFileMonitor *monitor, GFile *file, GFile *other, GFileMonitorEvent event,
             gpointer user_data)
 {
-  _lxcmon_host_hint (user_data);
+  LxcmonHost *self = user_data;
+
+  self->safety_at = g_get_monotonic_time () + SAFETY_US;
+  self->n_early_scans = 0;
+  _lxcmon_host_scan_soon (self);
 }
 
 void
@@ -79,10 +87,8 @@ watch (LxcmonHost *self, const char *path, const GStatBuf *info)
   g_main_context_pop_thread_default (_lxcmon_monitor_list_get_context (_lxcmon_host_get_list (self)));
   if (self->monitor == NULL)
     {
-      if (!self->warned_error)
-        g_warning ("cannot watch %s, so that changes are found late: %s", path,
-                   error->message);
-      self->warned_error = TRUE;
+      _lxcmon_host_warn_once (self, "cannot watch the runtime directory, so that changes are found late",
+                              error->message);
       return;
     }
   g_file_monitor_set_rate_limit (self->monitor, RATE_LIMIT_MS);

@@ -59,7 +59,7 @@ static GParamSpec *properties[N_PROPS];
 static void
 lxcmon_host_start (LxcmonMonitorList *list)
 {
-  _lxcmon_host_work_start (LXCMON_HOST (list));
+  _lxcmon_host_dispatch_start (LXCMON_HOST (list));
 }
 
 static void
@@ -67,7 +67,7 @@ lxcmon_host_stop (LxcmonMonitorList *list)
 {
   LxcmonHost *self = LXCMON_HOST (list);
 
-  _lxcmon_host_work_stop (self);
+  _lxcmon_host_dispatch_stop (self);
   _lxcmon_host_watch_stop (self);
   _lxcmon_host_driver_stop (self);
 }

@@ -7,7 +7,8 @@
  * installed.
  *
  * The class's start() begins to keep the list, and calls _lxcmon_monitor_list_started() when it is
- * complete; its stop() ends that. The list itself owns the rows, their order, the start that is pending,
+ * complete; its stop() ends that. Its flush(), which it need not have, reports what it has held back, before
+ * the app stops the list. The list itself owns the rows, their order, the start that is pending,
  * and what is emitted.
  */
 
@@ -23,6 +24,7 @@ LXCMON_EXPORT gboolean _lxcmon_monitor_list_check_thread (LxcmonMonitorList *sel
 LXCMON_EXPORT void _lxcmon_monitor_list_started (LxcmonMonitorList *self, const GError *error);
 LXCMON_EXPORT void _lxcmon_monitor_list_add (LxcmonMonitorList *self, GPtrArray *monitors);
 LXCMON_EXPORT void _lxcmon_monitor_list_remove (LxcmonMonitorList *self, LxcmonMonitor *monitor);
+LXCMON_EXPORT void _lxcmon_monitor_list_notify (LxcmonMonitorList *self, GParamSpec *pspec);
 LXCMON_EXPORT void _lxcmon_monitor_list_report (LxcmonMonitorList *self, LxcmonMonitor *monitor,
                                                 LxcmonReport report, const LxcmonModel *model,
                                                 const GError *error);

@@ -162,7 +162,8 @@ emit (GObject *object, gpointer data)
  * @monitor: one of its rows, to which the caller holds a reference
  *
  * As _lxcmon_monitor_report(). The list's own signal is a step that runs after the monitor's handlers and
- * notifications, or earlier where one of them runs a main loop.
+ * notifications, or earlier where one of them runs a main loop. It runs before the steps that are there,
+ * which are about what happens later.
  */
 void
 _lxcmon_monitor_list_report (LxcmonMonitorList *self, LxcmonMonitor *monitor, LxcmonReport report,
@@ -173,10 +174,23 @@ _lxcmon_monitor_list_report (LxcmonMonitorList *self, LxcmonMonitor *monitor, Lx
   if (g_atomic_int_get (&priv->disposed))
     return;
   if (report != LXCMON_REPORT_CHANGED)
-    _lxcmon_main_source_push (priv->source, self, emit,
-                              _lxcmon_emission_new (priv->epoch, monitor, report, model, error),
-                              _lxcmon_emission_free);
+    _lxcmon_main_source_push_first (priv->source, self, emit,
+                                    _lxcmon_emission_new (priv->epoch, monitor, report, model,
+                                                          error),
+                                    _lxcmon_emission_free);
   _lxcmon_monitor_report (monitor, report, model, error);
+}
+
+/*< private >
+ * _lxcmon_monitor_list_notify:
+ *
+ * Notifies a property of the list's class, unless the list is being disposed of.
+ */
+void
+_lxcmon_monitor_list_notify (LxcmonMonitorList *self, GParamSpec *pspec)
+{
+  if (!g_atomic_int_get (&get_private (self)->disposed))
+    g_object_notify_by_pspec (G_OBJECT (self), pspec);
 }
 
 /* ---- Starting and stopping ---- */
@@ -237,7 +251,8 @@ steal_start (LxcmonMonitorListPrivate *priv)
   return g_steal_pointer (&priv->start);
 }
 
-/* Stops the list; a pending start ends with @why. */
+/* Stops the list; a pending start ends with @why. Properties are notified when the list is stopped, so that
+ * a handler may start it again. */
 static void
 stop (LxcmonMonitorList *self, const GError *why)
 {
@@ -247,10 +262,12 @@ stop (LxcmonMonitorList *self, const GError *why)
     return;
 
   g_autoptr (GTask) start = steal_start (priv);
+  g_object_freeze_notify (G_OBJECT (self));
   priv->epoch++;
   LXCMON_MONITOR_LIST_GET_CLASS (self)->stop (self);
   g_clear_pointer (&priv->source, _lxcmon_main_source_release);
   _lxcmon_rows_remove_all (priv->rows);
+  g_object_thaw_notify (G_OBJECT (self));
   if (start != NULL)
     g_task_return_error (start, g_error_copy (why));
 }
@@ -534,8 +551,17 @@ void
 lxcmon_monitor_list_stop (LxcmonMonitorList *self)
 {
   g_return_if_fail (LXCMON_IS_MONITOR_LIST (self));
+  if (!_lxcmon_monitor_list_check_thread (self, G_STRFUNC))
+    return;
 
-  if (_lxcmon_monitor_list_check_thread (self, G_STRFUNC))
+  g_autoptr (LxcmonMonitorList) alive = g_object_ref (self);
+  LxcmonMonitorListClass *klass = LXCMON_MONITOR_LIST_GET_CLASS (self);
+  LxcmonMonitorListPrivate *priv = get_private (self);
+  guint epoch = priv->epoch;
+  if (priv->source != NULL && klass->flush != NULL)
+    klass->flush (self);
+  /* A handler may have stopped the list, and started it again. */
+  if (priv->epoch == epoch)
     stop_cancelled (self);
 }
 

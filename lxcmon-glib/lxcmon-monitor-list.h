@@ -21,8 +21,9 @@ struct _LxcmonMonitorListClass
 
   /*< private >*/
   void (*start) (LxcmonMonitorList *self);
+  void (*flush) (LxcmonMonitorList *self);
   void (*stop) (LxcmonMonitorList *self);
-  gpointer padding[8];
+  gpointer padding[7];
 };
 
 LXCMON_AVAILABLE_IN_0_1

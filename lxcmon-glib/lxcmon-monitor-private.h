@@ -44,6 +44,7 @@ GMainContext *_lxcmon_monitor_get_context (LxcmonMonitor *self);
 LXCMON_EXPORT const LxcmonModel *_lxcmon_monitor_get_model (LxcmonMonitor *self);
 LXCMON_EXPORT void _lxcmon_monitor_report (LxcmonMonitor *self, LxcmonReport report,
                                            const LxcmonModel *model, const GError *error);
+void _lxcmon_monitor_set_detached (LxcmonMonitor *self);
 void _lxcmon_monitor_set_watched (LxcmonMonitor *self, gboolean watched);
 gboolean _lxcmon_context_is_ours (GMainContext *context, const char *function);
 GQuark _lxcmon_exit_status_to_detail (LxcmonExitStatus status);

@@ -465,6 +465,17 @@ _lxcmon_monitor_report (LxcmonMonitor *self, LxcmonReport report, const LxcmonMo
 }
 
 /*< private >
+ * _lxcmon_monitor_set_detached:
+ *
+ * Writes the state, and notifies nothing: for dispose.
+ */
+void
+_lxcmon_monitor_set_detached (LxcmonMonitor *self)
+{
+  get_private (self)->model.state = LXCMON_STATE_DETACHED;
+}
+
+/*< private >
  * _lxcmon_monitor_set_watched:
  * @watched: whether an end can be reported, so that it can be waited for
  */

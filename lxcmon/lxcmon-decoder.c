@@ -69,13 +69,11 @@ fail (LxcmonDecoder *self)
 static LxcmonDecodeResult
 read_message (LxcmonDecoder *self, const uint8_t *frame, LxcmonMessage *message, LxcmonError *error)
 {
-  uint32_t n_known;
-
-  if (!_lxcmon_message_read (frame, self->offset, message, &n_known, error))
+  if (!_lxcmon_message_read (frame, self->offset, message, error))
     return fail (self);
 
   self->n_skipped += message->kind == LXCMON_MESSAGE_SKIPPED;
-  self->n_extended += message->length != n_known;
+  self->n_extended += _lxcmon_message_is_extended (message);
   self->offset += message->length;
   return LXCMON_DECODE_MESSAGE;
 }
@@ -123,11 +121,20 @@ consume (const uint8_t **bytes, size_t *n_bytes, uint32_t wanted)
   return n;
 }
 
-/* Handles a message that is not in the buffer as a whole: its first bytes are kept, the rest is counted. */
+/* Handles what is not a message that is in the buffer as a whole: its first bytes are kept and checked, the rest
+ * is counted. */
 static LxcmonDecodeResult
 next_in_pieces (LxcmonDecoder *self, const uint8_t **bytes, size_t *n_bytes, LxcmonMessage *message,
                 LxcmonError *error)
 {
+  if (self->failed)
+    {
+      _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
+                         "the stream was found to be invalid in the message at offset %llu",
+                         (unsigned long long) self->offset);
+      return LXCMON_DECODE_ERROR;
+    }
+
   while (self->n_kept < next_mark (self))
     {
       const uint8_t *from = *bytes;
@@ -176,26 +183,15 @@ lxcmon_decoder_next (LxcmonDecoder *self, const uint8_t **bytes, size_t *n_bytes
 {
   const uint8_t *frame = *bytes;
 
-  if (self->failed)
-    {
-      _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
-                         "the stream was found to be invalid in the message at offset %llu",
-                         (unsigned long long) self->offset);
-      return LXCMON_DECODE_ERROR;
-    }
-  if (self->n_kept > 0 || *n_bytes < LXCMON_MESSAGE_LENGTH_MIN)
+  if (self->failed || self->n_kept > 0 || *n_bytes < LXCMON_MESSAGE_LENGTH_MIN)
     return next_in_pieces (self, bytes, n_bytes, message, error);
-
   uint32_t length = _lxcmon_message_get_length (frame);
-  if (!_lxcmon_message_check_length (length, self->offset, error))
-    return fail (self);
-  if (length > *n_bytes)
+  if (!_lxcmon_message_is_length (length) || length > *n_bytes)
     return next_in_pieces (self, bytes, n_bytes, message, error);
 
-  LxcmonDecodeResult result = read_message (self, frame, message, error);
-  if (result == LXCMON_DECODE_MESSAGE)
-    (void) consume (bytes, n_bytes, length);
-  return result;
+  *bytes += length;
+  *n_bytes -= length;
+  return read_message (self, frame, message, error);
 }
 
 /**

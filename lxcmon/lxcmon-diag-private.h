@@ -3,7 +3,7 @@
 #pragma once
 
 /*
- * What the kernel's sock_diag tells of Unix sockets, beyond /proc/net/unix: who is at the other end.
+ * What sock_diag says about Unix sockets that /proc/net/unix does not: the peer of a socket.
  */
 
 #include "lxcmon-types.h"

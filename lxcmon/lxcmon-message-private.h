@@ -12,19 +12,56 @@
 
 #include "lxcmon_protocol.h"
 
-/* The macros of libtirpc need words that are aligned, which those of a message may not be. */
+enum
+{
+  LXCMON_EXIT_LENGTH = LXCMON_MESSAGE_LENGTH_MIN + 4,
+  LXCMON_INIT_LENGTH = LXCMON_MESSAGE_LENGTH_MIN + 8,
+};
+
+/* Reads a field. The macros of libtirpc need words that are aligned, which those of a message may not be. */
 static inline uint32_t
-_lxcmon_message_get_length (const uint8_t *frame)
+_lxcmon_message_get_word (const uint8_t *bytes)
 {
   int32_t word;
   int32_t *cursor = &word;
 
-  memcpy (&word, frame, sizeof word);
+  memcpy (&word, bytes, sizeof word);
   return IXDR_GET_U_INT32 (cursor);
+}
+
+static inline uint32_t
+_lxcmon_message_get_length (const uint8_t *frame)
+{
+  return _lxcmon_message_get_word (frame);
 }
 
 bool _lxcmon_message_check_length (uint32_t length, uint64_t offset, LxcmonError *error);
 bool _lxcmon_message_read_header (const uint8_t *frame, uint64_t offset, LxcmonMessage *message,
                                   LxcmonError *error);
 bool _lxcmon_message_read (const uint8_t *frame, uint64_t offset, LxcmonMessage *message,
-                           uint32_t *n_known, LxcmonError *error);
+                           LxcmonError *error);
+
+static inline bool
+_lxcmon_message_is_length (uint32_t length)
+{
+  return length >= LXCMON_MESSAGE_LENGTH_MIN && length <= LXCMON_MESSAGE_LENGTH_MAX;
+}
+
+/* Whether a message has more payload than this version knows of. */
+static inline bool
+_lxcmon_message_is_extended (const LxcmonMessage *message)
+{
+  switch (message->kind)
+    {
+    case LXCMON_MESSAGE_INIT:
+      return message->length > LXCMON_INIT_LENGTH;
+    case LXCMON_MESSAGE_EXIT:
+      return message->length > LXCMON_EXIT_LENGTH;
+    case LXCMON_MESSAGE_SKIPPED:
+      return false;
+    case LXCMON_MESSAGE_PING:
+    case LXCMON_MESSAGE_PONG:
+    default:
+      return message->length > LXCMON_MESSAGE_LENGTH_MIN;
+    }
+}

@@ -1,31 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns what one message means: its length first, its header, what it carries. Refuses streams: how a message
- * comes together, and how many there were, is the decoder's.
+ * Owns what one message means: its length first, then its header, then its payload.
  *
- * Strict where an event could be lost: a bad length, a wrong version of the monitor program, a CALL,
- * a payload that is too short, a pid that is no pid. Lenient where a newer controller may add
- * something: unknown programs and procedures are not for us, more payload is ignored.
+ * It is strict if an event could be lost: an invalid length, a wrong version of the monitor program, a CALL, a
+ * payload that is too short, an invalid pid. It is lenient about what a newer controller may add: unknown
+ * programs and procedures are skipped, more payload is ignored.
  */
 
 #include "lxcmon-message-private.h"
 #include "lxcmon-error-private.h"
 
-/* Where each field lies in a message, as error messages name it. */
+/* The offset of each field in a message, as error messages name it */
 enum
 {
   AT_LENGTH = 0,
+  AT_PROGRAM = 4,
   AT_VERSION = 8,
+  AT_PROCEDURE = 12,
   AT_TYPE = 16,
   AT_SERIAL = 20,
+  AT_STATUS = 24,
   AT_PAYLOAD = 28,
-};
-
-enum
-{
-  INIT_LENGTH = AT_PAYLOAD + 8,
-  EXIT_LENGTH = AT_PAYLOAD + 4,
 };
 
 _Static_assert(LXCMON_MESSAGE_LENGTH_MIN
@@ -34,45 +30,41 @@ _Static_assert(LXCMON_MESSAGE_LENGTH_MIN
 _Static_assert(LXCMON_MESSAGE_LENGTH_MAX
                    == LXCMON_PROTOCOL_LENGTH_SIZE + LXCMON_PROTOCOL_CONTENT_MAX,
                "the largest message is a length and libvirt's limit");
-_Static_assert(LXCMON_DECODER_KEPT_MAX >= INIT_LENGTH && LXCMON_DECODER_KEPT_MAX >= EXIT_LENGTH,
-               "what is read of a message is kept");
+_Static_assert(LXCMON_DECODER_KEPT_MAX >= LXCMON_INIT_LENGTH
+                   && LXCMON_DECODER_KEPT_MAX >= LXCMON_EXIT_LENGTH,
+               "the decoder keeps all that is read of a message");
 
-/* Whether a length is one that a message at @offset of the stream can have. */
+/* Checks the length of a message at @offset of the stream. */
 bool
 _lxcmon_message_check_length (uint32_t length, uint64_t offset, LxcmonError *error)
 {
+  if (_lxcmon_message_is_length (length))
+    return true;
   if (length < LXCMON_MESSAGE_LENGTH_MIN)
     return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
                               "the length at offset %llu is %lu, less than the %d bytes that every "
                               "message has",
                               (unsigned long long) offset + AT_LENGTH, (unsigned long) length,
                               LXCMON_MESSAGE_LENGTH_MIN);
-  if (length > LXCMON_MESSAGE_LENGTH_MAX)
-    return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
-                              "the length at offset %llu is %lu, more than libvirt's limit of %lu",
-                              (unsigned long long) offset + AT_LENGTH, (unsigned long) length,
-                              (unsigned long) LXCMON_MESSAGE_LENGTH_MAX);
-  return true;
+  return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
+                            "the length at offset %llu is %lu, more than libvirt's limit of %lu",
+                            (unsigned long long) offset + AT_LENGTH, (unsigned long) length,
+                            (unsigned long) LXCMON_MESSAGE_LENGTH_MAX);
 }
 
-/* Fills @message from the header in @frame. The bytes are copied out first: the inline macros want
- * words that are aligned, and a frame behind one of odd length is not. */
-static inline void
-read_header (const uint8_t *frame, LxcmonMessage *message)
+static void
+read_header (const uint8_t *frame, uint64_t offset, LxcmonMessage *message)
 {
-  int32_t words[LXCMON_MESSAGE_LENGTH_MIN / 4];
-  int32_t *cursor = words;
-
-  memcpy (words, frame, sizeof words);
-  message->length = IXDR_GET_U_INT32 (cursor);
-  message->program = IXDR_GET_U_INT32 (cursor);
-  message->version = IXDR_GET_U_INT32 (cursor);
-  message->procedure = IXDR_GET_INT32 (cursor);
-  message->type = IXDR_GET_INT32 (cursor);
-  message->serial = IXDR_GET_U_INT32 (cursor);
-  message->status = IXDR_GET_INT32 (cursor);
-  message->pid = 0;
-  message->exit_raw = 0;
+  *message = (LxcmonMessage){
+    .length = _lxcmon_message_get_word (frame + AT_LENGTH),
+    .offset = offset,
+    .program = _lxcmon_message_get_word (frame + AT_PROGRAM),
+    .version = _lxcmon_message_get_word (frame + AT_VERSION),
+    .procedure = (int32_t) _lxcmon_message_get_word (frame + AT_PROCEDURE),
+    .type = (int32_t) _lxcmon_message_get_word (frame + AT_TYPE),
+    .serial = _lxcmon_message_get_word (frame + AT_SERIAL),
+    .status = (int32_t) _lxcmon_message_get_word (frame + AT_STATUS),
+  };
 }
 
 static LxcmonMessageKind
@@ -133,8 +125,8 @@ check_payload_length (const LxcmonMessage *message, const char *name, uint32_t k
                             (unsigned long) known - AT_PAYLOAD);
 }
 
-/* Decides what a message of the monitor program is. Whether its payload is long enough shows in the
- * length, so a short one is refused before its payload has come. */
+/* Finds out what a message of the monitor program is. If its payload is too short, the length says so before
+ * the payload has come. */
 static bool
 classify_event (LxcmonMessage *message, LxcmonError *error)
 {
@@ -153,10 +145,10 @@ classify_event (LxcmonMessage *message, LxcmonError *error)
     {
     case LXCMON_PROTOCOL_MONITOR_INIT:
       message->kind = LXCMON_MESSAGE_INIT;
-      return check_payload_length (message, "INIT", INIT_LENGTH, error);
+      return check_payload_length (message, "INIT", LXCMON_INIT_LENGTH, error);
     case LXCMON_PROTOCOL_MONITOR_EXIT:
       message->kind = LXCMON_MESSAGE_EXIT;
-      return check_payload_length (message, "EXIT", EXIT_LENGTH, error);
+      return check_payload_length (message, "EXIT", LXCMON_EXIT_LENGTH, error);
     default:
       return true;
     }
@@ -164,21 +156,20 @@ classify_event (LxcmonMessage *message, LxcmonError *error)
 
 /**
  * _lxcmon_message_read_header:
- * @frame: the first LXCMON_MESSAGE_LENGTH_MIN bytes of a message whose length is checked
+ * @frame: the first LXCMON_MESSAGE_LENGTH_MIN bytes of a message whose length was checked
  * @offset: where in the stream it begins
- * @message: (out): all but what it carries
- * @error: (out) (optional): where the error goes
+ * @message: (out): the message, without its payload
+ * @error: (out) (optional): return location for an error
  *
- * Reads and judges a header.
+ * Reads and checks a header.
  *
- * Returns: whether it makes sense
+ * Returns: whether it is valid
  */
 bool
 _lxcmon_message_read_header (const uint8_t *frame, uint64_t offset, LxcmonMessage *message,
                              LxcmonError *error)
 {
-  read_header (frame, message);
-  message->offset = offset;
+  read_header (frame, offset, message);
 
   if (message->program == LXCMON_PROTOCOL_KEEPALIVE_PROGRAM)
     {
@@ -197,67 +188,38 @@ _lxcmon_message_read_header (const uint8_t *frame, uint64_t offset, LxcmonMessag
 static bool
 read_init (const uint8_t *frame, LxcmonMessage *message, LxcmonError *error)
 {
-  int32_t words[2];
-  int32_t *cursor = words;
+  uint64_t high = _lxcmon_message_get_word (frame + AT_PAYLOAD);
+  uint64_t pid = high << 32 | _lxcmon_message_get_word (frame + AT_PAYLOAD + 4);
 
-  memcpy (words, frame + AT_PAYLOAD, sizeof words);
-  uint64_t high = IXDR_GET_U_INT32 (cursor);
-  uint64_t pid = high << 32 | IXDR_GET_U_INT32 (cursor);
   if (pid == 0 || pid > INT32_MAX)
     return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
-                              "the pid of INIT at offset %llu is %llu, which no process has",
+                              "the pid of INIT at offset %llu is %llu, which is not a valid pid",
                               (unsigned long long) message->offset + AT_PAYLOAD,
                               (unsigned long long) pid);
-
   message->pid = (int32_t) pid;
   return true;
 }
 
-static void
-read_exit (const uint8_t *frame, LxcmonMessage *message)
-{
-  int32_t word;
-  int32_t *cursor = &word;
-
-  memcpy (&word, frame + AT_PAYLOAD, sizeof word);
-  message->exit_raw = IXDR_GET_INT32 (cursor);
-}
-
 /**
  * _lxcmon_message_read:
- * @frame: a message whose length is checked: its first LXCMON_DECODER_KEPT_MAX bytes, or all of it
+ * @frame: a message whose length was checked: its first LXCMON_DECODER_KEPT_MAX bytes, or all of it
  * @offset: where in the stream it begins
- * @message: (out): what it says
- * @n_known: (out): how many of its bytes have a meaning to us
- * @error: (out) (optional): where the error goes
+ * @message: (out): the message
+ * @error: (out) (optional): return location for an error
  *
- * Reads and judges a message that is complete.
+ * Reads and checks a message that is complete.
  *
- * Returns: whether it makes sense
+ * Returns: whether it is valid
  */
 bool
 _lxcmon_message_read (const uint8_t *frame, uint64_t offset, LxcmonMessage *message,
-                      uint32_t *n_known, LxcmonError *error)
+                      LxcmonError *error)
 {
   if (!_lxcmon_message_read_header (frame, offset, message, error))
     return false;
-
-  switch (message->kind)
-    {
-    case LXCMON_MESSAGE_INIT:
-      *n_known = INIT_LENGTH;
-      return read_init (frame, message, error);
-    case LXCMON_MESSAGE_EXIT:
-      *n_known = EXIT_LENGTH;
-      read_exit (frame, message);
-      return true;
-    case LXCMON_MESSAGE_SKIPPED:
-      *n_known = message->length;
-      return true;
-    case LXCMON_MESSAGE_PING:
-    case LXCMON_MESSAGE_PONG:
-    default:
-      *n_known = AT_PAYLOAD;
-      return true;
-    }
+  if (message->kind == LXCMON_MESSAGE_INIT)
+    return read_init (frame, message, error);
+  if (message->kind == LXCMON_MESSAGE_EXIT)
+    message->exit_raw = (int32_t) _lxcmon_message_get_word (frame + AT_PAYLOAD);
+  return true;
 }

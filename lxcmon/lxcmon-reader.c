@@ -54,28 +54,6 @@ end (LxcmonReader *self, LxcmonEvent *event, const LxcmonError *error)
   return _lxcmon_connection_end (connection, event, error);
 }
 
-static bool
-handle_init (LxcmonConnection *self, int pid, LxcmonEvent *event)
-{
-  self->init_pid = pid;
-  _lxcmon_event_set (event, LXCMON_EVENT_INIT, self);
-  event->pid = pid;
-  return true;
-}
-
-static bool
-handle_exit (LxcmonConnection *self, int raw, LxcmonEvent *event)
-{
-  self->exited = true;
-  self->exit_raw = raw;
-  if (self->state == LXCMON_STATE_ATTACHED)
-    _lxcmon_connection_become_exited (self);
-  _lxcmon_event_set (event, LXCMON_EVENT_EXIT, self);
-  event->status = lxcmon_exit_status_from_raw (raw);
-  event->raw = raw;
-  return true;
-}
-
 static void
 log_skipped (LxcmonConnection *self, const LxcmonMessage *message)
 {
@@ -95,9 +73,19 @@ handle (LxcmonConnection *self, const LxcmonMessage *message, LxcmonEvent *event
   switch (message->kind)
     {
     case LXCMON_MESSAGE_INIT:
-      return handle_init (self, message->pid, event);
+      self->init_pid = message->pid;
+      _lxcmon_event_set (event, LXCMON_EVENT_INIT, self);
+      event->pid = message->pid;
+      return true;
     case LXCMON_MESSAGE_EXIT:
-      return handle_exit (self, message->exit_raw, event);
+      self->exited = true;
+      self->exit_raw = message->exit_raw;
+      if (self->state == LXCMON_STATE_ATTACHED)
+        _lxcmon_connection_become_exited (self);
+      _lxcmon_event_set (event, LXCMON_EVENT_EXIT, self);
+      event->raw = message->exit_raw;
+      event->status = lxcmon_exit_status_from_raw (message->exit_raw);
+      return true;
     case LXCMON_MESSAGE_PING:
       _lxcmon_sender_add_pong (self);
       return false;

@@ -18,12 +18,6 @@ typedef struct
   uint64_t listener;    /* the inode of a socket that listens, or 0 */
 } LxcmonSlot;
 
-/* The paths that a socket may have been bound to; twice the same if there is only one */
-typedef struct
-{
-  const char *paths[2];
-} LxcmonPathPair;
-
 typedef enum
 {
   LXCMON_SNAPSHOT_SHARED, /* a snapshot that this process took in the last 100 ms will do */
@@ -32,6 +26,7 @@ typedef enum
 
 bool _lxcmon_snapshot_get (LxcmonSnapshotMode mode, const char *const paths[2], LxcmonSlot *slot,
                            LxcmonError *error);
-bool _lxcmon_snapshot_get_many (const LxcmonPathPair *pairs, LxcmonSlot *slots, size_t n,
-                                LxcmonError *error);
+bool _lxcmon_snapshot_begin (LxcmonError *error);
+LxcmonSlot _lxcmon_snapshot_find (const char *const paths[2]);
+void _lxcmon_snapshot_end (void);
 void _lxcmon_snapshot_invalidate (const char *const paths[2]);

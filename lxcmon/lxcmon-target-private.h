@@ -3,7 +3,7 @@
 #pragma once
 
 /*
- * A controller's socket in the file system, opened so that what was checked is what is connected to.
+ * A controller's socket in the file system, opened so that it cannot be replaced between check and connection.
  */
 
 #include "lxcmon-error.h"

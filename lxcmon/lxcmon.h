@@ -3,7 +3,7 @@
 #pragma once
 
 /*
- * lxcmon, plain C: the client of libvirt's LXC controllers, for any event loop.
+ * lxcmon, plain C: a client of libvirt's LXC controllers, for any event loop.
  */
 
 #include <lxcmon/lxcmon-connection.h>

@@ -104,7 +104,7 @@ on_signal (gpointer user_data)
 static void
 say_what_is (Simulate *self)
 {
-  const char *path = lxcmon_mock_controller_get_socket_path (self->controller);
+  const char *path = self->options.arguments[0];
 
   if (self->init_pid > 0)
     message (&self->options, "a controller listens on %s; its init has pid %d", path,
@@ -205,8 +205,8 @@ simulate_main (int argc, char **argv)
   if (self.code == EXIT_CODE_DONE)
     {
       self.loop = g_main_loop_new (NULL, FALSE);
-      self.controller = g_object_new (LXCMON_MOCK_TYPE_CONTROLLER, "socket-path",
-                                      self.options.arguments[0], "init-pid", self.init_pid, NULL);
+      self.controller = lxcmon_mock_controller_new (self.options.arguments[0]);
+      lxcmon_mock_controller_set_init_pid (self.controller, self.init_pid);
       run (&self);
       g_object_unref (self.controller);
       g_main_loop_unref (self.loop);

@@ -79,7 +79,7 @@ struct _BenchPeer
   void (*decode) (const guint8 *bytes, gsize n_bytes);            /* from memory, whole messages */
 };
 
-#define BENCH_N_PEERS 11
+#define BENCH_N_PEERS 10
 extern const BenchPeer *const bench_peers[BENCH_N_PEERS];
 const BenchPeer *bench_peer_find (const char *name);
 

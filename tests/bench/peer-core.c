@@ -63,8 +63,9 @@ turn (gboolean block)
 {
   struct pollfd descriptor
       = { .fd = lxcmon_hub_get_fd (hub), .events = lxcmon_hub_get_events (hub) };
+  gboolean has_pending = lxcmon_hub_has_pending (hub);
 
-  if (poll (&descriptor, 1, block ? lxcmon_hub_get_timeout (hub) : 0) <= 0)
+  if (poll (&descriptor, 1, block ? lxcmon_hub_get_timeout (hub) : 0) <= 0 && !has_pending)
     return FALSE;
   lxcmon_hub_dispatch (hub);
   return TRUE;

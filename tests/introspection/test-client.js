@@ -42,13 +42,15 @@ function withSession(func) {
     const directory = GLib.dir_make_tmp('lxcmon-test.XXXXXX');
     const path = GLib.build_filenamev([directory, 'web1.sock']);
     const mock = LxcmonMock.Controller.new(path);
+    const driver = LxcmonMock.Driver.new(directory);
     mock.init_pid = 42;
     mock.start();
     const client = Lxcmon.Client.new_for_path(path);
     try {
-        func({mock, client, path});
+        func({mock, driver, client, path});
     } finally {
         client.detach();
+        driver.stop();
         mock.stop();
         GLib.rmdir(directory);
     }
@@ -132,6 +134,12 @@ const cases = {
         mock.stop();
         assertFails(() => client.attach(null), Lxcmon.MonitorError, Lxcmon.MonitorError.NOT_FOUND);
         assertFails(() => mock.send_init(1), Gio.IOErrorEnum, Gio.IOErrorEnum.NOT_CONNECTED);
+    },
+    'driver': ({driver, client}) => {
+        driver.start();
+        assertFails(() => attach(client), Lxcmon.MonitorError, Lxcmon.MonitorError.BUSY);
+        driver.stop();
+        attach(client);
     },
     'enums': () => {
         const {ExitStatus, State, Source} = Lxcmon;

@@ -107,6 +107,17 @@ class TestErrors(Session):
         self.attach(other)
         self.check(self.failure(), Lxcmon.MonitorError.BUSY)
 
+    def test_driver(self):
+        driver = LxcmonMock.Driver.new(self.directory)
+        self.assertTrue(driver.start())
+        self.check(self.failure(), Lxcmon.MonitorError.BUSY)
+        second = LxcmonMock.Driver.new(self.directory)
+        with self.assertRaises(GLib.Error) as caught:
+            second.start()
+        self.assertTrue(caught.exception.matches(Gio.io_error_quark(), Gio.IOErrorEnum.BUSY))
+        driver.stop()
+        self.attach()
+
     def test_refused_blocking(self):
         self.mock.die()
         with self.assertRaises(GLib.Error) as caught:

@@ -137,7 +137,7 @@ test_lost_in_backlog (void)
 {
   g_autoptr (GlibSession) session = glib_session_new ();
 
-  lxcmon_mock_controller_set_accept_delay (session->mock, G_MAXINT);
+  mock_set_accepting (session->mock, FALSE);
   glib_session_begin_attach (session, NULL);
   lxcmon_mock_controller_stop (session->mock);
   check_failed (session, "lost");
@@ -257,7 +257,7 @@ test_cancelled_from_thread (void)
   g_autoptr (GlibSession) session = glib_session_new ();
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
 
-  lxcmon_mock_controller_set_reading (session->mock, FALSE);
+  mock_set_reading (session->mock, FALSE);
   glib_session_begin_attach (session, cancellable);
   glib_session_wait_accepted (session);
   GThread *thread = g_thread_new ("cancel", cancel_in_thread, cancellable);

@@ -115,7 +115,7 @@ act (Scene *scene)
       break;
     case DETACH_AND_ATTACH:
       lxcmon_client_detach (session->client);
-      lxcmon_mock_controller_set_reading (session->mock, TRUE);
+      mock_set_reading (session->mock, TRUE);
       glib_session_start (session);
       lxcmon_client_attach_async (session->client, NULL, on_attached_again, scene);
       break;
@@ -208,7 +208,7 @@ new_ready (const char *dir, const char *name)
 {
   GlibSession *session = glib_session_new_at (dir, name);
 
-  lxcmon_mock_controller_set_reading (session->mock, FALSE);
+  mock_set_reading (session->mock, FALSE);
   return session;
 }
 
@@ -282,7 +282,7 @@ run_scene (const char *place, Action action)
   Scene scene = { .action = action };
 
   scene.session = glib_session_new_at (dir, "web1");
-  lxcmon_mock_controller_set_reading (scene.session->mock, FALSE);
+  mock_set_reading (scene.session->mock, FALSE);
   g_clear_object (&scene.session->client);
   scene.session->client = lxcmon_client_new_for_path (scene.session->path);
   connect_place (&scene, place);

@@ -19,7 +19,7 @@ live_once (const char *dir, guint i)
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
 
   if (i % 5 == 4)
-    lxcmon_mock_controller_set_reading (session->mock, FALSE);
+    mock_set_reading (session->mock, FALSE);
   else
     lxcmon_mock_controller_set_init_pid (session->mock, 42);
   lxcmon_client_set_keepalive_interval (session->client, 1000);

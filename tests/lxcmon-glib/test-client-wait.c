@@ -321,7 +321,7 @@ test_blocking_while_attaching (void)
   g_autoptr (GlibSession) session = glib_session_new ();
   Wait wait = { 0 };
 
-  lxcmon_mock_controller_set_reading (session->mock, FALSE);
+  mock_set_reading (session->mock, FALSE);
   glib_session_begin_attach (session, NULL);
   begin (session, NULL, &wait);
   glib_session_wait_accepted (session);

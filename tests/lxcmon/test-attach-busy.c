@@ -246,7 +246,7 @@ test_full_backlog (CoreMode mode)
   g_assert_cmpint (n, ==, 31);
   core_session_init (&session, mode);
   gint64 start = g_get_monotonic_time ();
-  assert_busy (&session, listener.path, NULL, "has no room for more clients that wait");
+  assert_busy (&session, listener.path, NULL, "the backlog of the controller");
   g_assert_cmpint (g_get_monotonic_time () - start, <, 500 * 1000);
   while (n > 0)
     close (queued[--n]);

@@ -122,7 +122,7 @@ test_other_files (void)
   g_assert_no_errno (mkfifo (fifo, 0700));
   g_assert_true (g_file_set_contents (file, "", 0, NULL));
   g_assert_no_errno (mkdir (folder, 0700));
-  assert_refused (fifo, LXCMON_MONITOR_ERROR_UNTRUSTED, ENOTSOCK, "is a FIFO and no socket");
+  assert_refused (fifo, LXCMON_MONITOR_ERROR_UNTRUSTED, ENOTSOCK, "is a FIFO and not a socket");
   assert_refused (file, LXCMON_MONITOR_ERROR_UNTRUSTED, ENOTSOCK, "is a regular file");
   assert_refused (folder, LXCMON_MONITOR_ERROR_UNTRUSTED, ENOTSOCK, "is a directory");
   assert_refused ("/dev/null", LXCMON_MONITOR_ERROR_UNTRUSTED, ENOTSOCK, "is a device");
@@ -159,7 +159,7 @@ test_other_sockets (void)
       error = connect_refused (listener.path);
       g_assert_cmpint (error.code, ==, LXCMON_MONITOR_ERROR_UNTRUSTED);
       g_assert_cmpint (error.system_errno, ==, EPROTOTYPE);
-      g_assert_nonnull (strstr (error.message, "is no stream socket"));
+      g_assert_nonnull (strstr (error.message, "is not a stream socket"));
       core_listener_clear (&listener);
     }
 }

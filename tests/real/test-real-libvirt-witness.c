@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Many lives of containers in random order: what a host tells is what "virsh event" sees, each once, in
- * the same order, and nothing else. */
+/* Many lives of containers in random order: a host reports exactly what "virsh event" prints, in the same
+ * order. */
 
 #include <signal.h>
 #include <string.h>
@@ -30,7 +30,7 @@ row_create (Row *self, Libvirtd *libvirtd)
   self->runs = TRUE;
 }
 
-/* Ends a container in one of four ways, or has it reboot. */
+/* Ends a container in one of four ways, or makes it reboot. */
 static void
 row_do_something (Row *self, Libvirtd *libvirtd)
 {
@@ -57,7 +57,7 @@ row_do_something (Row *self, Libvirtd *libvirtd)
       g_assert_no_error (error);
       if (libvirtd_wait_attached (self->container))
         return;
-      /* libvirt 9.0.0 has lost its own container. */
+      /* libvirt 9.0.0 has lost the connection to its own container. */
       libvirtd_destroy_domain (libvirtd, self->container, &error);
       g_assert_no_error (error);
       break;
@@ -115,7 +115,7 @@ test_lives (void)
           row_create (row, libvirtd);
           i++;
         }
-      /* The context runs now and then only, as that of a busy app. */
+      /* The context runs only sometimes, as that of a busy app. */
       if (g_test_rand_bit ())
         real_run_for (1);
     }
@@ -128,8 +128,8 @@ test_lives (void)
   g_autofree char *seen = witness_end (witness, &n_doubles);
   g_autofree char *told = without_pids (record->trace->str);
   g_assert_cmpstr (told, ==, seen);
-  /* Where this program ran its context only after the end, the pid could not be found any more. */
-  g_test_message ("libvirtd has told %u ends twice", n_doubles);
+  /* If this program ran its context only after the end, the pid was no longer to be found. */
+  g_test_message ("libvirtd has reported %u ends twice", n_doubles);
   g_test_message ("%u pids were not known", count_words (record->trace->str, "init 0"));
   g_test_message ("%u lives: %u init, %u exit shutdown, %u exit reboot, %u lost, %u destroyed, as "
                   "virsh has seen them",

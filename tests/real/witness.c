@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* witness.c: see witness.h for what this file owns and refuses. */
+/* witness.c: see witness.h. */
 
 #include "witness.h"
 
@@ -14,7 +14,7 @@
 #include "process.h"
 
 #define END_TIMEOUT_MS 60000
-/* virsh says nothing when it is registered, and takes a tenth of that. */
+/* virsh prints nothing when it is registered, and needs a tenth of this time. */
 #define START_MS 1000
 
 struct _Witness
@@ -89,7 +89,7 @@ append (GString *trace, const char *means, const char *name)
   g_string_append_printf (trace, "%s%s", trace->len > 0 ? ", " : "", text);
 }
 
-/* @running: the containers that run, as far as the lines before have told. */
+/* @running: the containers that run, according to the lines before. */
 static void
 translate (GString *trace, GHashTable *running, guint *n_doubles, const char *line)
 {

@@ -9,6 +9,8 @@
 
 #include <lxcmon-mock/lxcmon-mock.h>
 
+#include "common/mock.h"
+
 #include "command.h"
 
 #define INIT_PID 4711

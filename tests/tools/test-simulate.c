@@ -153,7 +153,7 @@ test_existing_file (Room *room)
 {
   g_assert_true (g_file_set_contents (room->path, "mine", -1, NULL));
   command_expect_end (command_start ("simulate", room->path, NULL), 1, NOTHING,
-                      "lxcmon: cannot bind to .+: Address already in use \\(remove the file, if no "
+                      "lxcmon: cannot listen on .+: Address already in use \\(remove the file, if no "
                       "controller uses it\\)\n");
   g_assert_true (g_file_test (room->path, G_FILE_TEST_IS_REGULAR));
 }
@@ -164,7 +164,7 @@ test_no_directory (Room *room)
   g_autofree char *path = room_build_path (room, "no\ndirectory/web1.sock");
 
   command_expect_end (command_start ("simulate", path, NULL), 1, NOTHING,
-                      "lxcmon: cannot bind to .+/no\\\\x0Adirectory/web1.sock: .+\n");
+                      "lxcmon: cannot listen on .+/no\\\\x0Adirectory/web1.sock: .+\n");
 }
 
 static void

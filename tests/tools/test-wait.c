@@ -101,7 +101,7 @@ test_no_controller (Room *room)
 
   g_assert_true (g_file_set_contents (path, "", 0, NULL));
   command_expect_end (command_start ("wait", path, NULL), 1, NOTHING,
-                      "lxcmon: file: .+ is a regular file and no socket\n");
+                      "lxcmon: file: .+ is a regular file and not a socket\n");
 }
 
 /* The socket belongs to root and has mode 0700. Its directory can be searched, or cannot. */
@@ -175,7 +175,7 @@ static void
 test_signal_before_served (Room *room)
 {
   lxcmon_mock_controller_set_init_pid (room->controller, 0);
-  lxcmon_mock_controller_set_reading (room->controller, FALSE);
+  mock_set_reading (room->controller, FALSE);
   Command *command = start_wait (room);
 
   command_signal (command, SIGTERM);

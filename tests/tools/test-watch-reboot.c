@@ -102,7 +102,7 @@ test_nobody_follows (Room *room)
 
   /* It accepts the client and never answers. */
   lxcmon_mock_controller_set_init_pid (other, 0);
-  lxcmon_mock_controller_set_reading (other, FALSE);
+  mock_set_reading (other, FALSE);
   lxcmon_mock_controller_start (other, &error);
   g_assert_no_error (error);
   room_wait_attached (other, 1);

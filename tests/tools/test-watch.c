@@ -141,7 +141,7 @@ static void
 test_json_exit_first (Room *room)
 {
   lxcmon_mock_controller_set_init_pid (room->controller, 0);
-  lxcmon_mock_controller_set_reading (room->controller, FALSE);
+  mock_set_reading (room->controller, FALSE);
   room_start (room);
   Events events = { command_start ("watch", "--json", room->path, NULL), "web1", 0 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the way from what libvirt calls a domain to pids of ours: whether a domain's id is a pid on this
- * machine, and which process the container's init is. Refuses to ask libvirt, and to wait.
+ * Owns what a domain of libvirt says of a container: whether its id is a pid of this machine, and which
+ * process the container's init is. It does not call libvirtd, and does not wait.
  */
 
 #include "lxcmon-libvirt-domain-private.h"
@@ -18,8 +18,8 @@
 /*< private >
  * _lxcmon_libvirt_uri_is_local:
  *
- * Whether the libvirtd behind a URI runs on this machine: where no host is named, and the transport is
- * none or a Unix socket. What a socket was forwarded from cannot be seen in it.
+ * Checks whether a URI leads to a libvirtd of this machine: it names no host, and its transport is none or
+ * a Unix socket. Whether a socket is forwarded from another machine cannot be seen.
  */
 gboolean
 _lxcmon_libvirt_uri_is_local (const char *uri)
@@ -37,8 +37,10 @@ _lxcmon_libvirt_uri_is_local (const char *uri)
 /*< private >
  * _lxcmon_libvirt_find_init:
  *
- * Finds the pid of a container's init by that of its controller: in /proc, or where that does not tell,
- * in libvirt's status XML. Returns 0 where it cannot be known.
+ * Finds the pid of a container's init by the pid of its controller: in /proc, or else in libvirt's status
+ * XML.
+ *
+ * Returns: a pid, or 0 if it is not known
  */
 gint
 _lxcmon_libvirt_find_init (const char *name, gint controller_pid)
@@ -59,9 +61,9 @@ _lxcmon_libvirt_find_init (const char *name, gint controller_pid)
 /*< private >
  * _lxcmon_libvirt_domain_new:
  * @handle: libvirt's
- * @is_local: whether its id is the pid of a controller on this machine
+ * @is_local: whether domains' ids are pids of controllers on this machine
  *
- * Copies what a handle says by itself, without a call to libvirtd. The init pid is looked for at once: a
+ * Copies what a handle says without a call to libvirtd. The init pid is searched at once, since the
  * container may end soon.
  */
 LxcmonLibvirtDomain *
@@ -80,15 +82,6 @@ _lxcmon_libvirt_domain_new (virDomainPtr handle, gboolean is_local)
     }
 
   return self;
-}
-
-LxcmonLibvirtDomain *
-_lxcmon_libvirt_domain_copy (const LxcmonLibvirtDomain *self)
-{
-  LxcmonLibvirtDomain *copy = g_memdup2 (self, sizeof *self);
-
-  copy->name = g_strdup (self->name);
-  return copy;
 }
 
 void

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Which ids are pids of ours, and where no init is to be found. (Where one is, see ../real.)
+ * Which ids are pids of this machine, and when no init is found. (For one that is found, see ../real.)
  */
 
 #include <unistd.h>
@@ -57,9 +57,9 @@ main (int argc, char **argv)
   glib_test_init (&argc, &argv);
   for (guint i = 0; i < G_N_ELEMENTS (uri_cases); i++)
     {
-      g_autofree char *path = g_strdup_printf ("/libvirt-init-pid/uri/%u", i);
+      g_autofree char *path = g_strdup_printf ("/libvirt-domain/uri/%u", i);
       glib_test_add_data (path, test_uri, &uri_cases[i]);
     }
-  glib_test_add ("/libvirt-init-pid/no-init", test_no_init);
+  glib_test_add ("/libvirt-domain/no-init", test_no_init);
   return g_test_run ();
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The test controller on the wire, seen by a bare socket: what the real one does there, byte by byte.
+ * The test controller on the wire, seen by a bare socket: what the real one does there, byte by byte,
+ * and what is left where a start fails.
  */
 
 #include <errno.h>
@@ -15,6 +16,32 @@
 
 #include "common/glib-session.h"
 #include "common/glib-test.h"
+
+/* With --wrap, calls of these functions come here first. */
+static struct
+{
+  gboolean fchmod;
+  gboolean listen;
+} fails;
+
+int __real_fchmod (int fd, mode_t mode);
+int __wrap_fchmod (int fd, mode_t mode);
+int __real_listen (int fd, int backlog);
+int __wrap_listen (int fd, int backlog);
+
+int
+__wrap_fchmod (int fd, mode_t mode)
+{
+  errno = EPERM;
+  return fails.fchmod ? -1 : __real_fchmod (fd, mode);
+}
+
+int
+__wrap_listen (int fd, int backlog)
+{
+  errno = EPERM;
+  return fails.listen ? -1 : __real_listen (fd, backlog);
+}
 
 static int
 connect_to (GlibSession *session)
@@ -151,10 +178,10 @@ test_init (void)
   close (second);
   wait_clients (session, 0);
 
-  lxcmon_mock_controller_set_accept_delay (session->mock, 50);
+  mock_set_accepting (session->mock, FALSE);
   glib_session_start (session);
   close (connect_to (session));
-  lxcmon_mock_controller_set_accept_delay (session->mock, 0);
+  mock_set_accepting (session->mock, TRUE);
   second = connect_to (session);
   send_messages (second, "ping");
   expect (second, "pong");
@@ -182,10 +209,10 @@ test_one_at_a_time (void)
       if (i > 0)
         expect (fds[i], "pong");
       expect (fds[i], "init 1");
-      g_assert_cmpuint (lxcmon_mock_controller_get_n_pings (session->mock), ==, i + 1);
+      g_assert_cmpuint (mock_get_n_pings (session->mock), ==, i + 1);
       close (fds[i]);
       if (i + 1 < G_N_ELEMENTS (fds))
-        glib_test_wait_until (lxcmon_mock_controller_get_n_pings (session->mock) == i + 2);
+        glib_test_wait_until (mock_get_n_pings (session->mock) == i + 2);
     }
   wait_clients (session, 0);
   check_rows (session, "1 listens, 0 wait, 0 served");
@@ -202,7 +229,7 @@ test_backlog (void)
   wait_clients (session, 1);
   while (n < G_N_ELEMENTS (fds) && (fds[n] = connect_to (session)) >= 0)
     n++;
-  /* As with libvirt's: 31 wait behind the one that is served. */
+  /* As with libvirt's: 31 wait while one is served. */
   g_assert_cmpuint (n, ==, 32);
   lxcmon_mock_controller_stop (session->mock);
   expect_end (fds[0]);
@@ -290,7 +317,7 @@ test_finish_abandoned (void)
       int fd = connect_to (session);
 
       if (i == 2)
-        lxcmon_mock_controller_set_reading (session->mock, FALSE);
+        mock_set_reading (session->mock, FALSE);
       wait_clients (session, 1);
       g_assert_true (lxcmon_mock_controller_send_bytes (session->mock, bytes, NULL));
       glib_session_finish (session, LXCMON_EXIT_STATUS_SHUTDOWN);
@@ -306,46 +333,40 @@ static void
 test_reading (void)
 {
   g_autoptr (GlibSession) session = glib_session_new ();
-  struct pollfd descriptor = { .events = POLLIN };
-  int fd;
 
-  lxcmon_mock_controller_set_reading (session->mock, FALSE);
-  fd = connect_to (session);
-  descriptor.fd = fd;
+  mock_set_reading (session->mock, FALSE);
+  int fd = connect_to (session);
   send_messages (fd, "ping ping");
   wait_clients (session, 1);
-  /* It has not read, so it has not answered: a call that it has answered is behind that. */
-  lxcmon_mock_controller_set_accept_delay (session->mock, 1);
-  g_assert_cmpint (poll (&descriptor, 1, 0), ==, 0);
-  g_assert_cmpuint (lxcmon_mock_controller_get_n_pings (session->mock), ==, 0);
-  /* It sends all the same. */
+  g_assert_cmpuint (mock_get_n_pings (session->mock), ==, 0);
+  /* It has not answered, and sends all the same. */
   glib_session_send (session, "init 1");
   expect (fd, "init 1");
 
-  lxcmon_mock_controller_set_reading (session->mock, TRUE);
+  mock_set_reading (session->mock, TRUE);
   expect (fd, "pong pong");
-  g_assert_cmpuint (lxcmon_mock_controller_get_n_pings (session->mock), ==, 2);
+  g_assert_cmpuint (mock_get_n_pings (session->mock), ==, 2);
 
   /* Nor does it see its client leave. */
-  lxcmon_mock_controller_set_reading (session->mock, FALSE);
+  mock_set_reading (session->mock, FALSE);
   close (fd);
-  lxcmon_mock_controller_set_accept_delay (session->mock, 0);
   g_assert_cmpuint (lxcmon_mock_controller_get_n_clients (session->mock), ==, 1);
-  lxcmon_mock_controller_set_reading (session->mock, TRUE);
+  mock_set_reading (session->mock, TRUE);
   wait_clients (session, 0);
 }
 
 static void
-test_accept_delay (void)
+test_accepting (void)
 {
   g_autoptr (GlibSession) session = glib_session_new ();
-  gint64 start = g_get_monotonic_time ();
 
-  lxcmon_mock_controller_set_accept_delay (session->mock, 100);
+  mock_set_accepting (session->mock, FALSE);
   int fd = connect_to (session);
   check_rows (session, "1 listens, 1 wait, 0 served");
+  g_assert_cmpuint (lxcmon_mock_controller_get_n_clients (session->mock), ==, 0);
+  mock_set_accepting (session->mock, TRUE);
   wait_clients (session, 1);
-  g_assert_cmpint (g_get_monotonic_time () - start, >=, 100 * G_TIME_SPAN_MILLISECOND);
+  check_rows (session, "1 listens, 0 wait, 1 served");
   close (fd);
 }
 
@@ -365,50 +386,77 @@ test_pings (void)
   send_messages (fd, "ping pong hex 0000001c0000007b000000010000000100000002"
                      "0000000100000000 ping");
   expect (fd, "pong pong");
-  g_assert_cmpuint (lxcmon_mock_controller_get_n_pings (session->mock), ==, 3);
+  g_assert_cmpuint (mock_get_n_pings (session->mock), ==, 3);
 
-  /* What is no message costs the client its place. */
+  /* A client that sends what is no message is dropped. */
   send_messages (fd, "hex 00000003");
   expect_reset (fd);
   wait_clients (session, 0);
 }
 
-/* A path longer than an address has room for. */
+static void
+check_cannot_start (const char *path, GIOErrorEnum code)
+{
+  g_autoptr (LxcmonMockController) mock = lxcmon_mock_controller_new (path);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (lxcmon_mock_controller_start (mock, &error));
+  g_assert_error (error, G_IO_ERROR, (gint) code);
+  g_assert_nonnull (strstr (error->message, path));
+  lxcmon_mock_controller_stop (mock);
+}
+
+/* As with the real one, a path has to fit into an address. */
 static void
 test_long_path (void)
 {
-  char *dir = glib_test_make_dir ();
+  g_autoptr (GlibSession) session = glib_session_new ();
   g_autofree char *name = g_strnfill (150, 'x');
-  g_autofree char *long_dir = g_build_filename (dir, name, NULL);
+  g_autofree char *path = g_build_filename (session->dir, name, NULL);
 
-  g_assert_cmpint (g_mkdir (long_dir, 0700), ==, 0);
-  GlibSession *session = glib_session_new_at (long_dir, "web1");
-  lxcmon_mock_controller_set_init_pid (session->mock, 42);
+  check_cannot_start (path, G_IO_ERROR_FILENAME_TOO_LONG);
+}
+
+/* A failed start leaves alone what was at the path, and removes what it has made. */
+static void
+test_faults (void)
+{
+  g_autoptr (GlibSession) session = glib_session_new ();
+  g_autofree char *other = g_build_filename (session->dir, "other.sock", NULL);
+
+  fails.fchmod = TRUE;
+  check_cannot_start (session->path, G_IO_ERROR_PERMISSION_DENIED);
+  g_assert_true (g_file_test (session->path, G_FILE_TEST_EXISTS));
+  check_cannot_start (other, G_IO_ERROR_PERMISSION_DENIED);
+  g_assert_false (g_file_test (other, G_FILE_TEST_EXISTS));
+  fails.fchmod = FALSE;
+
+  fails.listen = TRUE;
+  check_cannot_start (session->path, G_IO_ERROR_ADDRESS_IN_USE);
+  g_assert_true (g_file_test (session->path, G_FILE_TEST_EXISTS));
+  check_cannot_start (other, G_IO_ERROR_PERMISSION_DENIED);
+  g_assert_false (g_file_test (other, G_FILE_TEST_EXISTS));
+  fails.listen = FALSE;
+
   glib_session_attach (session);
-  glib_test_wait_until (session->signals->len > 0);
-  glib_session_finish (session, LXCMON_EXIT_STATUS_SHUTDOWN);
-  glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_CLOSED);
-  g_assert_false (g_file_test (session->path, G_FILE_TEST_EXISTS));
-  glib_session_free (session);
-  g_assert_cmpint (g_rmdir (long_dir), ==, 0);
-  glib_test_remove_dir (dir);
 }
 
 int
 main (int argc, char **argv)
 {
   glib_test_init (&argc, &argv);
-  glib_test_add ("/mock-server/socket", test_socket);
-  glib_test_add ("/mock-server/init", test_init);
-  glib_test_add ("/mock-server/one-at-a-time", test_one_at_a_time);
-  glib_test_add ("/mock-server/backlog", test_backlog);
-  glib_test_add ("/mock-server/finish", test_finish);
-  glib_test_add ("/mock-server/die", test_die);
-  glib_test_add ("/mock-server/finish-unread", test_finish_unread);
-  glib_test_add ("/mock-server/finish-abandoned", test_finish_abandoned);
-  glib_test_add ("/mock-server/reading", test_reading);
-  glib_test_add ("/mock-server/accept-delay", test_accept_delay);
-  glib_test_add ("/mock-server/pings", test_pings);
-  glib_test_add ("/mock-server/long-path", test_long_path);
+  glib_test_add ("/mock-sockets/socket", test_socket);
+  glib_test_add ("/mock-sockets/init", test_init);
+  glib_test_add ("/mock-sockets/one-at-a-time", test_one_at_a_time);
+  glib_test_add ("/mock-sockets/backlog", test_backlog);
+  glib_test_add ("/mock-sockets/finish", test_finish);
+  glib_test_add ("/mock-sockets/die", test_die);
+  glib_test_add ("/mock-sockets/finish-unread", test_finish_unread);
+  glib_test_add ("/mock-sockets/finish-abandoned", test_finish_abandoned);
+  glib_test_add ("/mock-sockets/reading", test_reading);
+  glib_test_add ("/mock-sockets/accepting", test_accepting);
+  glib_test_add ("/mock-sockets/pings", test_pings);
+  glib_test_add ("/mock-sockets/long-path", test_long_path);
+  glib_test_add ("/mock-sockets/faults", test_faults);
   return g_test_run ();
 }
