@@ -105,14 +105,14 @@ def run_python_until(code, env, cwd, pattern):
 
 
 def test_python(readme, env, cwd):
-    code, _, _ = fenced(readme, "python")
+    code, _, _, _ = fenced(readme, "python")
     with Simulated(env, 1):
         output = run(f"{sys.executable} {write_python(code, cwd)}", env, cwd)
     expect(output, "^init 3740$", "^exit shutdown$", "^closed: shut down$")
 
 
 def test_python_not_there(readme, env, cwd):
-    code, _, _ = fenced(readme, "python")
+    code, _, _, _ = fenced(readme, "python")
     result = subprocess.run([sys.executable, write_python(code, cwd)], env=env, capture_output=True, text=True,
                             timeout=LIMIT, check=False)
     if result.returncode != 1 or "web1" not in result.stderr or "Traceback" in result.stderr:
@@ -120,7 +120,7 @@ def test_python_not_there(readme, env, cwd):
 
 
 def test_python_host(readme, env, cwd):
-    _, code, _ = fenced(readme, "python")
+    _, code, _, _ = fenced(readme, "python")
     with Simulated(env, 1):
         output = run_python_until(code, env, cwd, "ended: .*\n")
     expect(output, "^web1 init 3740$", "^web1 ended: shut down$")
@@ -142,10 +142,15 @@ host.connect("notify::connected", destroy)
 def test_python_libvirt(readme, env, cwd):
     if not list(pathlib.Path(env["GI_TYPELIB_PATH"]).glob("LxcmonLibvirt-*")):
         return "built without libvirt"
-    _, _, code = fenced(readme, "python")
+    _, _, code, _ = fenced(readme, "python")
     code = code.replace("lxc:///system", "test:///default").replace("GLib.MainLoop()", DESTROY + "GLib.MainLoop()")
     expect(run_python_until(code, env, cwd, "ended: .*\n"), "^test ended: destroyed")
     return None
+
+
+def test_python_mock(readme, env, cwd):
+    _, _, _, code = fenced(readme, "python")
+    run(f"{sys.executable} {write_python(code, cwd)}", env, cwd)
 
 
 def compile_and_run(readme, env, cwd, header, source, *expected):
@@ -182,8 +187,8 @@ def main():
     assert os.environ["LXCMON_TEST_SANDBOX"] == os.readlink("/proc/self/ns/mnt")
     os.makedirs(os.path.dirname(SOCKET))
     readme = pathlib.Path(sys.argv[1]).read_text(encoding="utf-8")
-    tests = [test_python, test_python_not_there, test_python_host, test_python_libvirt, test_glib, test_core,
-             test_shell_container, test_shell_simulated]
+    tests = [test_python, test_python_not_there, test_python_host, test_python_libvirt, test_python_mock, test_glib,
+             test_core, test_shell_container, test_shell_simulated]
     print(f"1..{len(tests)}")
     failed = False
     with tempfile.TemporaryDirectory() as root, tempfile.TemporaryDirectory() as cwd:
