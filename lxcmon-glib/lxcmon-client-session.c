@@ -187,7 +187,7 @@ static LxcmonSession *
 open_session (LxcmonClient *self, GMainContext *context, LxcmonError *error)
 {
   LxcmonSessionSettings settings = {
-    .name = lxcmon_monitor_get_name ((LxcmonMonitor *) self),
+    .name = (GRefString *) lxcmon_monitor_get_name ((LxcmonMonitor *) self),
     .socket_path = self->socket_path,
     .options = LXCMON_ATTACH_OPTIONS_INIT,
     .reboot_timeout = self->reboot_timeout,

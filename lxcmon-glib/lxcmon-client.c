@@ -88,7 +88,7 @@ lxcmon_client_constructed (GObject *object)
   if (self->socket_path == NULL)
     {
       char *path = lxcmon_name_to_socket_path (self->runtime_dir, name, NULL);
-      self->socket_path = g_strdup (path);
+      self->socket_path = path != NULL ? g_ref_string_new (path) : NULL;
       free (path);
     }
 }
@@ -116,7 +116,7 @@ lxcmon_client_finalize (GObject *object)
   LxcmonClient *self = LXCMON_CLIENT (object);
 
   g_free (self->runtime_dir);
-  g_free (self->socket_path);
+  g_clear_pointer (&self->socket_path, g_ref_string_release);
 
   G_OBJECT_CLASS (lxcmon_client_parent_class)->finalize (object);
 }
@@ -166,7 +166,8 @@ lxcmon_client_set_property (GObject *object, guint prop_id, const GValue *value,
       self->runtime_dir = g_value_dup_string (value);
       break;
     case PROP_SOCKET_PATH:
-      self->socket_path = g_value_dup_string (value);
+      if (g_value_get_string (value) != NULL)
+        self->socket_path = g_ref_string_new (g_value_get_string (value));
       break;
     case PROP_FORCE:
       lxcmon_client_set_force (self, g_value_get_boolean (value));

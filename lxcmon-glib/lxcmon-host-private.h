@@ -37,7 +37,7 @@ struct _LxcmonHostRow
 
   LxcmonHost *host; /* not owned; NULL once the row has left the list */
   LxcmonSession *session;
-  char *socket_path;
+  GRefString *socket_path;
   guint64 file; /* which socket file it is about; see LxcmonRuntimeSocket */
   LxcmonHostRowPhase phase;
   gint64 due;            /* see the phases; may be LXCMON_HOST_NEVER */

@@ -35,7 +35,7 @@ _lxcmon_host_row_dispose (GObject *object)
 static void
 _lxcmon_host_row_finalize (GObject *object)
 {
-  g_free (((LxcmonHostRow *) object)->socket_path);
+  g_ref_string_release (((LxcmonHostRow *) object)->socket_path);
 
   G_OBJECT_CLASS (_lxcmon_host_row_parent_class)->finalize (object);
 }
@@ -63,10 +63,11 @@ LxcmonHostRow *
 _lxcmon_host_row_new (LxcmonHost *host, const LxcmonRuntimeSocket *socket)
 {
   LxcmonHostRow *self = g_object_new (LXCMON_TYPE_HOST_ROW, "name", socket->name, NULL);
+  g_autofree char *path
+      = g_strconcat (_lxcmon_host_get_dir (host), "/", socket->name, ".sock", NULL);
 
   self->host = host;
-  self->socket_path
-      = g_strconcat (_lxcmon_host_get_dir (host), "/", socket->name, ".sock", NULL);
+  self->socket_path = g_ref_string_new (path);
   self->file = socket->file;
   return self;
 }
@@ -315,7 +316,7 @@ _lxcmon_host_row_attach (LxcmonHostRow *self)
   LxcmonHost *host = self->host;
   LxcmonModel model = LXCMON_MODEL_INIT (LXCMON_SOURCE_DIRECT, LXCMON_STATE_DETACHED);
   LxcmonSessionSettings settings = {
-    .name = lxcmon_monitor_get_name ((LxcmonMonitor *) self),
+    .name = (GRefString *) lxcmon_monitor_get_name ((LxcmonMonitor *) self),
     .socket_path = self->socket_path,
     .options = LXCMON_ATTACH_OPTIONS_INIT,
   };

@@ -31,7 +31,7 @@
 
 typedef struct
 {
-  char *name;
+  GRefString *name;
   GMainContext *context; /* the one in which signals are emitted; NULL before it is known */
   LxcmonModel model;
   GError *error;
@@ -79,7 +79,7 @@ lxcmon_monitor_finalize (GObject *object)
 {
   LxcmonMonitorPrivate *priv = get_private (LXCMON_MONITOR (object));
 
-  g_free (priv->name);
+  g_clear_pointer (&priv->name, g_ref_string_release);
   g_clear_error (&priv->error);
   g_clear_pointer (&priv->context, g_main_context_unref);
 
@@ -342,8 +342,8 @@ _lxcmon_monitor_set_name (LxcmonMonitor *self, const char *name)
 {
   LxcmonMonitorPrivate *priv = get_private (self);
 
-  g_free (priv->name);
-  priv->name = g_strdup (name);
+  g_clear_pointer (&priv->name, g_ref_string_release);
+  priv->name = name != NULL ? g_ref_string_new (name) : NULL;
 }
 
 /*< private >

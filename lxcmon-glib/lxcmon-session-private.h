@@ -18,8 +18,8 @@ typedef void (*LxcmonSessionFunc) (GObject *owner, LxcmonSession *session,
 
 typedef struct
 {
-  const char *name; /* the container's */
-  const char *socket_path;
+  GRefString *name; /* the container's */
+  GRefString *socket_path;
   LxcmonAttachOptions options;
   guint reboot_timeout; /* in ms, how long to wait for the next controller; 0 for not at all */
 } LxcmonSessionSettings;

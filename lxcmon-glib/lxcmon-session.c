@@ -19,15 +19,15 @@ struct _LxcmonSession
   LxcmonSessionFunc func;
   LxcmonMainSource *source; /* NULL once closed */
 
-  char *name;
-  char *socket_path;
+  GRefString *name; /* shared with the owner, as the path is */
+  GRefString *socket_path;
   LxcmonAttachOptions options;
   guint reboot_timeout;
 
   GMutex mutex; /* keeps the connection while another thread shuts it down */
   LxcmonConnection *connection; /* one for each life; NULL between two */
 
-  LxcmonFileIdentity file;  /* the socket that the connection was made to */
+  guint64 file;             /* which socket file the connection was made to */
   gint64 deadline;          /* monotonic, in µs: when to give up the next controller; 0 for no wait */
   LxcmonSocketWatch *watch; /* while its socket is not there */
 };
@@ -48,8 +48,8 @@ _lxcmon_session_unref (LxcmonSession *self)
   g_assert (self->source == NULL && self->connection == NULL);
   g_weak_ref_clear (&self->owner);
   g_mutex_clear (&self->mutex);
-  g_free (self->name);
-  g_free (self->socket_path);
+  g_ref_string_release (self->name);
+  g_ref_string_release (self->socket_path);
   g_free (self);
 }
 
@@ -70,7 +70,7 @@ connect_controller (LxcmonSession *self, LxcmonError *error)
 
   if (connection == NULL)
     g_error ("out of memory");
-  self->file = _lxcmon_file_identity_read (self->socket_path);
+  self->file = _lxcmon_socket_watch_identify (self->socket_path);
   if (!lxcmon_connection_attach (connection, self->socket_path, &self->options, error))
     {
       lxcmon_connection_free (connection);
@@ -138,11 +138,11 @@ check_next_controller (gpointer user_data)
 {
   g_autoptr (LxcmonSession) self = _lxcmon_session_ref (user_data);
   const LxcmonEvent connected = { .type = LXCMON_EVENT_CONNECTED };
-  LxcmonFileIdentity last = self->file;
-  LxcmonFileIdentity now = _lxcmon_file_identity_read (self->socket_path);
+  guint64 last = self->file;
+  guint64 now = _lxcmon_socket_watch_identify (self->socket_path);
   LxcmonError error;
 
-  if (now.inode == 0 || _lxcmon_file_identity_equal (&now, &last))
+  if (now == 0 || now == last)
     {
       if (g_get_monotonic_time () >= self->deadline)
         give_up_in_time (self);
@@ -194,15 +194,14 @@ _lxcmon_session_follow (LxcmonSession *self)
   watch_for_next_controller (self);
 }
 
+/* The connection has ended. */
 static void
-on_event (LxcmonReceiver *receiver, const LxcmonEvent *event)
+end_connection (LxcmonSession *session, const LxcmonEvent *event)
 {
-  g_autoptr (LxcmonSession) self = _lxcmon_session_ref ((LxcmonSession *) receiver);
+  g_autoptr (LxcmonSession) self = _lxcmon_session_ref (session);
   const LxcmonEvent connecting = { .type = LXCMON_EVENT_CONNECTED };
   LxcmonConnection *connection = self->connection;
 
-  if (event->type == LXCMON_EVENT_ATTACHED)
-    self->deadline = 0;
   if (event->type == LXCMON_EVENT_FAILED && may_retry (self, event->error))
     {
       drop_connection (self);
@@ -213,9 +212,21 @@ on_event (LxcmonReceiver *receiver, const LxcmonEvent *event)
 
   deliver (self, event);
   /* Unless the owner has closed the session, or follows a reboot already. */
-  if ((event->type == LXCMON_EVENT_CLOSED || event->type == LXCMON_EVENT_FAILED)
-      && self->connection == connection)
+  if (self->connection == connection)
     drop_connection (self);
+}
+
+static void
+on_event (LxcmonReceiver *receiver, const LxcmonEvent *event)
+{
+  LxcmonSession *self = (LxcmonSession *) receiver;
+
+  if (event->type == LXCMON_EVENT_ATTACHED)
+    self->deadline = 0;
+  if (event->type == LXCMON_EVENT_CLOSED || event->type == LXCMON_EVENT_FAILED)
+    end_connection (self, event);
+  else
+    deliver (self, event); /* which may free the session */
 }
 
 static LxcmonState
@@ -303,8 +314,8 @@ _lxcmon_session_open (gpointer owner, GMainContext *context, const LxcmonSession
   g_weak_ref_init (&self->owner, owner);
   self->func = func;
   self->source = source;
-  self->name = g_strdup (settings->name);
-  self->socket_path = g_strdup (settings->socket_path);
+  self->name = g_ref_string_acquire (settings->name);
+  self->socket_path = g_ref_string_acquire (settings->socket_path);
   self->options = settings->options;
   self->reboot_timeout = settings->reboot_timeout;
   self->receiver.event = on_event;
@@ -348,6 +359,7 @@ _lxcmon_session_close (LxcmonSession *self)
       return;
     }
 
+  g_weak_ref_set (&self->owner, NULL);
   g_mutex_lock (&self->mutex);
   if (self->connection != NULL)
     lxcmon_connection_shutdown (self->connection);

@@ -8,19 +8,9 @@
 
 #include <gio/gio.h>
 
-/* Which file a socket is. Its inode alone is not enough: some file systems use one again at once. */
-typedef struct
-{
-  guint64 device;
-  guint64 inode; /* 0 where there is no file */
-  gint64 change_s;
-  gint64 change_ns;
-} LxcmonFileIdentity;
-
 typedef struct _LxcmonSocketWatch LxcmonSocketWatch;
 
-LxcmonFileIdentity _lxcmon_file_identity_read (const char *path);
-gboolean _lxcmon_file_identity_equal (const LxcmonFileIdentity *a, const LxcmonFileIdentity *b);
+guint64 _lxcmon_socket_watch_identify (const char *path);
 
 LxcmonSocketWatch *_lxcmon_socket_watch_new (const char *path, GMainContext *context,
                                              void (*check) (gpointer user_data),

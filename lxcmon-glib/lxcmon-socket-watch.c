@@ -19,32 +19,32 @@ struct _LxcmonSocketWatch
   GSource *timer;
 };
 
+static guint64
+mix (guint64 hash, guint64 value)
+{
+  hash = (hash ^ value) * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15);
+  return hash ^ (hash >> 29);
+}
+
 /*< private >
- * _lxcmon_file_identity_read:
+ * _lxcmon_socket_watch_identify:
  *
- * Returns: which file is at @path; links are not followed
+ * Finds out which file is at a path; links are not followed. An inode alone is not enough: some file systems
+ * use one again at once.
+ *
+ * Returns: a number that is another one for each file, or 0 where there is none
  */
-LxcmonFileIdentity
-_lxcmon_file_identity_read (const char *path)
+guint64
+_lxcmon_socket_watch_identify (const char *path)
 {
   GStatBuf info;
 
   if (g_lstat (path, &info) < 0)
-    return (LxcmonFileIdentity){ 0 };
+    return 0;
 
-  return (LxcmonFileIdentity){
-    .device = info.st_dev,
-    .inode = info.st_ino,
-    .change_s = info.st_ctim.tv_sec,
-    .change_ns = info.st_ctim.tv_nsec,
-  };
-}
-
-gboolean
-_lxcmon_file_identity_equal (const LxcmonFileIdentity *a, const LxcmonFileIdentity *b)
-{
-  return a->device == b->device && a->inode == b->inode && a->change_s == b->change_s
-         && a->change_ns == b->change_ns;
+  guint64 hash = mix (mix (0, info.st_dev), info.st_ino);
+  hash = mix (mix (hash, (guint64) info.st_ctim.tv_sec), (guint64) info.st_ctim.tv_nsec);
+  return hash != 0 ? hash : 1;
 }
 
 /* The watch may be freed by the check. */

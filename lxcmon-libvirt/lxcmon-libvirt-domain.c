@@ -7,7 +7,6 @@
 
 #include "lxcmon-libvirt-domain-private.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <lxcmon/lxcmon-name.h>
@@ -49,13 +48,8 @@ _lxcmon_libvirt_find_init (const char *name, gint controller_pid)
 
   if (pid != 0 || controller_pid <= 0)
     return pid;
-  char *path = lxcmon_name_to_socket_path (NULL, name, NULL);
-  if (path == NULL)
-    return 0;
-  pid = _lxcmon_status_xml_find_init (path, controller_pid);
-  free (path);
-
-  return pid;
+  g_autofree char *path = lxcmon_name_to_socket_path (NULL, name, NULL);
+  return path != NULL ? _lxcmon_status_xml_find_init (path, controller_pid) : 0;
 }
 
 /*< private >

@@ -22,6 +22,9 @@
 /* Destroyed was reported within 9 ms after Failed. */
 #define HOLD_MS 250
 
+typedef LxcmonLibvirtHost Host;
+typedef LxcmonLibvirtMonitor Row;
+typedef LxcmonLibvirtDomain Domain;
 typedef LxcmonLibvirtStep Step;
 
 /* ---- Plans ---- */
@@ -29,25 +32,25 @@ typedef LxcmonLibvirtStep Step;
 /* What is decided, in the order in which it is to happen. */
 typedef struct
 {
-  LxcmonLibvirtHost *host;
+  Host *host;
   GQueue steps;
 } Plan;
 
 static void
-report_row (LxcmonLibvirtHost *self, const Step *step)
+report_row (Host *self, const Step *step)
 {
   _lxcmon_monitor_list_report (LXCMON_MONITOR_LIST (self), LXCMON_MONITOR (step->row), step->report,
                                &step->model, step->error);
 }
 
 static void
-add_rows (LxcmonLibvirtHost *self, const Step *step)
+add_rows (Host *self, const Step *step)
 {
   _lxcmon_monitor_list_add (LXCMON_MONITOR_LIST (self), step->rows);
 }
 
 static void
-remove_row (LxcmonLibvirtHost *self, const Step *step)
+remove_row (Host *self, const Step *step)
 {
   _lxcmon_monitor_list_remove (LXCMON_MONITOR_LIST (self), LXCMON_MONITOR (step->row));
 }
@@ -63,8 +66,7 @@ plan_step (Plan *self, LxcmonLibvirtStepFunc func)
 
 /* Plans a report; @error is taken over. */
 static void
-plan_report (Plan *self, LxcmonLibvirtMonitor *row, LxcmonReport what, const LxcmonModel *model,
-             GError *error)
+plan_report (Plan *self, Row *row, LxcmonReport what, const LxcmonModel *model, GError *error)
 {
   Step *step = plan_step (self, report_row);
 
@@ -75,20 +77,17 @@ plan_report (Plan *self, LxcmonLibvirtMonitor *row, LxcmonReport what, const Lxc
 }
 
 static void
-plan_removal (Plan *self, LxcmonLibvirtMonitor *row)
+plan_removal (Plan *self, Row *row)
 {
-  GHashTable *by_uuid = self->host->by_uuid;
-
   plan_step (self, remove_row)->row = g_object_ref (row);
-  if (g_hash_table_lookup (by_uuid, row->uuid) == row)
-    g_hash_table_remove (by_uuid, row->uuid);
+  g_hash_table_remove (self->host->by_uuid, row->uuid);
 }
 
 /* Makes the row of a container that has appeared; it has still to be added to the list. */
-static LxcmonLibvirtMonitor *
-make_row (LxcmonLibvirtHost *self, const LxcmonLibvirtDomain *domain)
+static Row *
+make_row (Host *self, const Domain *domain)
 {
-  LxcmonLibvirtMonitor *row = _lxcmon_libvirt_monitor_new (domain);
+  Row *row = _lxcmon_libvirt_monitor_new (domain);
 
   g_hash_table_replace (self->by_uuid, row->uuid, row);
   return row;
@@ -97,7 +96,7 @@ make_row (LxcmonLibvirtHost *self, const LxcmonLibvirtDomain *domain)
 /* Plans to add a row: together with others if the list is empty. Otherwise each is a step, so that the list
  * is right when a handler runs a main loop. */
 static void
-plan_addition (Plan *self, LxcmonLibvirtMonitor *row)
+plan_addition (Plan *self, Row *row)
 {
   gboolean is_empty = g_list_model_get_n_items (G_LIST_MODEL (self->host)) == 0;
   Step *step = g_queue_peek_tail (&self->steps);
@@ -123,7 +122,7 @@ plan_push (Plan *self)
 
 /* The container has ended with EXIT. */
 static void
-end_with_exit (Plan *plan, LxcmonLibvirtMonitor *row, LxcmonExitStatus status, LxcmonEnd end)
+end_with_exit (Plan *plan, Row *row, LxcmonExitStatus status, LxcmonEnd end)
 {
   LxcmonModel model = *_lxcmon_monitor_get_model (LXCMON_MONITOR (row));
 
@@ -137,7 +136,7 @@ end_with_exit (Plan *plan, LxcmonLibvirtMonitor *row, LxcmonExitStatus status, L
 }
 
 static void
-clear_held (LxcmonLibvirtMonitor *row)
+clear_held (Row *row)
 {
   row->held = NULL;
   if (row->hold_timer != NULL)
@@ -147,7 +146,7 @@ clear_held (LxcmonLibvirtMonitor *row)
 
 /* The container has ended without EXIT, or EXIT was not seen. */
 static void
-end_without_exit (Plan *plan, LxcmonLibvirtMonitor *row, LxcmonMonitorError code, const char *why)
+end_without_exit (Plan *plan, Row *row, LxcmonMonitorError code, const char *why)
 {
   LxcmonModel model = *_lxcmon_monitor_get_model (LXCMON_MONITOR (row));
 
@@ -161,7 +160,7 @@ end_without_exit (Plan *plan, LxcmonLibvirtMonitor *row, LxcmonMonitorError code
 }
 
 static void
-end_held (Plan *plan, LxcmonLibvirtMonitor *row)
+end_held (Plan *plan, Row *row)
 {
   if (row->held != NULL)
     end_without_exit (plan, row, LXCMON_MONITOR_ERROR_LOST, row->held);
@@ -169,7 +168,7 @@ end_held (Plan *plan, LxcmonLibvirtMonitor *row)
 
 /* A step: no other event has followed. */
 static void
-apply_held (LxcmonLibvirtHost *self, const Step *step)
+apply_held (Host *self, const Step *step)
 {
   Plan plan = { self, G_QUEUE_INIT };
 
@@ -180,7 +179,7 @@ apply_held (LxcmonLibvirtHost *self, const Step *step)
 static gboolean
 on_hold_timeout (gpointer user_data)
 {
-  LxcmonLibvirtMonitor *row = user_data;
+  Row *row = user_data;
   Step *step = _lxcmon_libvirt_step_new (row->host, apply_held);
 
   step->row = g_object_ref (row);
@@ -190,7 +189,7 @@ on_hold_timeout (gpointer user_data)
 
 /* Holds an end. The timer is destroyed before the row, and before the host is stopped. */
 static void
-hold (LxcmonLibvirtHost *self, LxcmonLibvirtMonitor *row, const char *why)
+hold (Host *self, Row *row, const char *why)
 {
   row->held = why;
   row->host = self;
@@ -200,19 +199,9 @@ hold (LxcmonLibvirtHost *self, LxcmonLibvirtMonitor *row, const char *why)
   g_source_attach (row->hold_timer, _lxcmon_monitor_list_get_context (LXCMON_MONITOR_LIST (self)));
 }
 
-/* The start of a life was seen. */
-static void
-begin (Plan *plan, LxcmonLibvirtMonitor *row, const LxcmonLibvirtDomain *domain,
-       const LxcmonModel *model)
-{
-  row->id = domain->id;
-  row->init_reported = TRUE;
-  plan_report (plan, row, LXCMON_REPORT_INIT, model, NULL);
-}
-
 /* What a domain adds to what is known of the life that its row is about. */
 static LxcmonModel
-complete (LxcmonLibvirtMonitor *row, const LxcmonLibvirtDomain *domain)
+complete (Row *row, const Domain *domain)
 {
   LxcmonModel model = *_lxcmon_monitor_get_model (LXCMON_MONITOR (row));
 
@@ -226,7 +215,7 @@ complete (LxcmonLibvirtMonitor *row, const LxcmonLibvirtDomain *domain)
 /* ---- Events ---- */
 
 static void
-decide_stopped (Plan *plan, LxcmonLibvirtMonitor *row, int detail)
+decide_stopped (Plan *plan, Row *row, int detail)
 {
   switch (detail)
     {
@@ -249,19 +238,18 @@ decide_stopped (Plan *plan, LxcmonLibvirtMonitor *row, int detail)
 }
 
 /* Finds a row, unless it is about to leave the list. */
-static LxcmonLibvirtMonitor *
-find_by_name (LxcmonLibvirtHost *self, const char *name)
+static Row *
+find_by_name (Host *self, const char *name)
 {
-  LxcmonMonitor *found = lxcmon_monitor_list_lookup (LXCMON_MONITOR_LIST (self), name);
-  LxcmonLibvirtMonitor *row = (LxcmonLibvirtMonitor *) found;
+  Row *row = (Row *) lxcmon_monitor_list_lookup (LXCMON_MONITOR_LIST (self), name);
 
   return row != NULL && g_hash_table_lookup (self->by_uuid, row->uuid) == row ? row : NULL;
 }
 
 static void
-decide_started (Plan *plan, LxcmonLibvirtMonitor *row, const LxcmonLibvirtDomain *domain)
+decide_started (Plan *plan, Row *row, const Domain *domain)
 {
-  LxcmonLibvirtMonitor *before = row != NULL ? row : find_by_name (plan->host, domain->name);
+  Row *before = row != NULL ? row : find_by_name (plan->host, domain->name);
 
   /* A uuid, or a name, belongs to one container at a time. */
   if (before != NULL && (before != row || row->id != domain->id))
@@ -276,14 +264,15 @@ decide_started (Plan *plan, LxcmonLibvirtMonitor *row, const LxcmonLibvirtDomain
     }
   if (!row->init_reported)
     {
-      LxcmonModel model = complete (row, domain);
-      begin (plan, row, domain, &model);
+      const LxcmonModel model = complete (row, domain);
+      row->init_reported = TRUE;
+      plan_report (plan, row, LXCMON_REPORT_INIT, &model, NULL);
     }
 }
 
 /* The row stays in the list. */
 static void
-decide_rebooted (Plan *plan, LxcmonLibvirtMonitor *row, const LxcmonLibvirtDomain *domain)
+decide_rebooted (Plan *plan, Row *row, const Domain *domain)
 {
   const LxcmonModel next = _lxcmon_libvirt_model_new (domain);
 
@@ -293,16 +282,9 @@ decide_rebooted (Plan *plan, LxcmonLibvirtMonitor *row, const LxcmonLibvirtDomai
       return;
     }
   end_with_exit (plan, row, LXCMON_EXIT_STATUS_REBOOT, LXCMON_END_REBOOT);
-  begin (plan, row, domain, &next);
-}
-
-/* Forgets which containers were reported by another connection than this one. */
-static void
-set_connection (LxcmonLibvirtHost *self, guint serial)
-{
-  if (self->reported_serial != serial)
-    g_hash_table_remove_all (self->reported);
-  self->reported_serial = serial;
+  row->id = domain->id;
+  row->init_reported = TRUE;
+  plan_report (plan, row, LXCMON_REPORT_INIT, &next, NULL);
 }
 
 /*< private >
@@ -312,20 +294,16 @@ set_connection (LxcmonLibvirtHost *self, guint serial)
  * newer than what the list says of the container.
  */
 void
-_lxcmon_libvirt_host_apply_event (LxcmonLibvirtHost *self, const Step *step)
+_lxcmon_libvirt_host_apply_event (Host *self, const Step *step)
 {
-  const LxcmonLibvirtDomain *domain = step->event->domain;
-  LxcmonLibvirtMonitor *row = g_hash_table_lookup (self->by_uuid, domain->uuid);
-  gboolean is_destroyed = step->event->type == LXCMON_LIBVIRT_EVENT_STOPPED
-                          && step->event->detail == VIR_DOMAIN_EVENT_STOPPED_DESTROYED;
+  const Domain *domain = step->event->domain;
+  Row *row = g_hash_table_lookup (self->by_uuid, domain->uuid);
   Plan plan = { self, G_QUEUE_INIT };
 
   if (!self->is_listed)
-    {
-      set_connection (self, step->event->serial);
-      g_hash_table_add (self->reported, g_strdup (domain->uuid));
-    }
-  if (row != NULL && row->held != NULL && !is_destroyed)
+    g_hash_table_insert (self->reported, g_strdup (domain->uuid),
+                         GUINT_TO_POINTER (step->event->serial));
+  if (row != NULL && row->held != NULL && step->event->detail != VIR_DOMAIN_EVENT_STOPPED_DESTROYED)
     {
       end_held (&plan, row);
       row = NULL;
@@ -350,31 +328,33 @@ _lxcmon_libvirt_host_apply_event (LxcmonLibvirtHost *self, const Step *step)
 
 /* ---- Lists ---- */
 
+/* Whether a connection has reported an event of a container before its list. */
 static gboolean
-was_reported (LxcmonLibvirtHost *self, const char *uuid)
+was_reported (Host *self, const char *uuid, guint serial)
 {
-  return g_hash_table_contains (self->reported, uuid);
+  return g_hash_table_lookup (self->reported, uuid) == GUINT_TO_POINTER (serial);
 }
 
 /* Whether an event has reported something newer about the container, or about another one of its name. */
 static gboolean
-is_outdated (LxcmonLibvirtHost *self, const LxcmonLibvirtDomain *listed)
+is_outdated (Host *self, const Domain *listed, guint serial)
 {
-  LxcmonLibvirtMonitor *found = find_by_name (self, listed->name);
+  Row *found = find_by_name (self, listed->name);
 
-  return was_reported (self, listed->uuid) || (found != NULL && was_reported (self, found->uuid));
+  return was_reported (self, listed->uuid, serial)
+         || (found != NULL && was_reported (self, found->uuid, serial));
 }
 
 /* Whether what is listed is the life that the row is about. */
 static gboolean
-is_same_life (LxcmonLibvirtMonitor *row, const LxcmonLibvirtDomain *listed)
+is_same_life (Row *row, const Domain *listed)
 {
   return row->id == listed->id || row->id == 0;
 }
 
 /* Compares a row with what the list has of its uuid. */
 static void
-compare_row (Plan *plan, LxcmonLibvirtMonitor *row, const LxcmonLibvirtDomain *listed)
+compare_row (Plan *plan, Row *row, const Domain *listed)
 {
   if (listed == NULL)
     end_without_exit (plan, row, LXCMON_MONITOR_ERROR_LOST,
@@ -391,7 +371,7 @@ compare_row (Plan *plan, LxcmonLibvirtMonitor *row, const LxcmonLibvirtDomain *l
 }
 
 static void
-compare_rows (Plan *plan, GHashTable *listed)
+compare_rows (Plan *plan, GHashTable *listed, guint serial)
 {
   GListModel *rows = G_LIST_MODEL (plan->host);
   guint n = g_list_model_get_n_items (rows);
@@ -400,7 +380,7 @@ compare_rows (Plan *plan, GHashTable *listed)
     {
       g_autoptr (LxcmonLibvirtMonitor) row = g_list_model_get_item (rows, i);
 
-      if (!was_reported (plan->host, row->uuid))
+      if (!was_reported (plan->host, row->uuid, serial))
         compare_row (plan, row, g_hash_table_lookup (listed, row->uuid));
     }
 }
@@ -412,23 +392,23 @@ compare_rows (Plan *plan, GHashTable *listed)
  * reported events before it.
  */
 void
-_lxcmon_libvirt_host_apply_list (LxcmonLibvirtHost *self, const Step *step)
+_lxcmon_libvirt_host_apply_list (Host *self, const Step *step)
 {
   g_autoptr (GHashTable) listed = g_hash_table_new (g_str_hash, g_str_equal);
   g_autoptr (GPtrArray) appeared = g_ptr_array_new ();
   Plan plan = { self, G_QUEUE_INIT };
 
-  set_connection (self, step->event->serial);
   for (guint i = 0; i < step->event->domains->len; i++)
     {
-      LxcmonLibvirtDomain *domain = step->event->domains->pdata[i];
-      LxcmonLibvirtMonitor *row = g_hash_table_lookup (self->by_uuid, domain->uuid);
+      Domain *domain = step->event->domains->pdata[i];
+      Row *row = g_hash_table_lookup (self->by_uuid, domain->uuid);
 
       g_hash_table_insert (listed, domain->uuid, domain);
-      if (!is_outdated (self, domain) && (row == NULL || !is_same_life (row, domain)))
+      if (!is_outdated (self, domain, step->event->serial)
+          && (row == NULL || !is_same_life (row, domain)))
         g_ptr_array_add (appeared, domain);
     }
-  compare_rows (&plan, listed);
+  compare_rows (&plan, listed, step->event->serial);
   for (guint i = 0; i < appeared->len; i++)
     plan_addition (&plan, make_row (self, appeared->pdata[i]));
   self->is_listed = TRUE;
@@ -438,23 +418,6 @@ _lxcmon_libvirt_host_apply_list (LxcmonLibvirtHost *self, const Step *step)
 
 /* ---- The end of a connection ---- */
 
-/* The rows whose end is held. */
-static GPtrArray *
-dup_held (LxcmonLibvirtHost *self)
-{
-  GPtrArray *held = g_ptr_array_new_with_free_func (g_object_unref);
-  guint n = g_list_model_get_n_items (G_LIST_MODEL (self));
-
-  for (guint i = 0; i < n; i++)
-    {
-      g_autoptr (LxcmonLibvirtMonitor) row = g_list_model_get_item (G_LIST_MODEL (self), i);
-
-      if (row->held != NULL)
-        g_ptr_array_add (held, g_steal_pointer (&row));
-    }
-  return held;
-}
-
 /*< private >
  * _lxcmon_libvirt_host_end_held:
  *
@@ -463,15 +426,17 @@ dup_held (LxcmonLibvirtHost *self)
  * Returns: whether there are any
  */
 gboolean
-_lxcmon_libvirt_host_end_held (LxcmonLibvirtHost *self)
+_lxcmon_libvirt_host_end_held (Host *self)
 {
-  g_autoptr (GPtrArray) held = dup_held (self);
+  g_autoptr (GList) rows = g_hash_table_get_values (self->by_uuid);
   Plan plan = { self, G_QUEUE_INIT };
 
-  for (guint i = 0; i < held->len; i++)
-    end_held (&plan, held->pdata[i]);
+  for (GList *link = rows; link != NULL; link = link->next)
+    end_held (&plan, link->data);
+  gboolean any = !g_queue_is_empty (&plan.steps);
   plan_push (&plan);
-  return held->len > 0;
+
+  return any;
 }
 
 /*< private >
@@ -480,11 +445,12 @@ _lxcmon_libvirt_host_end_held (LxcmonLibvirtHost *self)
  * Forgets all containers, when the host is stopped.
  */
 void
-_lxcmon_libvirt_host_forget (LxcmonLibvirtHost *self)
+_lxcmon_libvirt_host_forget (Host *self)
 {
-  g_autoptr (GPtrArray) held = dup_held (self);
+  g_autoptr (GList) rows = g_hash_table_get_values (self->by_uuid);
 
-  g_ptr_array_foreach (held, (GFunc) (void (*) (void)) clear_held, NULL);
+  for (GList *link = rows; link != NULL; link = link->next)
+    clear_held (link->data);
   g_hash_table_remove_all (self->by_uuid);
   g_hash_table_remove_all (self->reported);
   self->is_listed = FALSE;

@@ -22,13 +22,9 @@ struct _LxcmonLibvirtHost
   gboolean connected;
   GError *error;
 
-  GHashTable
-      *by_uuid; /* of LxcmonLibvirtMonitor: the rows, and those that a step is about to add */
-
-  /* The containers of which a connection has reported events before its list was applied. */
-  GHashTable *reported;
-  guint reported_serial;
-  gboolean is_listed;
+  GHashTable *by_uuid;  /* the rows, and those that a step is about to add */
+  gboolean is_listed;   /* the list of this connection was applied */
+  GHashTable *reported; /* before that: uuids of events; the values are serials of connections */
 };
 
 /* Something to be done, in the queue of the main context. It is dropped if the host was stopped since. */
@@ -40,10 +36,10 @@ struct _LxcmonLibvirtStep
   LxcmonLibvirtStepFunc func;
   guint epoch; /* the host's */
 
-  LxcmonLibvirtEvent
-      *event;      /* that the step applies; or else a part of what an event has changed: */
-  GPtrArray *rows; /* to be added */
-  LxcmonLibvirtMonitor *row; /* to report, or to remove */
+  /* An event to be applied, or one change that an event has made: */
+  LxcmonLibvirtEvent *event;
+  GPtrArray *rows;           /* to be added */
+  LxcmonLibvirtMonitor *row; /* to be reported, or removed */
   LxcmonReport report;
   LxcmonModel model;
   GError *error;

@@ -35,7 +35,7 @@
  * | started | "init", with pid 0 if it cannot be known |
  * | stopped: shutdown | "exit::shutdown", "closed" |
  * | stopped: destroyed | "closed" with %LXCMON_MONITOR_ERROR_DESTROYED |
- * | stopped: failed, or otherwise | "closed" with %LXCMON_MONITOR_ERROR_LOST |
+ * | stopped: failed, or otherwise | "closed" with %LXCMON_MONITOR_ERROR_LOST, after 250 ms |
  * | reboot | "exit::reboot", "closed", "init", on the same monitor |
  *
  * Containers that already run when the first list is complete are in it without "init". A container that
@@ -97,7 +97,7 @@ set_error (LxcmonLibvirtHost *self, const GError *error)
   _lxcmon_monitor_list_notify (LXCMON_MONITOR_LIST (self), properties[PROP_ERROR]);
 }
 
-/* Steps. */
+/* Steps that on_event() queues. */
 
 static void
 apply_connected (LxcmonLibvirtHost *self, const LxcmonLibvirtStep *step)
@@ -119,13 +119,11 @@ apply_lost (LxcmonLibvirtHost *self, const LxcmonLibvirtStep *step)
 {
   self->is_listed = FALSE;
   _lxcmon_libvirt_host_end_held (self);
+  /* Both have their new value when a handler runs. */
+  g_object_freeze_notify (G_OBJECT (self));
   set_error (self, step->event->error);
-}
-
-static void
-apply_disconnected (LxcmonLibvirtHost *self, const LxcmonLibvirtStep *step)
-{
   set_connected (self, FALSE);
+  g_object_thaw_notify (G_OBJECT (self));
 }
 
 /* Queues a step; @event is taken over. */
@@ -138,38 +136,29 @@ push (LxcmonLibvirtHost *self, LxcmonLibvirtStepFunc func, LxcmonLibvirtEvent *e
   _lxcmon_libvirt_step_push (self, step);
 }
 
-/* The first list is complete before the host says that it is connected. Later the host first says that it
- * is connected again, and then reports what has changed meanwhile. */
-static void
-push_list (LxcmonLibvirtHost *self, LxcmonLibvirtEvent *event)
-{
-  gboolean is_first = _lxcmon_monitor_list_is_starting (LXCMON_MONITOR_LIST (self));
-
-  if (!is_first)
-    push (self, apply_connected, NULL);
-  push (self, _lxcmon_libvirt_host_apply_list, event);
-  if (is_first)
-    {
-      push (self, apply_connected, NULL);
-      push (self, apply_started, NULL);
-    }
-}
-
 /* Called for each event of the link. Its steps do not run before the function has returned, when the caller
  * has dropped its reference to the host: a handler may then drop the last one. */
 static void
 on_event (GObject *owner, LxcmonLibvirtEvent *event)
 {
   LxcmonLibvirtHost *self = LXCMON_LIBVIRT_HOST (owner);
+  gboolean is_starting = _lxcmon_monitor_list_is_starting (LXCMON_MONITOR_LIST (self));
 
   switch (event->type)
     {
     case LXCMON_LIBVIRT_EVENT_LISTED:
-      push_list (self, event);
+      /* At a start, the list is complete before the host is connected. Later the host is connected again
+       * before it reports what has changed meanwhile. */
+      if (!is_starting)
+        push (self, apply_connected, NULL);
+      push (self, _lxcmon_libvirt_host_apply_list, event);
+      if (is_starting)
+        push (self, apply_connected, NULL);
+      if (is_starting)
+        push (self, apply_started, NULL);
       break;
     case LXCMON_LIBVIRT_EVENT_LOST:
       push (self, apply_lost, event);
-      push (self, apply_disconnected, NULL);
       break;
     case LXCMON_LIBVIRT_EVENT_FAILED:
       push (self, apply_started, event);

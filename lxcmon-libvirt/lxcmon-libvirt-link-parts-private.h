@@ -4,7 +4,7 @@
 
 /*
  * What the parts of a link share: lxcmon-libvirt-link.c the thread that keeps the connection,
- * lxcmon-libvirt-registration.c what libvirt calls back, lxcmon-libvirt-report.c the way to the owner.
+ * lxcmon-libvirt-registration.c what libvirt calls back.
  */
 
 #include "lxcmon-libvirt-link-private.h"
@@ -13,8 +13,6 @@
 
 struct _LxcmonLibvirtLink
 {
-  gatomicrefcount refs;
-
   /* These do not change. */
   GWeakRef owner;
   LxcmonLibvirtLinkFunc func;
@@ -37,14 +35,10 @@ struct _LxcmonLibvirtLink
   int reboot_id;
 };
 
-/* lxcmon-libvirt-link-parts.c */
 LxcmonLibvirtLink *_lxcmon_libvirt_link_ref (LxcmonLibvirtLink *self);
 void _lxcmon_libvirt_link_unref (LxcmonLibvirtLink *self);
 gboolean _lxcmon_libvirt_link_is_stopped (LxcmonLibvirtLink *self);
+void _lxcmon_libvirt_link_post (LxcmonLibvirtLink *self, LxcmonLibvirtEvent *event);
 
-/* lxcmon-libvirt-registration.c */
 gboolean _lxcmon_libvirt_link_register (LxcmonLibvirtLink *self, gboolean is_local, GError **error);
 void _lxcmon_libvirt_link_deregister (LxcmonLibvirtLink *self);
-
-/* lxcmon-libvirt-report.c */
-void _lxcmon_libvirt_link_post (LxcmonLibvirtLink *self, LxcmonLibvirtEvent *event);

@@ -46,6 +46,5 @@ LxcmonLibvirtLink *_lxcmon_libvirt_link_start (GObject *owner, LxcmonLibvirtLink
                                                virConnectPtr handle);
 void _lxcmon_libvirt_link_stop (LxcmonLibvirtLink *self);
 
-LxcmonLibvirtEvent *_lxcmon_libvirt_event_new (LxcmonLibvirtEventType type, guint serial);
 void _lxcmon_libvirt_event_free (LxcmonLibvirtEvent *self);
 GError *_lxcmon_libvirt_error_new (const char *what);

@@ -121,9 +121,10 @@ list_domains (LxcmonLibvirtLink *self, gboolean local, GError **error)
 static void
 post (LxcmonLibvirtLink *self, LxcmonLibvirtEventType type, GPtrArray *domains, GError *error)
 {
-  LxcmonLibvirtEvent *event
-      = _lxcmon_libvirt_event_new (type, (guint) g_atomic_int_get (&self->serial));
+  LxcmonLibvirtEvent *event = g_new0 (LxcmonLibvirtEvent, 1);
 
+  event->type = type;
+  event->serial = (guint) g_atomic_int_get (&self->serial);
   event->domains = domains;
   event->error = error;
   _lxcmon_libvirt_link_post (self, event);
@@ -275,9 +276,8 @@ LxcmonLibvirtLink *
 _lxcmon_libvirt_link_start (GObject *owner, LxcmonLibvirtLinkFunc func, GMainContext *context,
                             const char *uri, virConnectPtr handle)
 {
-  LxcmonLibvirtLink *self = g_new0 (LxcmonLibvirtLink, 1);
+  LxcmonLibvirtLink *self = g_atomic_rc_box_new0 (LxcmonLibvirtLink);
 
-  g_atomic_ref_count_init (&self->refs);
   g_weak_ref_init (&self->owner, owner);
   self->func = func;
   self->context = g_main_context_ref (context);

@@ -19,7 +19,6 @@
 /* A question that another thread answers, maybe after the wait for the answer has ended. */
 typedef struct
 {
-  gatomicrefcount refs;
   GMutex mutex;
   GCond cond;
   gboolean answered;
@@ -28,31 +27,26 @@ typedef struct
 static Question *
 question_new (void)
 {
-  Question *self = g_new0 (Question, 1);
+  Question *self = g_atomic_rc_box_new0 (Question);
 
-  g_atomic_ref_count_init (&self->refs);
   g_mutex_init (&self->mutex);
   g_cond_init (&self->cond);
   return self;
 }
 
-static Question *
-question_ref (Question *self)
+static void
+question_clear (gpointer data)
 {
-  g_atomic_ref_count_inc (&self->refs);
-  return self;
+  Question *self = data;
+
+  g_mutex_clear (&self->mutex);
+  g_cond_clear (&self->cond);
 }
 
 static void
 question_unref (void *data)
 {
-  Question *self = data;
-
-  if (!g_atomic_ref_count_dec (&self->refs))
-    return;
-  g_mutex_clear (&self->mutex);
-  g_cond_clear (&self->cond);
-  g_free (self);
+  g_atomic_rc_box_release_full (data, question_clear);
 }
 
 static void
@@ -96,7 +90,8 @@ gboolean
 _lxcmon_libvirt_loop_pass (guint timeout_ms)
 {
   Question *question = question_new ();
-  int timer = virEventAddTimeout (0, on_timeout, question_ref (question), question_unref);
+  int timer
+      = virEventAddTimeout (0, on_timeout, g_atomic_rc_box_acquire (question), question_unref);
 
   if (timer < 0)
     question_unref (question);
@@ -124,7 +119,7 @@ default_context_runs (guint timeout_ms)
 
   g_source_set_static_name (source, "[lxcmon] does the default context run?");
   g_source_set_priority (source, G_PRIORITY_DEFAULT);
-  g_source_set_callback (source, on_idle, question_ref (question), question_unref);
+  g_source_set_callback (source, on_idle, g_atomic_rc_box_acquire (question), question_unref);
   g_source_attach (source, NULL);
   gboolean answered = wait_for_answer (question, timeout_ms);
   g_source_destroy (source);

@@ -42,8 +42,10 @@ registration_free (void *data)
 static void
 post (Registration *self, LxcmonLibvirtEventType type, virDomainPtr domain, int detail)
 {
-  LxcmonLibvirtEvent *event = _lxcmon_libvirt_event_new (type, self->serial);
+  LxcmonLibvirtEvent *event = g_new0 (LxcmonLibvirtEvent, 1);
 
+  event->type = type;
+  event->serial = self->serial;
   event->domain = _lxcmon_libvirt_domain_new (domain, self->is_local);
   event->detail = detail;
   _lxcmon_libvirt_link_post (self->link, event);
@@ -53,7 +55,7 @@ static int
 on_lifecycle (virConnectPtr handle, virDomainPtr domain, int event, int detail, void *data)
 {
   if (event == VIR_DOMAIN_EVENT_STARTED && detail != VIR_DOMAIN_EVENT_STARTED_WAKEUP)
-    post (data, LXCMON_LIBVIRT_EVENT_STARTED, domain, detail);
+    post (data, LXCMON_LIBVIRT_EVENT_STARTED, domain, 0);
   else if (event == VIR_DOMAIN_EVENT_STOPPED)
     post (data, LXCMON_LIBVIRT_EVENT_STOPPED, domain, detail);
   return 0;

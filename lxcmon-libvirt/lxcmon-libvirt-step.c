@@ -29,12 +29,7 @@ step_run (GObject *object, gpointer data)
     self->func (host, self);
 }
 
-/*< private >
- * _lxcmon_libvirt_step_new:
- * @func: the step
- *
- * Makes a step. The caller fills in what @func needs, and pushes it.
- */
+/* Makes a step. The caller fills in what @func needs, and pushes it. */
 LxcmonLibvirtStep *
 _lxcmon_libvirt_step_new (LxcmonLibvirtHost *host, LxcmonLibvirtStepFunc func)
 {
@@ -59,11 +54,7 @@ _lxcmon_libvirt_step_push (LxcmonLibvirtHost *host, LxcmonLibvirtStep *step)
                             step_run, step, step_free);
 }
 
-/*< private >
- * _lxcmon_libvirt_step_push_first:
- *
- * As _lxcmon_libvirt_step_push(), before the steps that are there: for what a step has decided.
- */
+/* As before, but the step runs before the steps that are there: for what a step has decided. */
 void
 _lxcmon_libvirt_step_push_first (LxcmonLibvirtHost *host, LxcmonLibvirtStep *step)
 {

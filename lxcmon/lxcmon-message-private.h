@@ -51,17 +51,9 @@ _lxcmon_message_is_length (uint32_t length)
 static inline bool
 _lxcmon_message_is_extended (const LxcmonMessage *message)
 {
-  switch (message->kind)
-    {
-    case LXCMON_MESSAGE_INIT:
-      return message->length > LXCMON_INIT_LENGTH;
-    case LXCMON_MESSAGE_EXIT:
-      return message->length > LXCMON_EXIT_LENGTH;
-    case LXCMON_MESSAGE_SKIPPED:
-      return false;
-    case LXCMON_MESSAGE_PING:
-    case LXCMON_MESSAGE_PONG:
-    default:
-      return message->length > LXCMON_MESSAGE_LENGTH_MIN;
-    }
+  uint32_t known = message->kind == LXCMON_MESSAGE_INIT   ? LXCMON_INIT_LENGTH
+                   : message->kind == LXCMON_MESSAGE_EXIT ? LXCMON_EXIT_LENGTH
+                                                          : LXCMON_MESSAGE_LENGTH_MIN;
+
+  return message->kind != LXCMON_MESSAGE_SKIPPED && message->length > known;
 }

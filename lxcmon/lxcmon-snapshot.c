@@ -56,7 +56,6 @@ typedef struct
 static pthread_mutex_t snapshot_mutex = PTHREAD_MUTEX_INITIALIZER;
 static Snapshot snapshot;
 
-
 static uint64_t
 hash_path (const char *path, size_t length)
 {

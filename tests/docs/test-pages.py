@@ -43,12 +43,17 @@ def names_in(cell):
     return re.findall(r"`([^`]+)`", cell)
 
 
+def strip(line):
+    """A line of code without indentation and comments."""
+    return re.sub(r"/\*.*?\*/", "", line).strip()
+
+
 def test_quotes():
     (block,) = re.findall(r"^```c\n(/\* lxcmon/lxcmon-reader\.c.*?)^```$", ARCHITECTURE, re.M | re.S)
     for path, name, quoted in re.findall(r"^/\* (\S+): (\w+)\(\) \*/\n((?:.+\n)+)", block, re.M):
-        lines = find_function(path, name)
+        lines = [strip(line) for line in find_function(path, name)]
         position = 0
-        for line in quoted.splitlines():
+        for line in map(strip, quoted.splitlines()):
             if line not in lines[position:]:
                 raise AssertionError(f"{name}() in {path} has no line {line!r} (any more, or not in that order)")
             position = lines.index(line, position) + 1

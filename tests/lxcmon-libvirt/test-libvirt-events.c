@@ -29,6 +29,16 @@ domain_new (const char *text, gint id)
   return self;
 }
 
+static LxcmonLibvirtEvent *
+event_new (LxcmonLibvirtEventType type, guint serial)
+{
+  LxcmonLibvirtEvent *self = g_new0 (LxcmonLibvirtEvent, 1);
+
+  self->type = type;
+  self->serial = serial;
+  return self;
+}
+
 /* Does what the host does when its link reports an event, and what the main loop does then. */
 static void
 feed_step (Record *record, LxcmonLibvirtStepFunc func, LxcmonLibvirtEvent *event)
@@ -44,7 +54,7 @@ feed_step (Record *record, LxcmonLibvirtStepFunc func, LxcmonLibvirtEvent *event
 static void
 feed (Record *record, guint serial, LxcmonLibvirtEventType type, const char *name, gint id)
 {
-  LxcmonLibvirtEvent *event = _lxcmon_libvirt_event_new (type, serial);
+  LxcmonLibvirtEvent *event = event_new (type, serial);
 
   event->domain = domain_new (name, type != STOPPED ? id : 0);
   event->detail = type == STOPPED ? id : 0;
@@ -55,7 +65,7 @@ feed (Record *record, guint serial, LxcmonLibvirtEventType type, const char *nam
 static void
 feed_list (Record *record, guint serial, const char *text)
 {
-  LxcmonLibvirtEvent *event = _lxcmon_libvirt_event_new (LXCMON_LIBVIRT_EVENT_LISTED, serial);
+  LxcmonLibvirtEvent *event = event_new (LXCMON_LIBVIRT_EVENT_LISTED, serial);
   g_auto (GStrv) words = g_strsplit (text, " ", -1);
 
   event->domains = g_ptr_array_new_with_free_func ((GDestroyNotify) _lxcmon_libvirt_domain_free);
@@ -74,6 +84,8 @@ static void
 feed_loss (Record *record)
 {
   record->host->is_listed = FALSE;
+  _lxcmon_libvirt_host_end_held (record->host);
+  _lxcmon_main_source_run_steps (_lxcmon_monitor_list_get_source (record->list));
 }
 
 static LxcmonMonitor *
@@ -121,10 +133,113 @@ test_stopped (gconstpointer data)
   g_autoptr (Record) record = record_with ("a=10 b=20");
 
   feed (record, 1, STOPPED, "a", test->detail);
+  if (g_str_has_suffix (test->expected, "lost"))
+    {
+      /* It is held. */
+      record_assert (record, "");
+      record_assert_names (record, "a b");
+      glib_test_wait_until (record->trace->len > 0);
+    }
   record_assert_names (record, "b");
   record_assert (record, test->expected);
   /* A container that is not in the list cannot end. */
   feed (record, 1, STOPPED, "a", test->detail);
+  record_assert (record, "");
+}
+
+typedef struct
+{
+  const char *name;
+  LxcmonLibvirtEventType type;
+  int id_or_detail;
+  const char *expected;
+} HeldCase;
+
+/* What follows an end that is held. */
+static const HeldCase held_cases[] = {
+  { "destroyed", STOPPED, VIR_DOMAIN_EVENT_STOPPED_DESTROYED, "a closed destroyed" },
+  { "failed", STOPPED, VIR_DOMAIN_EVENT_STOPPED_FAILED, "a closed lost" },
+  { "shutdown", STOPPED, VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN, "a closed lost" },
+  { "started", STARTED, 20, "a closed lost, a init 21" },
+  { "rebooted", REBOOTED, 20, "a closed lost, a init 21" },
+};
+
+static void
+test_held (gconstpointer data)
+{
+  const HeldCase *test = data;
+  g_autoptr (Record) record = record_with ("a=10 b=20");
+  gint64 start = g_get_monotonic_time ();
+
+  feed (record, 1, STOPPED, "a", VIR_DOMAIN_EVENT_STOPPED_FAILED);
+  feed (record, 1, STOPPED, "b", VIR_DOMAIN_EVENT_STOPPED_FAILED);
+  record_assert (record, "");
+  feed (record, 1, test->type, "a", test->id_or_detail);
+  record_assert (record, test->expected);
+  /* That of another container is still held. */
+  glib_test_wait_until (record->trace->len > 0);
+  g_assert_cmpint (g_get_monotonic_time () - start, >=, 249 * G_TIME_SPAN_MILLISECOND);
+  record_assert (record, "b closed lost");
+}
+
+/* Nothing follows when the host is stopped, or the connection is lost: the end is reported at once. */
+static void
+test_held_to_the_end (gconstpointer data)
+{
+  g_autoptr (Record) record = record_with ("a=10 b=20");
+  g_autoptr (LxcmonMonitor) row = g_object_ref (get_row (record, "a"));
+  gboolean is_stopped = GPOINTER_TO_INT (data);
+
+  feed (record, 1, STOPPED, "a", VIR_DOMAIN_EVENT_STOPPED_FAILED);
+  record_assert (record, "");
+  if (is_stopped)
+    lxcmon_monitor_list_stop (record->list);
+  else
+    feed_loss (record);
+  record_assert (record, "a closed lost");
+  record_assert_names (record, is_stopped ? "" : "b");
+  g_assert_cmpint (lxcmon_monitor_get_end (row), ==, LXCMON_END_LOST);
+}
+
+/* A handler of an end that is reported at the stop starts the host again: that start is not stopped. */
+static void
+stop_and_start (gpointer user_data)
+{
+  Record *record = user_data;
+
+  record->in_handler = NULL;
+  lxcmon_monitor_list_stop (record->list);
+  record_start (record, NULL);
+}
+
+static void
+test_held_and_started (void)
+{
+  g_autoptr (Record) record = record_with ("a=10");
+  guint n = record->n_starts_done;
+
+  feed (record, 1, STOPPED, "a", VIR_DOMAIN_EVENT_STOPPED_FAILED);
+  record->in_handler = stop_and_start;
+  record->user_data = record;
+  lxcmon_monitor_list_stop (record->list);
+  record_assert (record, "a closed lost");
+  glib_test_wait_until (record->n_starts_done > n);
+  g_assert_no_error (record->start_error);
+  record_assert_names (record, "test");
+}
+
+/* The last reference is dropped while an end is held. */
+static void
+test_held_and_dropped (void)
+{
+  g_autoptr (Record) record = record_with ("a=10");
+  g_autoptr (LxcmonMonitor) row = g_object_ref (get_row (record, "a"));
+  gpointer host = record->host;
+
+  g_object_add_weak_pointer (host, &host);
+  feed (record, 1, STOPPED, "a", VIR_DOMAIN_EVENT_STOPPED_FAILED);
+  g_clear_object (&record->host);
+  g_assert_null (host);
   record_assert (record, "");
 }
 
@@ -289,7 +404,7 @@ static void
 test_pids (void)
 {
   g_autoptr (Record) record = record_with ("a=10");
-  LxcmonLibvirtEvent *event = _lxcmon_libvirt_event_new (STARTED, 1);
+  LxcmonLibvirtEvent *event = event_new (STARTED, 1);
 
   event->domain = domain_new ("a", 10);
   event->domain->init_pid = 0;
@@ -603,6 +718,15 @@ main (int argc, char **argv)
       g_autofree char *path = g_strdup_printf ("/libvirt-events/stopped/%s", stopped_cases[i].name);
       glib_test_add_data (path, test_stopped, &stopped_cases[i]);
     }
+  for (guint i = 0; i < G_N_ELEMENTS (held_cases); i++)
+    {
+      g_autofree char *path = g_strdup_printf ("/libvirt-events/held/%s", held_cases[i].name);
+      glib_test_add_data (path, test_held, &held_cases[i]);
+    }
+  glib_test_add_data ("/libvirt-events/held/stop", test_held_to_the_end, GINT_TO_POINTER (TRUE));
+  glib_test_add_data ("/libvirt-events/held/loss", test_held_to_the_end, GINT_TO_POINTER (FALSE));
+  glib_test_add ("/libvirt-events/held/start-in-stop", test_held_and_started);
+  glib_test_add ("/libvirt-events/held/dropped", test_held_and_dropped);
   glib_test_add ("/libvirt-events/started", test_started);
   glib_test_add ("/libvirt-events/started-and-listed", test_started_and_listed);
   glib_test_add ("/libvirt-events/started-anew", test_started_anew);

@@ -2,10 +2,11 @@
 
 /*
  * What may be done to a connection between two of its events, or in its callbacks: free it, attach another
- * one, run the loop, shut it down. Each at each event, with a whole story received, and with two other
+ * one, run the loop, shut it down, fork. Each at each event, with a whole story received, and with two other
  * connections on the same hub that are ready at the same time and must not be affected.
  */
 
+#include "common/core-child.h"
 #include "common/core-peer.h"
 #include "common/core-session.h"
 
@@ -19,10 +20,12 @@ typedef enum
   ATTACH_ANOTHER,
   RUN_LOOP,
   SHUT_DOWN,
+  FORK,
   N_ACTIONS
 } Action;
 
-static const char *const action_names[] = { "free", "attach-another", "run-loop", "shut-down" };
+static const char *const action_names[]
+    = { "free", "attach-another", "run-loop", "shut-down", "fork" };
 static const char *const event_names[] = { "attached", "init", "exit", "closed", "failed" };
 
 typedef struct
@@ -48,6 +51,22 @@ story_until (const char *event)
   return g_steal_pointer (&whole);
 }
 
+/* In a child there are no more events, and nothing that is done affects the parent. */
+static int
+use_in_child (gconstpointer data)
+{
+  CoreSession *self = (CoreSession *) data;
+  gsize length = self->trace->len;
+
+  if (lxcmon_hub_has_pending (self->hub) || lxcmon_hub_get_timeout (self->hub) != -1)
+    return 1;
+  for (int i = 0; i < 3; i++)
+    core_session_dispatch (self);
+  lxcmon_connection_shutdown (self->connection);
+  lxcmon_connection_free (self->connection);
+  return self->trace->len == length ? 0 : 2;
+}
+
 static void
 act (CoreSession *self, const char *event)
 {
@@ -71,6 +90,9 @@ act (CoreSession *self, const char *event)
       break;
     case SHUT_DOWN:
       lxcmon_connection_shutdown (self->connection);
+      break;
+    case FORK:
+      g_assert_cmpint (core_child_run (use_in_child, self), ==, 0);
       break;
     case N_ACTIONS:
     default:

@@ -19,7 +19,6 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "container-cgroup.h"
 #include "container-files.h"
 #include "process.h"
 
@@ -224,7 +223,6 @@ make_ready (Container *self, GError **error)
           self->name, (int) self->controller);
       return FALSE;
     }
-  container_cgroup_sweep_orphans (self->name);
   if (!container_check_namespace (error) || !container_make_root (self, error))
     return FALSE;
   if (g_mkdir_with_parents (CONTAINER_RUNTIME_DIR, 0755) != 0)

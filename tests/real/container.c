@@ -171,6 +171,8 @@ container_sweep (Container *self)
   container_files_sweep (self->name);
   container_cgroup_sweep (self->name, self->last_controller);
   self->last_controller = 0;
+  /* Those of controllers before, whose libvirtd was killed. */
+  container_cgroup_sweep_orphans (self->name);
 }
 
 void

@@ -136,13 +136,13 @@ strace_clear (Strace *self)
   g_free (self->output);
 }
 
-/* What a main loop waits in: GLib up to 2.82 in poll, and in ppoll since. */
-static const char *const waits[] = { "poll(", "ppoll(", "restart_syscall(" };
+/* What a main loop waits in, which is ppoll since GLib 2.84, and what GLib's own threads wait in. */
+static const char *const waits[] = { "poll(", "ppoll(", "restart_syscall(", "futex(" };
 
 static gboolean
 is_wait (const char *line)
 {
-  /* "[pid   123] poll(": of a second thread. */
+  /* "[pid   123] poll(", where there is more than one thread. */
   const char *call = g_str_has_prefix (line, "[pid ") ? strstr (line, "] ") + 2 : line;
 
   for (gsize i = 0; i < G_N_ELEMENTS (waits); i++)

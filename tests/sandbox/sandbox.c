@@ -4,8 +4,8 @@
  *
  *   sandbox [--required] PROGRAM [ARGUMENT...]
  *
- * Owns: the test's mount namespace, its temporary directory, and every process that it starts: whatever
- * way the test ends, none of the three is left.
+ * Owns: the test's mount and network namespaces, its temporary directory, and every process that it starts:
+ * whatever way the test ends, nothing of these is left.
  * Refuses to: change a mount that anybody else can see.
  *
  * Without the right to mount, an ordinary test runs all the same, in directories of its own. With
@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -22,9 +23,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -48,7 +51,7 @@ static const int end_signals[] = { SIGINT, SIGTERM, SIGHUP };
 
 #define N_ELEMENTS(array) (sizeof (array) / sizeof (array)[0])
 
-/* ---- The mount namespace ---- */
+/* ---- The namespaces ---- */
 
 static bool
 write_file (const char *path, const char *text)
@@ -73,15 +76,31 @@ map_ids (uid_t uid, gid_t gid)
          && write_file ("/proc/self/gid_map", gids);
 }
 
+/* The kernel lists Unix sockets by their paths, for each network namespace: without one, the sockets of two
+ * tests with the same containers could not be told apart. */
 static bool
-new_namespace (bool required)
+new_namespaces (bool required)
 {
+  const int flags = CLONE_NEWNS | CLONE_NEWNET;
   uid_t uid = geteuid ();
   gid_t gid = getegid ();
 
-  if (unshare (CLONE_NEWNS) == 0)
+  if (unshare (flags) == 0)
     return true;
-  return required && unshare (CLONE_NEWUSER | CLONE_NEWNS) == 0 && map_ids (uid, gid);
+  return required && unshare (CLONE_NEWUSER | flags) == 0 && map_ids (uid, gid);
+}
+
+/* Some tests connect to a port of 127.0.0.1. */
+static bool
+set_up_loopback (void)
+{
+  struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+  int fd = socket (AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  bool done = fd >= 0 && ioctl (fd, SIOCSIFFLAGS, &request) == 0;
+
+  if (fd >= 0)
+    close (fd);
+  return done;
 }
 
 /* In a chroot, "/" may be no mount point: libvirt's controller cannot go on from there, and who else sees
@@ -133,11 +152,11 @@ hide_libvirt (void)
 
 /* Returns false, with errno, where there can be none. */
 static bool
-enter_namespace (bool required)
+enter_namespaces (bool required)
 {
   char name[64] = "";
 
-  if (!new_namespace (required) || !make_private () || !hide_libvirt ()
+  if (!new_namespaces (required) || !set_up_loopback () || !make_private () || !hide_libvirt ()
       || readlink ("/proc/self/ns/mnt", name, sizeof name - 1) < 0)
     return false;
   /* For tests that would change the machine elsewhere: they compare it with their own. */
@@ -314,9 +333,9 @@ main (int argc, char **argv)
       fprintf (stderr, "Usage: sandbox [--required] PROGRAM [ARGUMENT...]\n");
       return 2;
     }
-  if (!enter_namespace (required) && required)
+  if (!enter_namespaces (required) && required)
     {
-      printf ("1..0 # SKIP no mount namespace: %s\n", strerror (errno));
+      printf ("1..0 # SKIP no mount and network namespaces: %s\n", strerror (errno));
       return EXIT_SUCCESS;
     }
   return run (command);

@@ -116,7 +116,7 @@ test_no_names (Room *room)
   } names[] = {
     { "", "lxcmon: : not a container's name: it is empty\n" },
     { "..", "lxcmon: \\.\\.: not a container's name: .+\n" },
-    { "a\nb", "lxcmon: a\\\\x0Ab: not a container's name: .+ control character .+\n" },
+    { "a\nb", "lxcmon: a\\\\x0Ab: not a container's name: .+ control character.*\n" },
     { "\xff", "lxcmon: \\\\xFF: not a container's name: it is not UTF-8\n" },
   };
 

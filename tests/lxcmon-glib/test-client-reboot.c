@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Following a reboot: the same object hears of the new controller, again and again; what ends the wait
+ * Following a reboot: the same client attaches to the new controller, again and again; what ends the wait
  * for it, and what is not followed.
  */
 
@@ -10,7 +10,7 @@
 #include "common/glib-session.h"
 #include "common/glib-test.h"
 
-/* Long enough never to be over in a test that does not mean it. */
+/* Longer than any test runs. */
 #define LONG_MS 60000
 
 static GlibSession *
@@ -25,7 +25,7 @@ new_following (guint ms)
   return session;
 }
 
-/* The controller goes with a reboot. */
+/* The controller ends with a reboot. */
 static void
 reboot (GlibSession *session)
 {
@@ -59,7 +59,7 @@ test_often (void)
                        1000 + i);
       g_assert_false (lxcmon_monitor_get_exited (LXCMON_MONITOR (session->client)));
     }
-  /* One life ends otherwise, and that is the end. */
+  /* Only reboots are followed. */
   glib_session_finish (session, LXCMON_EXIT_STATUS_SHUTDOWN);
   glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_CLOSED);
   g_assert_cmpuint (glib_test_count_sources (NULL, "[lxcmon]"), ==, 0);
@@ -105,7 +105,7 @@ test_times_out (void)
   LxcmonMonitor *monitor = LXCMON_MONITOR (session->client);
   gint64 start;
 
-  /* What is set counts from the next attach on. */
+  /* A new value takes effect with the next attach. */
   lxcmon_client_set_reboot_timeout (session->client, 0);
   start = g_get_monotonic_time ();
   reboot (session);
@@ -147,7 +147,7 @@ test_lost_is_not_followed (void)
   g_assert_cmpuint (glib_test_count_sources (NULL, "[lxcmon]"), ==, 0);
 }
 
-/* The old controller's socket stays behind a reboot, and is not taken for a new one's. */
+/* The old controller's socket stays there after the reboot, and is not taken for a new one. */
 static void
 test_old_socket_stays (void)
 {
@@ -198,7 +198,7 @@ on_closed_act (LxcmonClient *client, const GError *error, gpointer user_data)
     lxcmon_client_detach (client);
 }
 
-/* Whoever detaches in the last handler wants no more. */
+/* A handler of "closed" detaches: the reboot is not followed. */
 static void
 test_detach_in_closed (void)
 {
@@ -226,9 +226,9 @@ test_attach_while_following (void)
   wait_for_signals (session, "init 1000, exit reboot, closed, init 1000");
 }
 
-/* The new controller goes before it serves us: the one behind it is waited for. */
+/* The new controller ends before it accepts the client: the next one is waited for. */
 static void
-test_dies_before_serving (void)
+test_dies_before_accepting (void)
 {
   g_autoptr (GlibSession) session = new_following (LONG_MS);
 
@@ -250,7 +250,7 @@ test_dies_before_serving (void)
   wait_for_signals (session, "init 1000, exit reboot, closed, init 1001");
 }
 
-/* The new one's place is taken by the time that we see it: that is the outcome. */
+/* Another client has the new controller's slot by the time that it is seen: that is the outcome. */
 static void
 test_busy (void)
 {
@@ -311,19 +311,19 @@ int
 main (int argc, char **argv)
 {
   glib_test_init (&argc, &argv);
-  glib_test_add ("/follow/often", test_often);
-  glib_test_add ("/follow/there-already", test_there_already);
-  glib_test_add ("/follow/states", test_states);
-  glib_test_add ("/follow/times-out", test_times_out);
-  glib_test_add ("/follow/not-followed", test_not_followed);
-  glib_test_add ("/follow/lost-is-not-followed", test_lost_is_not_followed);
-  glib_test_add ("/follow/old-socket-stays", test_old_socket_stays);
-  glib_test_add ("/follow/detach", test_detach);
-  glib_test_add ("/follow/drop", test_drop);
-  glib_test_add ("/follow/detach-in-closed", test_detach_in_closed);
-  glib_test_add ("/follow/attach-while-following", test_attach_while_following);
-  glib_test_add ("/follow/dies-before-serving", test_dies_before_serving);
-  glib_test_add ("/follow/busy", test_busy);
-  glib_test_add ("/follow/wait-exit-blocking", test_wait_exit_blocking);
+  glib_test_add ("/client-reboot/often", test_often);
+  glib_test_add ("/client-reboot/there-already", test_there_already);
+  glib_test_add ("/client-reboot/states", test_states);
+  glib_test_add ("/client-reboot/times-out", test_times_out);
+  glib_test_add ("/client-reboot/not-followed", test_not_followed);
+  glib_test_add ("/client-reboot/lost-is-not-followed", test_lost_is_not_followed);
+  glib_test_add ("/client-reboot/old-socket-stays", test_old_socket_stays);
+  glib_test_add ("/client-reboot/detach", test_detach);
+  glib_test_add ("/client-reboot/drop", test_drop);
+  glib_test_add ("/client-reboot/detach-in-closed", test_detach_in_closed);
+  glib_test_add ("/client-reboot/attach-while-following", test_attach_while_following);
+  glib_test_add ("/client-reboot/dies-before-accepting", test_dies_before_accepting);
+  glib_test_add ("/client-reboot/busy", test_busy);
+  glib_test_add ("/client-reboot/wait-exit-blocking", test_wait_exit_blocking);
   return g_test_run ();
 }
