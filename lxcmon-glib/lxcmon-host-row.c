@@ -229,6 +229,9 @@ finish_closed (GObject *object, gpointer data)
   self->reporting = FALSE;
   if (self->host == NULL)
     return;
+
+  /* A handler of the list's change may drop the last reference. */
+  g_autoptr (LxcmonMonitorList) alive = g_object_ref (_lxcmon_host_get_list (self->host));
   _lxcmon_host_scan_soon (self->host);
   if (self->phase == LXCMON_ROW_CLOSED)
     set_closed (self);

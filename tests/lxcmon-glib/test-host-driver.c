@@ -160,6 +160,7 @@ typedef struct
 {
   gboolean done;
   LxcmonExitStatus status;
+  const char *nick; /* of the error, or NULL */
 } Wait;
 
 static void
@@ -169,7 +170,7 @@ on_waited (GObject *object, GAsyncResult *result, gpointer user_data)
   g_autoptr (GError) error = NULL;
 
   wait->status = lxcmon_monitor_wait_exit_finish (LXCMON_MONITOR (object), result, &error);
-  g_assert_no_error (error);
+  wait->nick = error != NULL ? glib_error_nick (error) : NULL;
   wait->done = TRUE;
 }
 
@@ -204,6 +205,30 @@ test_wait_exit (void)
   kill_driver (driver);
 }
 
+/* A container ends while the driver has its slot: nobody knows how. Stopping the host cancels the wait. */
+static void
+test_wait_exit_gone (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+  pid_t driver = start_driver (host);
+  Wait waits[2] = { 0 };
+
+  glib_host_add (host, "web1", 11);
+  glib_host_add (host, "web2", 12);
+  glib_host_start (host);
+  lxcmon_monitor_wait_exit_async (glib_host_get (host, "web1"), NULL, on_waited, &waits[0]);
+  lxcmon_monitor_wait_exit_async (glib_host_get (host, "web2"), NULL, on_waited, &waits[1]);
+  glib_host_drop (host, "web1");
+  glib_test_wait_until (waits[0].done);
+  g_assert_cmpint (waits[0].status, ==, LXCMON_EXIT_STATUS_UNKNOWN);
+  g_assert_cmpstr (waits[0].nick, ==, "lost");
+  g_assert_false (waits[1].done);
+  lxcmon_monitor_list_stop (host->list);
+  glib_test_wait_until (waits[1].done);
+  g_assert_cmpstr (waits[1].nick, ==, "cancelled");
+  kill_driver (driver);
+}
+
 static void
 test_force (void)
 {
@@ -232,6 +257,7 @@ main (int argc, char **argv)
   glib_test_add ("/host/driver/ends", test_ends);
   glib_test_add ("/host/driver/successor", test_successor);
   glib_test_add ("/host/driver/wait-exit", test_wait_exit);
+  glib_test_add ("/host/driver/wait-exit-gone", test_wait_exit_gone);
   glib_test_add ("/host/driver/force", test_force);
   return g_test_run ();
 }

@@ -242,6 +242,30 @@ test_cancel (void)
 }
 
 static void
+on_start_kept (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  g_assert_true (lxcmon_monitor_list_start_finish (LXCMON_MONITOR_LIST (object), result, NULL));
+  *(gboolean *) user_data = TRUE;
+}
+
+/* A pending start keeps the host. */
+static void
+test_start_keeps_alive (void)
+{
+  char *dir = glib_test_make_dir ();
+  LxcmonHost *host = lxcmon_host_new (dir);
+  gboolean started = FALSE;
+
+  g_object_add_weak_pointer (G_OBJECT (host), (gpointer *) &host);
+  lxcmon_monitor_list_start_async (LXCMON_MONITOR_LIST (host), NULL, on_start_kept, &started);
+  g_object_unref (host);
+  g_assert_nonnull (host);
+  glib_test_wait_until (started);
+  glib_test_wait_until (host == NULL);
+  glib_test_remove_dir (dir);
+}
+
+static void
 test_start_fails (void)
 {
   g_autofree char *dir = glib_test_make_dir ();
@@ -483,6 +507,7 @@ main (int argc, char **argv)
   glib_test_add ("/host/stop", test_stop);
   glib_test_add ("/host/stop-while-starting", test_stop_while_starting);
   glib_test_add ("/host/cancel", test_cancel);
+  glib_test_add ("/host/start-keeps-alive", test_start_keeps_alive);
   glib_test_add ("/host/start-fails", test_start_fails);
   glib_test_add ("/host/rows", test_rows);
   glib_test_add ("/host/rows-left", test_rows_left);

@@ -93,8 +93,8 @@ typedef struct
 static gboolean
 open_session (Fixture *self, guint reboot_timeout, LxcmonError *error)
 {
-  g_autofree char *name = g_strdup ("web1");
-  g_autofree char *path = g_strdup (self->listener.path);
+  GRefString *name = g_ref_string_new ("web1");
+  GRefString *path = g_ref_string_new (self->listener.path);
   LxcmonSessionSettings settings = {
     .name = name,
     .socket_path = path,
@@ -105,6 +105,9 @@ open_session (Fixture *self, guint reboot_timeout, LxcmonError *error)
   settings.options.force = true;
   self->owner->session
       = _lxcmon_session_open (self->owner, g_main_context_default (), &settings, on_event, error);
+  /* The session has references of its own. */
+  g_ref_string_release (name);
+  g_ref_string_release (path);
   return self->owner->session != NULL;
 }
 

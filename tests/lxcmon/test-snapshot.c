@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Looks at /proc/net/unix: who listens, waits and is served at a path, with odd paths too; what looks
- * share and when they do not.
+ * The snapshot of /proc/net/unix: listeners, backlogs and accepted clients, with odd paths too; when a snapshot
+ * is shared, and when it is not.
  */
 
 #include "common/core-peer.h"
@@ -59,7 +59,7 @@ test_bound (void)
   core_listener_clear (&listener);
 }
 
-/* Nobody, a listener, one that waits, one that is served, and nobody again. */
+/* No listener, a listener, one client in the backlog, one that is accepted, and no listener again. */
 static void
 follow_a_life (const char *name)
 {
@@ -70,12 +70,12 @@ follow_a_life (const char *name)
   int client = core_listener_connect (&listener);
   int second = core_listener_connect (&listener);
   assert_slot (listener.path, 1, 0, 2);
-  int served = core_listener_accept (&listener);
+  int accepted = core_listener_accept (&listener);
   assert_slot (listener.path, 1, 1, 1);
   close (second);
   assert_slot (listener.path, 1, 1, 1); /* a dead entry waits on */
   close (client);
-  close (served);
+  close (accepted);
   assert_slot (listener.path, 1, 0, 1);
   close (listener.fd);
   listener.fd = -1;
@@ -157,7 +157,7 @@ test_newer_listener (void)
   core_listener_clear (&old);
 }
 
-/* A shared look may be 100 ms old; a spoilt path is always looked at afresh. */
+/* A shared snapshot may be 100 ms old; for a path that was invalidated it is not used. */
 static void
 test_shared (void)
 {
@@ -188,7 +188,7 @@ test_shared_ages (void)
   (void) get_slot (LXCMON_SNAPSHOT_FRESH, listener.path);
   int client = core_listener_connect (&listener);
   while (get_slot (LXCMON_SNAPSHOT_SHARED, listener.path).n_queued == 0)
-    core_check_deadline (deadline, "a look of its own");
+    core_check_deadline (deadline, "a snapshot of its own");
   close (client);
   core_listener_clear (&listener);
 }

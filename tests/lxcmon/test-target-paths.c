@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Paths of all lengths and forms that do lead to a socket, a socket that is replaced while we look at
- * it, the driver's lock, and descriptors where standard input, output and error are closed.
+ * Paths of all lengths and forms that lead to a socket, a socket that is replaced while it is checked, the
+ * driver's lock, and descriptors if standard input, output and error are closed.
  */
 
 #include "common/core-child.h"
@@ -226,7 +226,7 @@ test_driver (void)
   core_listener_clear (&listener);
 }
 
-/* Whatever lies there in the file's place: nobody waits for it, and no link is followed. */
+/* Whatever the file is: opening it does not block, and no symbolic link is followed. */
 static void
 test_no_driver (void)
 {
