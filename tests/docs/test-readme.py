@@ -179,7 +179,8 @@ def test_shell_container(readme, env, cwd):
 
 def test_shell_simulated(readme, env, cwd):
     _, commands = fenced(readme, "sh")
-    output = run(commands, env, cwd)
+    # /tmp is the one directory that other tests use as well.
+    output = run(commands.replace("/tmp/", f"{cwd}/"), env, cwd)
     expect(output, "Z try init pid=3740$", "Z try exit status=reboot$", "Z try closed$")
 
 
