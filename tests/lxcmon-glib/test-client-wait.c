@@ -271,7 +271,8 @@ static const char *
 wait_blocking (GlibSession *session, GCancellable *cancellable, LxcmonExitStatus expected)
 {
   g_autoptr (GError) error = NULL;
-  g_assert_cmpint (lxcmon_monitor_wait_exit (LXCMON_MONITOR (session->client), cancellable, &error), ==, expected);
+  g_assert_cmpint (lxcmon_monitor_wait_exit (LXCMON_MONITOR (session->client), cancellable, &error),
+                   ==, expected);
   return error != NULL ? glib_error_nick (error) : NULL;
 }
 
