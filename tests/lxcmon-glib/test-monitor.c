@@ -83,7 +83,7 @@ test_property (gconstpointer data)
   g_assert_cmpint (!(property->flags & G_PARAM_CONSTRUCT_ONLY), ==, !test->construct_only);
   g_assert_cmpint (!(property->flags & G_PARAM_WRITABLE), ==, !test->construct_only);
 
-  /* What the specification says, and what a new object says. */
+  /* The default in the specification, and the value of a new object. */
   g_object_get_property (G_OBJECT (client), test->name, &value);
   for (guint i = 0; i < G_N_ELEMENTS (values); i++)
     {
@@ -139,7 +139,7 @@ test_signal (gconstpointer data)
   g_type_class_unref (class);
 }
 
-/* A wrong object is a caller's mistake: each function says so and returns what says nothing. */
+/* A wrong object is a caller's mistake: each function logs that and returns a neutral value. */
 static void
 test_misuse (void)
 {

@@ -203,6 +203,45 @@ test_in_handler (gconstpointer data)
     }
 }
 
+/* A handler opens another session: it is another object, as the one at hand is alive until it returns. */
+static GlibOwned *reopened;
+
+static void
+act_reopen (GlibOwner *owner)
+{
+  LxcmonSession *before = owner->session;
+  LxcmonError error;
+
+  owner->act = NULL;
+  g_clear_pointer (&owner->session, _lxcmon_session_close);
+  g_assert_true (glib_owned_open (reopened, 0, &error));
+  g_assert_true (owner->session != before);
+}
+
+static void
+test_reopened_in_handler (void)
+{
+  for (LxcmonEventType type = LXCMON_EVENT_ATTACHED; type <= LXCMON_EVENT_CLOSED; type++)
+    {
+      GlibOwned owned;
+
+      glib_owned_init_open (&owned);
+      reopened = &owned;
+      owned.owner->act = act_reopen;
+      owned.owner->act_at = type;
+      core_send_story (owned.fd);
+      glib_owned_hang_up (&owned);
+      glib_owned_wait_for (&owned, up_to[type]);
+      glib_owned_accept (&owned);
+      g_string_truncate (owned.owner->events, 0);
+      core_send_story (owned.fd);
+      glib_owned_hang_up (&owned);
+      glib_owned_wait_for (&owned, "closed");
+      g_assert_cmpstr (owned.owner->events->str, ==, up_to[LXCMON_EVENT_CLOSED]);
+      glib_owned_clear (&owned);
+    }
+}
+
 /* ---- Reboots ---- */
 
 /* The next controller has a socket of its own at the same path. */
@@ -301,6 +340,7 @@ main (int argc, char **argv)
       g_autofree char *path = g_strdup_printf ("/session/in-handler/%s", act_cases[i].title);
       glib_test_add_data (path, test_in_handler, &act_cases[i]);
     }
+  glib_test_add ("/session/reopened-in-handler", test_reopened_in_handler);
   glib_test_add ("/session/followed", test_followed);
   glib_test_add ("/session/not-followed-in-time", test_not_followed_in_time);
   glib_test_add ("/session/forked", test_forked);
