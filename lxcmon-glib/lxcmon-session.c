@@ -24,11 +24,11 @@ struct _LxcmonSession
   LxcmonAttachOptions options;
   guint reboot_timeout;
 
-  GMutex mutex; /* keeps the connection while another thread shuts it down */
+  GMutex mutex;                 /* keeps the connection while another thread shuts it down */
   LxcmonConnection *connection; /* one for each life; NULL between two */
 
-  guint64 file;             /* which socket file the connection was made to */
-  gint64 deadline;          /* monotonic, in µs: when to give up the next controller; 0 for no wait */
+  guint64 file;    /* which socket file the connection was made to */
+  gint64 deadline; /* monotonic, in µs: when to give up the next controller; 0 for no wait */
   LxcmonSocketWatch *watch; /* while its socket is not there */
 };
 
@@ -163,9 +163,9 @@ check_next_controller (gpointer user_data)
 static void
 watch_for_next_controller (LxcmonSession *self)
 {
-  self->watch = _lxcmon_socket_watch_new (self->socket_path,
-                                          _lxcmon_main_source_get_context (self->source),
-                                          check_next_controller, self);
+  self->watch
+      = _lxcmon_socket_watch_new (self->socket_path, _lxcmon_main_source_get_context (self->source),
+                                  check_next_controller, self);
 }
 
 /*< private >
