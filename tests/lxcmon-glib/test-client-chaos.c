@@ -106,6 +106,8 @@ make_client (Actor *self)
   lxcmon_client_set_reboot_timeout (self->client, g_test_rand_bit () ? 20 : 0);
   lxcmon_client_set_attach_timeout (self->client, 5);
   lxcmon_client_set_wait_if_busy (self->client, g_test_rand_bit ());
+  /* The busy check takes its time. */
+  lxcmon_client_set_force (self->client, g_test_rand_int_range (0, 8) > 0);
   g_signal_connect (self->client, "init", G_CALLBACK (on_init), self);
   g_signal_connect (self->client, "exit", G_CALLBACK (on_exit_signal), self);
   g_signal_connect (self->client, "closed", G_CALLBACK (on_closed), self);
