@@ -18,6 +18,9 @@
  * directory is scanned again. */
 #define SAFETY_US (1 * G_TIME_SPAN_SECOND)
 
+/* How often to scan where the directory cannot be watched. */
+#define UNWATCHED_US (2 * G_TIME_SPAN_SECOND)
+
 /* Directories that appear and vanish while the one to watch is found. */
 #define TRIES_MAX 16
 
@@ -92,6 +95,7 @@ watch (LxcmonHost *self, const char *path, const GStatBuf *info)
       _lxcmon_host_warn_once (self,
                               "cannot watch the runtime directory, so that changes are found late",
                               error->message);
+      self->safety_at = MIN (self->safety_at, g_get_monotonic_time () + UNWATCHED_US);
       return;
     }
   g_file_monitor_set_rate_limit (self->monitor, RATE_LIMIT_MS);

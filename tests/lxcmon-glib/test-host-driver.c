@@ -56,13 +56,14 @@ run_for (int ms)
     glib_test_iterate (end + GLIB_TEST_PATIENCE_US, G_STRLOC, "time");
 }
 
+/* What a session has received is reported before its row is detached. */
 static void
 assert_managed (GlibHost *host, const char *name)
 {
   LxcmonMonitor *monitor = glib_host_get (host, name);
 
   g_assert_nonnull (monitor);
-  g_assert_cmpint (lxcmon_monitor_get_state (monitor), ==, LXCMON_STATE_DETACHED);
+  glib_test_wait_until (lxcmon_monitor_get_state (monitor) == LXCMON_STATE_DETACHED);
   g_assert_cmpstr (glib_error_nick (lxcmon_monitor_get_error (monitor)), ==, "busy");
   g_assert_nonnull (strstr (lxcmon_monitor_get_error (monitor)->message, "libvirtd"));
   g_assert_cmpint (lxcmon_monitor_get_controller_pid (monitor), ==, getpid ());
@@ -111,6 +112,29 @@ test_starts (void)
   g_assert_cmpstr (host->signals->str, ==, "");
   g_assert_cmpuint (host->n_changes, ==, 1);
   kill_driver (driver);
+}
+
+/* The container ends as the driver starts: the end that the controller has sent is reported. */
+static void
+test_starts_at_end (void)
+{
+  for (guint i = 0; i < 20; i++)
+    {
+      g_autoptr (GlibHost) host = glib_host_new ();
+
+      glib_host_add (host, "web1", 11);
+      glib_host_start (host);
+      glib_host_wait_attached (host, "web1");
+      g_string_truncate (host->signals, 0);
+      glib_host_finish (host, "web1", LXCMON_EXIT_STATUS_SHUTDOWN);
+      pid_t driver = start_driver (host);
+      /* The host scans before it reads what has come. */
+      lxcmon_host_set_force (host->host, TRUE);
+      lxcmon_host_set_force (host->host, FALSE);
+      glib_test_wait_until (strstr (host->signals->str, "closed") != NULL);
+      g_assert_nonnull (strstr (host->signals->str, "exit shutdown"));
+      kill_driver (driver);
+    }
 }
 
 /* It is killed: 10 seconds later, and not before, the containers are attached. */
@@ -254,6 +278,7 @@ main (int argc, char **argv)
   glib_test_init (&argc, &argv);
   glib_test_add ("/host/driver/running", test_running);
   glib_test_add ("/host/driver/starts", test_starts);
+  glib_test_add ("/host-driver/starts-at-end", test_starts_at_end);
   glib_test_add ("/host/driver/ends", test_ends);
   glib_test_add ("/host/driver/successor", test_successor);
   glib_test_add ("/host/driver/wait-exit", test_wait_exit);
