@@ -278,7 +278,7 @@ main (int argc, char **argv)
   glib_test_init (&argc, &argv);
   glib_test_add ("/host/driver/running", test_running);
   glib_test_add ("/host/driver/starts", test_starts);
-  glib_test_add ("/host-driver/starts-at-end", test_starts_at_end);
+  glib_test_add ("/host/driver/starts-at-end", test_starts_at_end);
   glib_test_add ("/host/driver/ends", test_ends);
   glib_test_add ("/host/driver/successor", test_successor);
   glib_test_add ("/host/driver/wait-exit", test_wait_exit);
