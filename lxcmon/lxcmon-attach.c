@@ -35,19 +35,17 @@
 static bool
 fail_driver_running (const LxcmonDriver *driver, const char *path, LxcmonError *error)
 {
-  char name[LXCMON_PROCESS_NAME_SIZE];
-  char process[64] = "libvirtd";
+  char name[LXCMON_PROCESS_NAME_SIZE] = "libvirtd";
+  char pid[32] = "";
 
-  if (_lxcmon_process_get_name (driver->pid, name))
-    snprintf (process, sizeof process, "%s (pid %d)", name, driver->pid);
-  else if (driver->pid > 0)
-    snprintf (process, sizeof process, "libvirtd (pid %d)", driver->pid);
-
+  (void) _lxcmon_process_get_name (driver->pid, name);
+  if (driver->pid > 0)
+    snprintf (pid, sizeof pid, " (pid %d)", driver->pid);
   return _lxcmon_error_set (
       error, LXCMON_MONITOR_ERROR_BUSY, 0,
-      "%s manages the containers in the directory of %s and needs the controller's one client slot: "
+      "%s%s manages the containers in the directory of %s and needs the controller's one client slot: "
       "without it, it would not see the container's end",
-      process, path);
+      name, pid, path);
 }
 
 static bool
@@ -62,26 +60,21 @@ fail_slot_taken (const char *path, LxcmonError *error)
 static bool
 check_slot (LxcmonConnection *self, const LxcmonTarget *target, LxcmonError *error)
 {
+  LxcmonDiagFile file = _lxcmon_diag_get_file (&target->info);
   LxcmonError reason;
   bool taken;
+  LxcmonDiagResult result = _lxcmon_taken_check (self->taken, file, &taken, &reason);
 
-  switch (_lxcmon_taken_check (self->taken, _lxcmon_diag_get_file (&target->info), &taken, &reason))
-    {
-    case LXCMON_DIAG_UNAVAILABLE:
-      _lxcmon_connection_log (self, LXCMON_LOG_WARNING,
-                              "connecting to %s without knowing whether another client has its "
-                              "slot: %s",
-                              target->path, reason.message);
-      return true;
-    case LXCMON_DIAG_FAILED:
-      if (error != NULL)
-        *error = reason;
-      return false;
-    case LXCMON_DIAG_ANSWERED:
-    case LXCMON_DIAG_MAY_HAVE_MISSED:
-    default:
-      return !taken || fail_slot_taken (target->path, error);
-    }
+  if (result == LXCMON_DIAG_UNAVAILABLE)
+    _lxcmon_connection_log (self, LXCMON_LOG_WARNING,
+                            "connecting to %s without knowing whether another client has its slot: "
+                            "%s",
+                            target->path, reason.message);
+  if (result == LXCMON_DIAG_FAILED && error != NULL)
+    *error = reason;
+  if (result == LXCMON_DIAG_FAILED)
+    return false;
+  return !taken || fail_slot_taken (target->path, error);
 }
 
 /* Checks that no driver needs the slot and that it is free, without connecting. */
@@ -193,25 +186,24 @@ recheck_slot (const LxcmonConnection *self, LxcmonError *error)
 {
   LxcmonTarget target;
   LxcmonError reason;
+  const char *unknown = NULL;
   bool stays = true;
 
   if (!_lxcmon_target_open (&target, self->path, NULL))
     return true;
   LxcmonDiagSlot slot = { .file = _lxcmon_diag_get_file (&target.info) };
-  LxcmonDiagResult result = _lxcmon_diag_find_slot (&slot, &reason);
+  LxcmonDiagResult result = _lxcmon_diag_find_slots (&slot, 1, &reason);
   if (result == LXCMON_DIAG_UNAVAILABLE)
-    stays = _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_BUSY, 0,
-                               "the controller of %s did not accept the connection; whether "
-                               "another client has its slot is not known: %s",
-                               self->path, reason.message);
+    unknown = reason.message;
   else if (result != LXCMON_DIAG_FAILED && slot.n_accepted > 0)
     stays = fail_slot_taken (self->path, error);
   else if (result != LXCMON_DIAG_FAILED && slot.listener == 0)
+    unknown = "it is in another network namespace";
+  if (unknown != NULL)
     stays = _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_BUSY, 0,
                                "the controller of %s did not accept the connection; whether "
-                               "another client has its slot cannot be seen: it is in another "
-                               "network namespace",
-                               self->path);
+                               "another client has its slot is not known: %s",
+                               self->path, unknown);
   _lxcmon_target_close (&target);
 
   return stays;

@@ -47,7 +47,6 @@ typedef enum
 LxcmonDiagFile _lxcmon_diag_get_file (const struct stat *info);
 int _lxcmon_diag_compare_files (const void *a, const void *b);
 LxcmonDiagResult _lxcmon_diag_find_slots (LxcmonDiagSlot *slots, size_t n, LxcmonError *error);
-LxcmonDiagResult _lxcmon_diag_find_slot (LxcmonDiagSlot *slot, LxcmonError *error);
 LxcmonDiagResult _lxcmon_diag_add_taken (LxcmonDiagFiles *files, LxcmonError *error);
 bool _lxcmon_diag_files_add (LxcmonDiagFiles *files, LxcmonDiagFile file);
 bool _lxcmon_diag_find_peer (uint64_t socket_inode, uint64_t *peer_inode);

@@ -309,24 +309,6 @@ _lxcmon_diag_find_slots (LxcmonDiagSlot *slots, size_t n, LxcmonError *error)
 }
 
 /**
- * _lxcmon_diag_find_slot:
- * @slot: a file
- *
- * Finds the sockets and clients of one file. That there is no client is asked for twice, if one may be missing.
- *
- * Returns: whether the kernel has answered
- */
-LxcmonDiagResult
-_lxcmon_diag_find_slot (LxcmonDiagSlot *slot, LxcmonError *error)
-{
-  LxcmonDiagResult result = _lxcmon_diag_find_slots (slot, 1, error);
-
-  if (result == LXCMON_DIAG_MAY_HAVE_MISSED && slot->n_accepted == 0)
-    result = _lxcmon_diag_find_slots (slot, 1, error);
-  return result;
-}
-
-/**
  * _lxcmon_diag_files_add:
  *
  * Adds a file.

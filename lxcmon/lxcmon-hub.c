@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 /* After so many events lxcmon_hub_dispatch() returns, so that the loop's other sources are served. */
-#define EVENTS_PER_DISPATCH 256
+#define EVENTS_PER_DISPATCH 1024
 
 /**
  * lxcmon_hub_new:

@@ -30,7 +30,7 @@ contains (const LxcmonTaken *self, LxcmonDiagFile file)
 /* While other sockets are made and closed, an answer may leave out a client: that nobody has a slot is asked for
  * twice. */
 static LxcmonDiagResult
-renew (LxcmonTaken *self, LxcmonDiagFile file, LxcmonError *error)
+renew (LxcmonTaken *self, LxcmonError *error)
 {
   LxcmonDiagFiles *files = &self->files;
   int64_t start = _lxcmon_clock_now ();
@@ -43,7 +43,7 @@ renew (LxcmonTaken *self, LxcmonDiagFile file, LxcmonError *error)
   if (result >= LXCMON_DIAG_UNAVAILABLE)
     return result;
   if (files->n > 0)
-    qsort (files->items, files->n, sizeof file, _lxcmon_diag_compare_files);
+    qsort (files->items, files->n, sizeof *files->items, _lxcmon_diag_compare_files);
 
   int64_t now = _lxcmon_clock_now ();
   int64_t valid_for = (now - start) * VALID_FACTOR;
@@ -64,21 +64,10 @@ renew (LxcmonTaken *self, LxcmonDiagFile file, LxcmonError *error)
 LxcmonDiagResult
 _lxcmon_taken_check (LxcmonTaken *self, LxcmonDiagFile file, bool *taken, LxcmonError *error)
 {
-  bool is_valid = _lxcmon_clock_now () < self->valid_until;
   LxcmonDiagResult result = LXCMON_DIAG_ANSWERED;
 
-  *taken = false;
-  if (is_valid && !contains (self, file))
-    return result;
-  if (is_valid)
-    {
-      LxcmonDiagSlot slot = { .file = file };
-      result = _lxcmon_diag_find_slot (&slot, error);
-      *taken = result < LXCMON_DIAG_UNAVAILABLE && slot.n_accepted > 0;
-      return result;
-    }
-
-  result = renew (self, file, error);
+  if (_lxcmon_clock_now () >= self->valid_until || contains (self, file))
+    result = renew (self, error);
   *taken = result < LXCMON_DIAG_UNAVAILABLE && contains (self, file);
   return result;
 }
