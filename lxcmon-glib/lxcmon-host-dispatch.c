@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns what a host does when: scans, rows whose time is over, rows to be attached. While nothing happens
- * and nothing is expected, its source never wakes up.
+ * Owns when a host does something: scans, rows whose timeout has expired, rows to be attached. While
+ * nothing happens and nothing is expected, its source never wakes up.
  */
 
 #include "lxcmon-host-private.h"
 
-/* Scans keep a distance, and take at most a sixth of the time while changes keep coming. */
+/* There is a minimum time between scans; while changes keep coming, scans need at most a sixth of the
+ * time. */
 #define SCAN_DISTANCE_US (50 * G_TIME_SPAN_MILLISECOND)
 #define SCAN_FACTOR      5
 
-/* After which attaching goes on at the next dispatch, so that other sources are dispatched. */
+/* After this time, attaching continues in the next dispatch, so that other sources are dispatched too. */
 #define DISPATCH_US (4 * G_TIME_SPAN_MILLISECOND)
 
 static guint
@@ -43,7 +44,7 @@ scan (LxcmonHost *self, gint64 now)
     self->scan_at = MAX (self->scan_at, self->scan_not_before);
 }
 
-/* A row's time is over. It may have left the list afterwards. */
+/* The timeout of a row has expired. The row may be removed from the list by this. */
 static void
 expire_row (LxcmonHostRow *row)
 {
@@ -53,14 +54,14 @@ expire_row (LxcmonHostRow *row)
     _lxcmon_host_row_remove (row);
   else
     {
-      /* The scan decides; until then there is nothing to wait for. */
+      /* The scan decides; until then, no timeout is needed. */
       _lxcmon_host_scan_soon (row->host);
       if (row->phase == LXCMON_ROW_CLOSED)
         row->due = 0;
     }
 }
 
-/* Finds the rows whose time is over, and when the next one's is. */
+/* Finds the rows whose timeout has expired, and when the next timeout expires. */
 static GPtrArray *
 find_expired (LxcmonHost *self, gint64 now, gint64 *next)
 {
@@ -82,7 +83,7 @@ find_expired (LxcmonHost *self, gint64 now, gint64 *next)
   return expired;
 }
 
-/* A handler may change the list meanwhile: a row that has left it has no host. */
+/* A handler may change the list meanwhile: a row that was removed from it has no host. */
 static gint64
 expire_rows (LxcmonHost *self, gint64 now)
 {
@@ -126,7 +127,7 @@ on_dispatch (gpointer user_data)
   gint64 next = LXCMON_HOST_NEVER;
 
   g_source_set_ready_time (self->source, -1);
-  /* What is left of earlier events comes first. */
+  /* The remaining steps of earlier events come first. */
   _lxcmon_main_source_run_steps (_lxcmon_monitor_list_get_source (_lxcmon_host_get_list (self)));
   if (get_epoch (self) == epoch && now >= get_next_scan (self))
     scan (self, now);

@@ -56,8 +56,8 @@ typedef struct
   gint pid;
   GSource *end;      /* ready when it has ended */
   int end_fd;        /* its pidfd */
-  gint64 ask_at;     /* where it cannot be watched: when to ask again; otherwise 0 */
-  gint64 wait_until; /* it has ended, and a successor may come; otherwise 0 */
+  gint64 ask_at;     /* if it cannot be watched: when to check again; otherwise 0 */
+  gint64 wait_until; /* it has ended, and may start again; otherwise 0 */
 } LxcmonHostDriver;
 
 struct _LxcmonHost
@@ -79,13 +79,13 @@ struct _LxcmonHost
   guint64 watched_inode;
   GHashTable *ended; /* the files of containers that have ended, while they still have a listener */
   LxcmonHostDriver driver;
-  gint64 scan_at;         /* LXCMON_HOST_NEVER where no scan is asked for */
-  gint64 scan_not_before; /* scans keep a distance from each other */
+  gint64 scan_at;         /* LXCMON_HOST_NEVER if no scan is due */
+  gint64 scan_not_before; /* there is a minimum time between scans */
   gint64 safety_at;       /* a scan for what no hint has reported */
   gint64 shortage_until;  /* when to attach again */
   guint n_early_scans;    /* since the last hint: a socket was bound and had no listener yet */
   guint serial;           /* of the last scan */
-  gboolean warned;        /* of what is wrong at present */
+  gboolean warned;        /* about the current problem */
 };
 
 static inline LxcmonMonitorList *

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns what a scan of the runtime directory changes: which rows appear, which leave, which are to be
- * attached, and why others are not. Does not wait, and does not connect.
+ * Owns what a scan of the runtime directory changes: which rows are added, removed and attached, and why
+ * others are not attached. It does not wait, and does not connect.
  */
 
 #include "lxcmon-host-private.h"
@@ -11,12 +11,13 @@
 
 #include "lxcmon-status-xml-private.h"
 
-/* Scans for a listener that is expected, after which there is the one scan for safety. */
+/* How many scans are made for an expected listener. After them, there is only the final scan. */
 #define EARLY_SCANS_MAX 20
 
 /* ---- A socket that has a listener ---- */
 
-/* The controller's pid: the status XML has it at hand, and is a hint. A walk over /proc takes longer. */
+/* Finds the pid of the controller: first in the status XML, which is a hint; a walk over /proc takes
+ * longer. */
 static gint
 find_controller (LxcmonHostRow *row, LxcmonRuntimeDir *scan, const LxcmonRuntimeSocket *socket)
 {
@@ -53,14 +54,14 @@ observe_managed (LxcmonHostRow *row, LxcmonRuntimeDir *scan, const LxcmonRuntime
   observe (row, scan, socket, error);
 }
 
-/* Another client has the slot. It is checked again now and then, and with every scan. */
+/* Another client has the slot. It is checked again after some time, and with every scan. */
 static void
 observe_busy (LxcmonHostRow *row, LxcmonRuntimeDir *scan, const LxcmonRuntimeSocket *socket)
 {
   const GError *known = lxcmon_monitor_get_error ((LxcmonMonitor *) row);
   g_autoptr (GError) error = NULL;
 
-  /* An attach that met the other client names it. */
+  /* The error of an earlier attach names the other client. */
   if (row->n_tries > 0 && g_error_matches (known, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_BUSY))
     error = g_error_copy (known);
   else
@@ -78,7 +79,7 @@ update_row (LxcmonHostRow *row, LxcmonRuntimeDir *scan, const LxcmonRuntimeSocke
   LxcmonHost *host = row->host;
   gboolean is_new = row->file != socket->file;
 
-  /* The end of a session's controller is reported by the session, whatever has its name now. */
+  /* The session reports the end of its controller, even if there is another socket of its name now. */
   if (row->phase == LXCMON_ROW_CLOSED || (row->phase == LXCMON_ROW_REBOOTING && !is_new)
       || (row->phase == LXCMON_ROW_ATTACHED && !_lxcmon_host_driver_manages (host)))
     return;
@@ -102,7 +103,7 @@ update_row (LxcmonHostRow *row, LxcmonRuntimeDir *scan, const LxcmonRuntimeSocke
     }
 }
 
-/* A row that is new goes to @appeared. */
+/* A new row is added to @appeared. */
 static void
 apply_socket (LxcmonHost *self, LxcmonRuntimeDir *scan, const LxcmonRuntimeSocket *socket,
               GPtrArray *appeared)
@@ -121,7 +122,7 @@ apply_socket (LxcmonHost *self, LxcmonRuntimeDir *scan, const LxcmonRuntimeSocke
           update_row (row, scan, socket);
           return;
         }
-      /* It has ended, and another container of its name has appeared. */
+      /* It has ended, and there is another container of its name. */
       _lxcmon_host_row_remove (row);
       if (_lxcmon_monitor_list_get_epoch (list) != epoch
           || lxcmon_monitor_list_lookup (list, socket->name) != NULL)
@@ -134,7 +135,7 @@ apply_socket (LxcmonHost *self, LxcmonRuntimeDir *scan, const LxcmonRuntimeSocke
   g_ptr_array_add (appeared, row);
 }
 
-/* A socket that is bound and has no listener is most likely about to get one, which nothing reports. */
+/* A socket that is bound and has no listener will probably have one soon, but nothing reports this. */
 static void
 expect_listener (LxcmonHost *self)
 {
@@ -196,7 +197,7 @@ miss_row (LxcmonHostRow *row)
     }
 }
 
-/* A handler may change the list meanwhile: a row that has left it has no host. */
+/* A handler may change the list meanwhile: a row that was removed from it has no host. */
 static void
 miss_rows (LxcmonHost *self)
 {
@@ -228,7 +229,7 @@ update_ended (LxcmonHost *self, LxcmonRuntimeDir *scan, gsize n)
   self->ended = still;
 }
 
-/* Where the host was stopped meanwhile, the rows belong to no list. */
+/* If the host was stopped meanwhile, the rows belong to no list. */
 static void
 add_rows (LxcmonHost *self, GPtrArray *appeared, guint epoch)
 {
@@ -289,7 +290,7 @@ handle_failure (LxcmonHost *self, const LxcmonError *error)
  * _lxcmon_host_scan:
  *
  * Scans the runtime directory, and updates the list. The host may be stopped afterwards. A directory that
- * is not there is no error: it may appear.
+ * does not exist is not an error: it may be created later.
  */
 void
 _lxcmon_host_scan (LxcmonHost *self)

@@ -3,7 +3,7 @@
 /*
  * Owns libvirt's status XML, as far as a client needs it: `<domstatus pid='CONTROLLER'>` with
  * `<init pid='INIT'/>` in it, beside the socket. It is a hint: libvirtd writes it after INIT, and may
- * have died since, so what it says counts only for the controller that we are attached to.
+ * have ended since, so it is used only if it is about the controller that we are attached to.
  */
 
 #include "lxcmon-status-xml-private.h"
@@ -63,8 +63,8 @@ parse (const char *text, gsize length, Status *status)
 /*< private >
  * _lxcmon_status_xml_parse:
  *
- * Finds the init pid in a status XML. Returns 0 where there is none, or where the text is about
- * another controller.
+ * Finds the init pid in a status XML. Returns 0 if there is none, or if the text is about another
+ * controller.
  */
 gint
 _lxcmon_status_xml_parse (const char *text, gsize length, gint controller_pid)
@@ -76,7 +76,7 @@ _lxcmon_status_xml_parse (const char *text, gsize length, gint controller_pid)
   return status.controller_pid == controller_pid ? (gint) status.init_pid : 0;
 }
 
-/* Reads a regular file that nobody has put a link in the place of. */
+/* Reads a regular file, without following links. */
 static char *
 read_file (const char *path, gsize *length)
 {
@@ -111,8 +111,8 @@ read_beside (const char *socket_path, gsize *length)
 /*< private >
  * _lxcmon_status_xml_find_controller:
  *
- * Finds the controller's pid in the status XML beside its socket, or returns 0. The caller sees to it
- * that it is the one that listens there.
+ * Finds the controller's pid in the status XML beside its socket, or returns 0. The caller has to check
+ * that this controller listens on the socket.
  */
 gint
 _lxcmon_status_xml_find_controller (const char *socket_path)
