@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the way from a path to a connected socket. A controller has one client slot and gives INIT to its
- * very first client, and libvirtd needs the slot of the containers that it manages. A client that connects
- * and leaves does harm too: if nobody is accepted yet, its dead entry in the backlog gets the INIT that the
- * next client should have had. So there is a busy check before connecting, and a connection that is queued
- * stays while nobody else is accepted.
+ * Owns connecting to a path. A controller has one client slot and sends INIT to its very first client,
+ * and libvirtd needs the slots of the containers that it manages. A client that connects, and closes the
+ * connection before it is accepted, causes damage too: if no client has been accepted yet, the controller
+ * sends INIT to the closed connection, and the next client does not receive it. So there is a busy check
+ * before connecting, and a queued connection stays as long as no other client is accepted.
  *
  * That a connection is accepted is known by the first message (lxcmon-reader.c).
  */
@@ -55,8 +55,8 @@ fail_driver_running (const LxcmonDriver *driver, const char *path, LxcmonError *
 
   return _lxcmon_error_set (
       error, LXCMON_MONITOR_ERROR_BUSY, 0,
-      "%s manages the containers in the directory of %s and needs the controller's one client slot: "
-      "without it, it would not see the container's end",
+      "%s manages the containers in the directory of %s and needs the controller's one client slot "
+      "to notice the end of the container",
       describe_process (driver->pid, "libvirtd", process, sizeof process), path);
 }
 
@@ -122,8 +122,8 @@ connect_to_target (LxcmonConnection *self, const LxcmonTarget *target, LxcmonErr
     return false;
   if (target->open_to_others)
     _lxcmon_connection_log (self, LXCMON_LOG_WARNING,
-                            "others than its owner may connect to %s: the mode of a controller's "
-                            "socket is 0700",
+                            "users other than its owner may connect to %s: the mode of a "
+                            "controller's socket is 0700",
                             target->path);
   if (!_lxcmon_target_connect (target, &fd, error))
     return false;
@@ -189,8 +189,8 @@ is_accepted (const LxcmonConnection *self, const LxcmonSlot *slot)
   return slot->n_queued == 0;
 }
 
-/* The attach timeout has passed. If another client is accepted, waiting is of no use. If none is, leaving
- * would take INIT from the next client, so the connection stays. */
+/* The attach timeout has passed. If another client is accepted, waiting is useless. If none is, closing
+ * the connection would deprive the next client of INIT, so the connection stays. */
 static bool
 handle_attach_timeout (LxcmonConnection *self, LxcmonEvent *event, LxcmonError *error)
 {

@@ -209,7 +209,7 @@ test_warns_of_open_mode (CoreMode mode)
   core_session_init (&session, mode);
   attach (&session, &listener, NULL);
   g_assert_true (
-      g_str_has_prefix (session.log->str, "warning: others than its owner may connect to "));
+      g_str_has_prefix (session.log->str, "warning: users other than its owner may connect to "));
   core_session_clear (&session);
   core_listener_clear (&listener);
 }

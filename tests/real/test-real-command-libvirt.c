@@ -304,7 +304,7 @@ test_source_lost (void)
   events_expect_connection (&all, FALSE);
   events_expect_connection (&named, FALSE);
   command_expect_line (text, TIME_PATTERN " source-lost error=lost: the connection to .+");
-  command_expect_message (wait, "lxcmon: the connection to .+; waiting for it to come back");
+  command_expect_message (wait, "lxcmon: the connection to .+; trying to connect again");
   host_start_libvirtd (&host);
   events_expect_connection (&all, TRUE);
   events_expect_connection (&named, TRUE);
