@@ -3,7 +3,7 @@
 /* container-cgroup.h: the control groups that libvirt makes for a container.
  *
  * Owns: finding, emptying and removing them.
- * Refuses to: touch the group "machine" above them, which is shared with every
+ * Does not: touch the group "machine" above them, which is shared with every
  * other container: a start that runs at the same time could fail without it. */
 
 #pragma once

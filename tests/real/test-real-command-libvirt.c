@@ -200,8 +200,8 @@ test_lost (void)
 /* How long a command may take until it is connected to libvirtd and has asked for the containers. */
 #define START_MS 2000
 
-/* Starts a command that says nothing when it is there. Nothing else shows that it is: whoever is too slow
- * for this fails, and does not pass. */
+/* Starts a command that prints nothing when it is ready, and waits for some time. If the command is
+ * slower than this, the test fails; it does not pass by mistake. */
 #define START_SILENT(command, ...)               \
   G_STMT_START                                   \
   {                                              \

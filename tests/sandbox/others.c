@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns: what of the build tree another user needs to run a program. Refuses to: change who may reach the
+ * Owns: what of the build tree another user needs to run a program. Does not: change who may reach the
  * build tree itself.
  */
 

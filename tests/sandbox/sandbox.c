@@ -6,7 +6,7 @@
  *
  * Owns: the test's mount and network namespaces, its temporary directory, and every process that it starts:
  * whatever way the test ends, nothing of these is left.
- * Refuses to: change a mount that anybody else can see.
+ * Does not: change a mount that anybody else can see.
  *
  * Without the right to mount, an ordinary test runs all the same, in directories of its own. With
  * --required, it gets a user namespace, or is skipped. There is no pid namespace: libvirt calls control
