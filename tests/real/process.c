@@ -62,7 +62,7 @@ process_open (pid_t pid, GError **error)
   return -1;
 }
 
-/* Somebody spawned whom we cannot watch must not stay. */
+/* A child that cannot be watched must not stay. */
 static pid_t
 give_up_child (GPid pid)
 {

@@ -67,7 +67,7 @@ start_child (Child *self, const RealCommand *command, Container *container, GErr
   return TRUE;
 }
 
-/* Somebody who is still there after @timeout_ms is killed. */
+/* A command that still runs after @timeout_ms is killed. */
 static int
 end_child (Child *self, int timeout_ms)
 {

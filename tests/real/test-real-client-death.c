@@ -81,7 +81,7 @@ test_killed_while_blocking (void)
   watch_assert_trace (watch, "init closed:lost ");
 }
 
-/* Before the file is gone there is no container of that name, and after. */
+/* There is no container of that name, neither before nor after the file is removed. */
 static void
 test_not_there (void)
 {

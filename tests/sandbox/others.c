@@ -16,8 +16,8 @@
 
 #define EXIT_CANNOT 99
 
-/* Programs find the libraries by paths relative to their own. A build tree that is made with a strict umask
- * is nobody else's to read. */
+/* Programs find the libraries by paths relative to their own. A build tree that is made with a strict
+ * umask is not readable for others. */
 static const char copy_script[]
     = "set -e; cd \"$1\"; "
       "find . -name '*.p' -prune -o -name '*.so*' -exec cp --parents --no-dereference -t \"$3\" {} +; "
