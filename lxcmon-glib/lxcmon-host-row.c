@@ -177,8 +177,8 @@ is_shortage (const LxcmonError *error)
              || error->system_errno == ENOMEM || error->system_errno == ENOBUFS);
 }
 
-/* An attach has failed. It is tried again if it may succeed later: the controller does not listen yet, or
- * has ended before it accepted us, or its slot is taken, or descriptors have run out. */
+/* An attach has failed. It is tried again where it may succeed later: the controller does not listen yet,
+ * or has ended before it accepted us, or its slot is taken, or descriptors have run short. */
 static void
 handle_failed (LxcmonHostRow *self, const LxcmonModel *model, const LxcmonError *error)
 {

@@ -16,8 +16,7 @@
 
 /* ---- A socket that has a listener ---- */
 
-/* Finds the pid of the controller: first in the status XML, which is a hint; a walk over /proc takes
- * longer. */
+/* The controller's pid: the status XML has it at hand, and is a hint. A walk over /proc takes longer. */
 static gint
 find_controller (LxcmonHostRow *row, LxcmonRuntimeDir *scan, const LxcmonRuntimeSocket *socket)
 {
@@ -61,7 +60,7 @@ observe_busy (LxcmonHostRow *row, LxcmonRuntimeDir *scan, const LxcmonRuntimeSoc
   const GError *known = lxcmon_monitor_get_error ((LxcmonMonitor *) row);
   g_autoptr (GError) error = NULL;
 
-  /* The error of an earlier attach names the other client. */
+  /* An attach that met the other client names it. */
   if (row->n_tries > 0 && g_error_matches (known, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_BUSY))
     error = g_error_copy (known);
   else

@@ -25,7 +25,7 @@ struct _LxcmonSession
   guint reboot_timeout;
 
   GMutex mutex;                 /* keeps the connection while another thread shuts it down */
-  LxcmonConnection *connection; /* one for each run; NULL between two */
+  LxcmonConnection *connection; /* one for each life; NULL between two */
 
   guint64 file;    /* which socket file the connection was made to */
   gint64 deadline; /* monotonic, in µs: when to give up the next controller; 0 for no wait */

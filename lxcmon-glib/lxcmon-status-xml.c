@@ -76,7 +76,7 @@ _lxcmon_status_xml_parse (const char *text, gsize length, gint controller_pid)
   return status.controller_pid == controller_pid ? (gint) status.init_pid : 0;
 }
 
-/* Reads a regular file, without following links. */
+/* Reads a regular file that nobody has put a link in the place of. */
 static char *
 read_file (const char *path, gsize *length)
 {
@@ -111,8 +111,8 @@ read_beside (const char *socket_path, gsize *length)
 /*< private >
  * _lxcmon_status_xml_find_controller:
  *
- * Finds the controller's pid in the status XML beside its socket, or returns 0. The caller has to check
- * that this controller listens on the socket.
+ * Finds the controller's pid in the status XML beside its socket, or returns 0. The caller sees to it
+ * that it is the one that listens there.
  */
 gint
 _lxcmon_status_xml_find_controller (const char *socket_path)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns connecting to a path. A controller has one client slot and sends INIT to its very first client,
- * and libvirtd needs the slots of the containers that it manages. A client that connects, and closes the
- * connection before it is accepted, causes damage too: if no client has been accepted yet, the controller
- * sends INIT to the closed connection, and the next client does not receive it. So there is a busy check
- * before connecting, and a queued connection stays as long as no other client is accepted.
+ * Owns the way from a path to a connected socket. A controller has one client slot and gives INIT to its
+ * very first client, and libvirtd needs the slot of the containers that it manages. A client that connects
+ * and leaves does harm too: if nobody is accepted yet, its dead entry in the backlog gets the INIT that the
+ * next client should have had. So there is a busy check before connecting, and a connection that is queued
+ * stays while nobody else is accepted.
  *
  * That a connection is accepted is known by the first message (lxcmon-reader.c).
  */
@@ -55,8 +55,8 @@ fail_driver_running (const LxcmonDriver *driver, const char *path, LxcmonError *
 
   return _lxcmon_error_set (
       error, LXCMON_MONITOR_ERROR_BUSY, 0,
-      "%s manages the containers in the directory of %s and needs the controller's one client slot "
-      "to notice the end of the container",
+      "%s manages the containers in the directory of %s and needs the controller's one client slot: "
+      "without it, it would not see the container's end",
       describe_process (driver->pid, "libvirtd", process, sizeof process), path);
 }
 

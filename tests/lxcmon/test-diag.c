@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What sock_diag reports: whether a connection of ours was accepted, and which client of a listener was.
- * Skipped if the kernel does not answer.
+ * What sock_diag tells: whether a connection of ours was accepted, and which client a listener
+ * serves. Skipped where the kernel does not answer.
  */
 
 #include "common/core-peer.h"
@@ -49,7 +49,7 @@ test_peer (void)
   core_listener_init (&listener);
   int client = core_listener_connect (&listener);
   g_assert_true (_lxcmon_diag_find_peer (inode_of (client), &peer));
-  g_assert_cmpuint (peer, ==, 0); /* in the backlog: no process has a descriptor of it */
+  g_assert_cmpuint (peer, ==, 0); /* in the backlog: nobody has a descriptor of it */
   int accepted = core_listener_accept (&listener);
   g_assert_true (_lxcmon_diag_find_peer (inode_of (client), &peer));
   g_assert_cmpuint (peer, ==, inode_of (accepted));

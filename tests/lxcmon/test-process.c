@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What /proc contains: a container's init among a controller's children, a process's name, and which
- * process has a socket.
+ * What /proc tells: a container's init among a controller's children, a process's name, and who holds
+ * a socket.
  */
 
 #include "common/core-test.h"
@@ -20,8 +20,8 @@
 
 #include <lxcmon/lxcmon-process-private.h>
 
-/* Starts a child that waits until the pipe that is returned is closed. With
- * @in_namespace it is pid 1 of a pid namespace of its own; returns -1 if that is not permitted. */
+/* Starts a child that waits until its standing is ended, by the pipe that is returned. With
+ * @in_namespace it is pid 1 of a pid namespace of its own; returns -1 where that may not be. */
 static pid_t
 start_child (gboolean in_namespace, int *stop)
 {

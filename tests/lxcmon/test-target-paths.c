@@ -111,7 +111,7 @@ test_forms (void)
   core_listener_clear (&listener);
 }
 
-/* If the kernel has another path for the socket than we have, both are known. */
+/* Where the kernel knows the socket by another name than ours, both are known. */
 static void
 test_both_names (void)
 {
@@ -215,7 +215,7 @@ test_driver (void)
   g_autofree char *path = g_build_filename (listener.dir, "driver.pid", NULL);
   g_assert_false (find_driver (&listener).running);
   g_assert_true (g_file_set_contents (path, "1\n", -1, NULL));
-  g_assert_false (find_driver (&listener).running); /* a file that no process has locked */
+  g_assert_false (find_driver (&listener).running); /* a file that nobody has locked */
 
   core_child_start (&child, core_child_lock, path);
   LxcmonDriver driver = find_driver (&listener);
