@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the type: what a client is made of, what it is called, and its end. Refuses events and sockets.
+ * Owns the type: what a client is called, how it attaches, and the properties that say so.
  */
 
 #include "lxcmon-client-private.h"
@@ -16,196 +16,98 @@
  *
  * The client of one LXC container's controller.
  *
- * libvirt runs each LXC container under a controller process. The controller serves exactly one
- * client: where libvirtd lives, that is libvirtd, and attaching fails with
- * %LXCMON_MONITOR_ERROR_BUSY, without having connected.
+ * libvirt runs each LXC container under a controller process, which has one client slot. If libvirtd is
+ * running, it needs the slots of its containers: attaching then fails with %LXCMON_MONITOR_ERROR_BUSY
+ * before connecting.
  *
  * ```c
  * g_autoptr (LxcmonClient) client = lxcmon_client_new ("web1");
  * g_signal_connect (client, "init", G_CALLBACK (on_init), NULL);
- * g_signal_connect (client, "exit", G_CALLBACK (on_exit), NULL);
+ * g_signal_connect (client, "closed", G_CALLBACK (on_closed), NULL);
  * lxcmon_client_attach_async (client, NULL, on_attached, NULL);
  * ```
  *
- * A client belongs to the main context that was thread-default when it was asked to attach: it emits
- * its signals there and nowhere else, and it is to be used from the thread that runs that context.
- * Between two attaches it may move to another one.
+ * A client belongs to the main context that was thread-default when it was asked to attach. It emits its
+ * signals in that context and nowhere else, and is to be used from the thread that runs it. Between two
+ * attaches it may move to another context.
  *
- * Dropping the last reference detaches the client. A pending
- * [method@Lxcmon.Client.attach_async] or [method@Lxcmon.Client.wait_exit_async] keeps it alive.
+ * Dropping the last reference detaches the client, from whatever thread. A pending
+ * [method@Lxcmon.Client.attach_async] or [method@Lxcmon.Monitor.wait_exit_async] keeps it alive.
  *
- * Connect handlers before attaching: the order between the attach's own callback and the first signal
- * is not defined.
+ * Connect to the signals before attaching: the order of the attach's callback and the first signal is not
+ * defined.
  *
  * Since: 0.1
  */
+G_DEFINE_FINAL_TYPE (LxcmonClient, lxcmon_client, LXCMON_TYPE_MONITOR)
 
-gint _lxcmon_client_connection_offset;
+enum
+{
+  PROP_RUNTIME_DIR = 1,
+  PROP_SOCKET_PATH,
+  PROP_FORCE,
+  PROP_WAIT_IF_BUSY,
+  PROP_ATTACH_TIMEOUT,
+  PROP_KEEPALIVE_INTERVAL,
+  PROP_REBOOT_TIMEOUT,
+  N_PROPS
+};
+
+static GParamSpec *properties[N_PROPS];
+
+/* The longest time in milliseconds that can be set: some 24 days. */
+#define MS_MAX G_MAXINT
+
+#define ATTACH_TIMEOUT_DEFAULT 2000
+
+/* A client without a name is called after its socket's file. What is not UTF-8 in it is escaped. */
+static char *
+name_from_path (const char *socket_path)
+{
+  g_autofree char *base = g_path_get_basename (socket_path);
+
+  if (g_str_has_suffix (base, ".sock"))
+    base[strlen (base) - strlen (".sock")] = '\0';
+  return g_filename_display_name (base);
+}
 
 static void
-reserve_connection (GType type)
+lxcmon_client_constructed (GObject *object)
 {
-  _lxcmon_client_connection_offset
-      = g_type_add_instance_private (type, lxcmon_connection_get_size ());
-}
+  LxcmonClient *self = LXCMON_CLIENT (object);
+  LxcmonMonitor *monitor = LXCMON_MONITOR (self);
+  const char *name = lxcmon_monitor_get_name (monitor);
 
-G_DEFINE_FINAL_TYPE_WITH_CODE (LxcmonClient, lxcmon_client, G_TYPE_OBJECT,
-                               _lxcmon_client_define_signals (g_define_type_id);
-                               reserve_connection (g_define_type_id);
-                               G_IMPLEMENT_INTERFACE (LXCMON_TYPE_MONITOR,
-                                                      _lxcmon_client_fill_monitor))
+  G_OBJECT_CLASS (lxcmon_client_parent_class)->constructed (object);
 
-static const LxcmonClientExtra no_extra = { .attach_timeout = LXCMON_CLIENT_ATTACH_TIMEOUT };
-
-/*< private >
- * _lxcmon_client_get_extra:
- *
- * What is in a client's extra, or would be.
- */
-const LxcmonClientExtra *
-_lxcmon_client_get_extra (LxcmonClient *self)
-{
-  return self->extra != NULL ? self->extra : &no_extra;
-}
-
-/*< private >
- * _lxcmon_client_ensure_extra:
- *
- * A client's extra, to be written to. It stays where it is until it is tidied.
- */
-LxcmonClientExtra *
-_lxcmon_client_ensure_extra (LxcmonClient *self)
-{
-  if (self->extra == NULL)
-    self->extra = g_memdup2 (&no_extra, sizeof no_extra);
-  return self->extra;
-}
-
-/*< private >
- * _lxcmon_client_tidy_extra:
- *
- * Gives the memory back where nothing is in it.
- */
-void
-_lxcmon_client_tidy_extra (LxcmonClient *self)
-{
-  G_STATIC_ASSERT (sizeof no_extra == 6 * sizeof (gpointer) + 4 * sizeof (gint)); /* no holes */
-
-  if (self->extra != NULL && memcmp (self->extra, &no_extra, sizeof no_extra) == 0)
-    g_clear_pointer (&self->extra, g_free);
-}
-
-/*< private >
- * _lxcmon_client_hold:
- *
- * Returns: (transfer full): @self, to be given to _lxcmon_client_let_go()
- */
-LxcmonHeldClient *
-_lxcmon_client_hold (LxcmonClient *self)
-{
-  g_object_ref (self);
-  g_atomic_int_add (&self->holds, LXCMON_CLIENT_ONE_HOLD);
-  return self;
-}
-
-void
-_lxcmon_client_let_go (LxcmonHeldClient *self)
-{
-  g_atomic_int_add (&self->holds, -LXCMON_CLIENT_ONE_HOLD);
-  g_object_unref (self);
-}
-
-/*< private >
- * _lxcmon_client_check_thread:
- *
- * Refuses a call from a thread that does not run the client's context.
- */
-gboolean
-_lxcmon_client_check_thread (LxcmonClient *self, const char *function)
-{
-  g_autoptr (GMainContext) context = _lxcmon_hub_source_dup_context (&self->source);
-
-  if (context == NULL)
-    return TRUE;
-  if (g_main_context_acquire (context))
+  if (name == NULL && self->socket_path != NULL)
     {
-      g_main_context_release (context);
-      return TRUE;
+      g_autofree char *own_name = name_from_path (self->socket_path);
+      _lxcmon_monitor_set_name (monitor, own_name);
     }
-
-  g_critical ("%s: called from another thread than the one that runs the client's main context; "
-              "use g_main_context_invoke() to get there",
-              function);
-  return FALSE;
-}
-
-/*< private >
- * _lxcmon_client_build_path:
- *
- * Where the controller's socket is, or %NULL with @error set where the name is none.
- */
-const char *
-_lxcmon_client_build_path (LxcmonClient *self, GError **error)
-{
-  LxcmonError why;
-
-  if (self->socket_path != NULL)
-    return self->socket_path;
-
-  char *path
-      = lxcmon_name_to_socket_path (_lxcmon_client_get_extra (self)->runtime_dir, self->name, &why);
-  if (path == NULL)
+  if (self->socket_path == NULL)
     {
-      g_propagate_error (error, _lxcmon_monitor_error_new (&why));
-      return NULL;
+      char *path = lxcmon_name_to_socket_path (self->runtime_dir, name, NULL);
+      self->socket_path = path != NULL ? g_ref_string_new (path) : NULL;
+      free (path);
     }
-  self->socket_path = g_strdup (path);
-  free (path);
-
-  return self->socket_path;
 }
 
-/* Runs in the context as a source of it, so nobody else can be running it. */
-static gboolean
-dispose_in_context (gpointer user_data)
-{
-  g_object_run_dispose (G_OBJECT (user_data));
-  return G_SOURCE_REMOVE;
-}
-
-/* Garbage collectors drop references from any thread, while the client's own may be in the middle of
- * an event. The client then lives on, and is silent, until it can be taken apart where it belongs.
- * Where nobody runs the context now, it is kept from others until all is done. */
+/* Garbage collectors drop references in any thread. A pending call holds a reference, so that there is
+ * none here, unless this was run by hand. */
 static void
 lxcmon_client_dispose (GObject *object)
 {
   LxcmonClient *self = LXCMON_CLIENT (object);
-  g_autoptr (GMainContext) context = _lxcmon_hub_source_dup_context (&self->source);
 
-  if (context != NULL && !g_main_context_acquire (context))
-    {
-      g_atomic_int_or (&self->holds, LXCMON_CLIENT_DROPPED);
-      g_main_context_invoke_full (context, G_PRIORITY_DEFAULT, dispose_in_context,
-                                  g_object_ref (self), g_object_unref);
-      return;
-    }
-
-  /* A pending call holds a reference, so there is none, unless this was run by hand. */
-  GTask *attach = _lxcmon_client_steal_attach (self);
-  GList *waits = _lxcmon_client_steal_waits (self);
-  _lxcmon_client_leave (self);
-  _lxcmon_client_release (self);
-  g_atomic_int_and (&self->holds, ~(guint) LXCMON_CLIENT_DROPPED);
-  if (attach != NULL || waits != NULL)
+  if (self->session != NULL)
     {
       g_autoptr (GError) gone
-          = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "the client is gone");
-      _lxcmon_client_return_attach (attach, gone);
-      _lxcmon_client_return_waits (waits, LXCMON_EXIT_STATUS_UNKNOWN, gone);
+          = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "the client was disposed of");
+      _lxcmon_client_close (self, gone);
     }
+
   G_OBJECT_CLASS (lxcmon_client_parent_class)->dispose (object);
-  if (context != NULL)
-    g_main_context_release (context);
 }
 
 static void
@@ -213,15 +115,8 @@ lxcmon_client_finalize (GObject *object)
 {
   LxcmonClient *self = LXCMON_CLIENT (object);
 
-  lxcmon_connection_clear (_lxcmon_client_get_connection (self));
-  if (self->extra != NULL)
-    {
-      g_clear_error (&self->extra->error);
-      g_free (self->extra->runtime_dir);
-      g_free (self->extra);
-    }
-  g_free (self->name);
-  g_free (self->socket_path);
+  g_free (self->runtime_dir);
+  g_clear_pointer (&self->socket_path, g_ref_string_release);
 
   G_OBJECT_CLASS (lxcmon_client_parent_class)->finalize (object);
 }
@@ -233,16 +128,29 @@ lxcmon_client_get_property (GObject *object, guint prop_id, GValue *value, GPara
 
   switch (prop_id)
     {
-    case LXCMON_CLIENT_PROP_RUNTIME_DIR:
+    case PROP_RUNTIME_DIR:
       g_value_set_string (value, lxcmon_client_get_runtime_dir (self));
       break;
-    case LXCMON_CLIENT_PROP_SOCKET_PATH:
-      g_value_set_string (value, lxcmon_client_get_socket_path (self));
+    case PROP_SOCKET_PATH:
+      g_value_set_string (value, self->socket_path);
+      break;
+    case PROP_FORCE:
+      g_value_set_boolean (value, self->force);
+      break;
+    case PROP_WAIT_IF_BUSY:
+      g_value_set_boolean (value, self->wait_if_busy);
+      break;
+    case PROP_ATTACH_TIMEOUT:
+      g_value_set_uint (value, self->attach_timeout);
+      break;
+    case PROP_KEEPALIVE_INTERVAL:
+      g_value_set_uint (value, self->keepalive_interval);
+      break;
+    case PROP_REBOOT_TIMEOUT:
+      g_value_set_uint (value, self->reboot_timeout);
       break;
     default:
-      if (!_lxcmon_client_read_setting (self, prop_id, value)
-          && !lxcmon_monitor_read_property (LXCMON_MONITOR (self), pspec, value))
-        G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
       break;
     }
 }
@@ -254,50 +162,121 @@ lxcmon_client_set_property (GObject *object, guint prop_id, const GValue *value,
 
   switch (prop_id)
     {
-    case LXCMON_CLIENT_PROP_MONITOR + LXCMON_MONITOR_PROP_NAME:
-      self->name = g_value_dup_string (value);
+    case PROP_RUNTIME_DIR:
+      self->runtime_dir = g_value_dup_string (value);
       break;
-    case LXCMON_CLIENT_PROP_RUNTIME_DIR:
+    case PROP_SOCKET_PATH:
       if (g_value_get_string (value) != NULL)
-        _lxcmon_client_ensure_extra (self)->runtime_dir = g_value_dup_string (value);
+        self->socket_path = g_ref_string_new (g_value_get_string (value));
       break;
-    case LXCMON_CLIENT_PROP_SOCKET_PATH:
-      self->socket_path = g_value_dup_string (value);
+    case PROP_FORCE:
+      lxcmon_client_set_force (self, g_value_get_boolean (value));
+      break;
+    case PROP_WAIT_IF_BUSY:
+      lxcmon_client_set_wait_if_busy (self, g_value_get_boolean (value));
+      break;
+    case PROP_ATTACH_TIMEOUT:
+      lxcmon_client_set_attach_timeout (self, g_value_get_uint (value));
+      break;
+    case PROP_KEEPALIVE_INTERVAL:
+      lxcmon_client_set_keepalive_interval (self, g_value_get_uint (value));
+      break;
+    case PROP_REBOOT_TIMEOUT:
+      lxcmon_client_set_reboot_timeout (self, g_value_get_uint (value));
       break;
     default:
-      if (!_lxcmon_client_write_setting (self, prop_id, value))
-        G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
       break;
     }
 }
 
 #define CONSTRUCT_ONLY (G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS)
+#define SETTING        (G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS)
 
 static void
-install_identity (GObjectClass *klass)
+install_properties (GObjectClass *klass)
 {
   /**
-   * LxcmonClient:runtime-dir: (type filename)
+   * LxcmonClient:runtime-dir: (type filename) (getter get_runtime_dir)
    *
-   * The directory of the controllers' sockets; `/run/libvirt/lxc` where it is %NULL.
+   * The directory of the controllers' sockets. %NULL stands for `/run/libvirt/lxc`.
    *
    * Since: 0.1
    */
-  g_object_class_install_property (klass, LXCMON_CLIENT_PROP_RUNTIME_DIR,
-                                   g_param_spec_string ("runtime-dir", NULL, NULL, NULL,
-                                                        CONSTRUCT_ONLY));
+  properties[PROP_RUNTIME_DIR]
+      = g_param_spec_string ("runtime-dir", NULL, NULL, NULL, CONSTRUCT_ONLY);
 
   /**
-   * LxcmonClient:socket-path: (type filename)
+   * LxcmonClient:socket-path: (type filename) (getter get_socket_path)
    *
-   * The path of the controller's socket. Where it is not given, it follows from the name and the
-   * runtime directory.
+   * The path of the controller's socket. Where it is not set, it follows from the name and the runtime
+   * directory.
    *
    * Since: 0.1
    */
-  g_object_class_install_property (klass, LXCMON_CLIENT_PROP_SOCKET_PATH,
-                                   g_param_spec_string ("socket-path", NULL, NULL, NULL,
-                                                        CONSTRUCT_ONLY));
+  properties[PROP_SOCKET_PATH]
+      = g_param_spec_string ("socket-path", NULL, NULL, NULL, CONSTRUCT_ONLY);
+
+  /**
+   * LxcmonClient:force: (getter get_force) (setter set_force)
+   *
+   * Connect to the controller even if libvirtd is running, or another client has the slot. For an app that
+   * is the container's driver, such as one that starts the controller itself. A new value takes effect
+   * with the next attach.
+   *
+   * Since: 0.1
+   */
+  properties[PROP_FORCE] = g_param_spec_boolean ("force", NULL, NULL, FALSE, SETTING);
+
+  /**
+   * LxcmonClient:wait-if-busy: (getter get_wait_if_busy) (setter set_wait_if_busy)
+   *
+   * If the controller's client slot is taken, wait until it is free instead of failing with
+   * %LXCMON_MONITOR_ERROR_BUSY. A new value takes effect with the next attach.
+   *
+   * Since: 0.1
+   */
+  properties[PROP_WAIT_IF_BUSY] = g_param_spec_boolean ("wait-if-busy", NULL, NULL, FALSE, SETTING);
+
+  /**
+   * LxcmonClient:attach-timeout: (getter get_attach_timeout) (setter set_attach_timeout)
+   *
+   * How long the client stays queued where another client turns out to be accepted, in milliseconds. While
+   * no other client is accepted it stays queued without a limit: leaving the queue would cost the next
+   * client its INIT. A new value takes effect with the next attach.
+   *
+   * Since: 0.1
+   */
+  properties[PROP_ATTACH_TIMEOUT] = g_param_spec_uint ("attach-timeout", NULL, NULL, 1, MS_MAX,
+                                                       ATTACH_TIMEOUT_DEFAULT, SETTING);
+
+  /**
+   * LxcmonClient:keepalive-interval: (getter get_keepalive_interval) (setter set_keepalive_interval)
+   *
+   * After how long a silence to send a PING, in milliseconds, or 0 for never. It may take up to twice that
+   * long. If the controller does not answer within the same time again, the client is closed with
+   * %LXCMON_MONITOR_ERROR_TIMED_OUT. A new value takes effect with the next attach.
+   *
+   * Since: 0.1
+   */
+  properties[PROP_KEEPALIVE_INTERVAL]
+      = g_param_spec_uint ("keepalive-interval", NULL, NULL, 0, MS_MAX, 0, SETTING);
+
+  /**
+   * LxcmonClient:reboot-timeout: (getter get_reboot_timeout) (setter set_reboot_timeout)
+   *
+   * How long to wait for the container's next controller after a reboot, in milliseconds, or 0 to not
+   * wait. The client attaches to the next controller by itself: after "exit::reboot" and "closed", "init"
+   * is emitted again. While it waits, its state is %LXCMON_STATE_CONNECTING. If no controller appears in
+   * time, the state becomes %LXCMON_STATE_DETACHED and the error %LXCMON_MONITOR_ERROR_TIMED_OUT. A new
+   * value takes effect with the next attach.
+   *
+   * Since: 0.1
+   */
+  properties[PROP_REBOOT_TIMEOUT]
+      = g_param_spec_uint ("reboot-timeout", NULL, NULL, 0, MS_MAX, 0, SETTING);
+
+  g_object_class_install_properties (klass, N_PROPS, properties);
 }
 
 static void
@@ -305,32 +284,26 @@ lxcmon_client_class_init (LxcmonClientClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
 
+  object_class->constructed = lxcmon_client_constructed;
   object_class->dispose = lxcmon_client_dispose;
   object_class->finalize = lxcmon_client_finalize;
   object_class->get_property = lxcmon_client_get_property;
   object_class->set_property = lxcmon_client_set_property;
-
-  g_type_class_adjust_private_offset (klass, &_lxcmon_client_connection_offset);
-  lxcmon_monitor_install_properties (object_class, LXCMON_CLIENT_PROP_MONITOR);
-  install_identity (object_class);
-  _lxcmon_client_install_settings (object_class);
+  install_properties (object_class);
 }
 
 static void
 lxcmon_client_init (LxcmonClient *self)
 {
-  /* All zeros are right for the rest: detached, and no status. */
-  if (lxcmon_connection_init (_lxcmon_client_get_connection (self), &_lxcmon_client_callbacks, self)
-      == NULL)
-    g_error ("liblxcmon is newer than this liblxcmon-glib can make use of: use two of one release");
+  self->attach_timeout = ATTACH_TIMEOUT_DEFAULT;
 }
 
 /**
  * lxcmon_client_new:
  * @name: a container's name
  *
- * Makes a client for a container of the usual runtime directory. A name that no container can have
- * makes attaching fail, with %LXCMON_MONITOR_ERROR_INVALID_NAME.
+ * Makes a client for a container of the default runtime directory. A name that a container cannot have
+ * makes attaching fail with %LXCMON_MONITOR_ERROR_INVALID_NAME.
  *
  * Returns: (transfer full): a client that is detached
  *
@@ -346,8 +319,8 @@ lxcmon_client_new (const char *name)
  * lxcmon_client_new_for_path:
  * @socket_path: (type filename): the path of a controller's socket
  *
- * Makes a client for the controller at a socket. The container is called after the socket's file,
- * without ".sock".
+ * Makes a client for the controller at a socket. The container is called after the socket's file, without
+ * ".sock".
  *
  * Returns: (transfer full): a client that is detached
  *
@@ -360,10 +333,10 @@ lxcmon_client_new_for_path (const char *socket_path)
 }
 
 /**
- * lxcmon_client_get_runtime_dir:
+ * lxcmon_client_get_runtime_dir: (get-property runtime-dir)
  * @self: a client
  *
- * The directory of the controllers' sockets.
+ * Gets the directory of the controllers' sockets.
  *
  * Returns: (type filename) (transfer none): a path
  *
@@ -374,19 +347,16 @@ lxcmon_client_get_runtime_dir (LxcmonClient *self)
 {
   g_return_val_if_fail (LXCMON_IS_CLIENT (self), NULL);
 
-  if (self->row != NULL)
-    return _lxcmon_host_row_get_dir (self->row);
-  const char *runtime_dir = _lxcmon_client_get_extra (self)->runtime_dir;
-  return runtime_dir != NULL ? runtime_dir : LXCMON_RUNTIME_DIR;
+  return self->runtime_dir != NULL ? self->runtime_dir : LXCMON_RUNTIME_DIR;
 }
 
 /**
- * lxcmon_client_get_socket_path:
+ * lxcmon_client_get_socket_path: (get-property socket-path)
  * @self: a client
  *
- * The path of the controller's socket.
+ * Gets the path of the controller's socket.
  *
- * Returns: (type filename) (transfer none) (nullable): a path, or %NULL where the name is none that a
+ * Returns: (type filename) (transfer none) (nullable): a path, or %NULL where the name is not one that a
  *   container can have
  *
  * Since: 0.1
@@ -396,5 +366,203 @@ lxcmon_client_get_socket_path (LxcmonClient *self)
 {
   g_return_val_if_fail (LXCMON_IS_CLIENT (self), NULL);
 
-  return _lxcmon_client_build_path (self, NULL);
+  return self->socket_path;
+}
+
+static void
+set_flag (LxcmonClient *self, gboolean *setting, gboolean value, guint prop_id)
+{
+  if (*setting == !!value)
+    return;
+
+  *setting = !!value;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[prop_id]);
+}
+
+static void
+set_ms (LxcmonClient *self, guint *setting, guint ms, guint prop_id)
+{
+  if (*setting == ms)
+    return;
+
+  *setting = ms;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[prop_id]);
+}
+
+/**
+ * lxcmon_client_get_force: (get-property force)
+ * @self: a client
+ *
+ * Gets whether the client connects even if libvirtd is running or the slot is taken. See [property@Lxcmon.Client:force].
+ *
+ * Returns: whether it does
+ *
+ * Since: 0.1
+ */
+gboolean
+lxcmon_client_get_force (LxcmonClient *self)
+{
+  g_return_val_if_fail (LXCMON_IS_CLIENT (self), FALSE);
+
+  return self->force;
+}
+
+/**
+ * lxcmon_client_set_force: (set-property force)
+ * @self: a client
+ * @force: whether to connect in any case
+ *
+ * Sets whether the client connects even if libvirtd is running or the slot is taken. See [property@Lxcmon.Client:force].
+ *
+ * Since: 0.1
+ */
+void
+lxcmon_client_set_force (LxcmonClient *self, gboolean force)
+{
+  g_return_if_fail (LXCMON_IS_CLIENT (self));
+
+  set_flag (self, &self->force, force, PROP_FORCE);
+}
+
+/**
+ * lxcmon_client_get_wait_if_busy: (get-property wait-if-busy)
+ * @self: a client
+ *
+ * Gets whether the client waits for a slot that is taken. See [property@Lxcmon.Client:wait-if-busy].
+ *
+ * Returns: whether it does
+ *
+ * Since: 0.1
+ */
+gboolean
+lxcmon_client_get_wait_if_busy (LxcmonClient *self)
+{
+  g_return_val_if_fail (LXCMON_IS_CLIENT (self), FALSE);
+
+  return self->wait_if_busy;
+}
+
+/**
+ * lxcmon_client_set_wait_if_busy: (set-property wait-if-busy)
+ * @self: a client
+ * @wait_if_busy: whether to wait
+ *
+ * Sets whether the client waits for a slot that is taken. See [property@Lxcmon.Client:wait-if-busy].
+ *
+ * Since: 0.1
+ */
+void
+lxcmon_client_set_wait_if_busy (LxcmonClient *self, gboolean wait_if_busy)
+{
+  g_return_if_fail (LXCMON_IS_CLIENT (self));
+
+  set_flag (self, &self->wait_if_busy, wait_if_busy, PROP_WAIT_IF_BUSY);
+}
+
+/**
+ * lxcmon_client_get_attach_timeout: (get-property attach-timeout)
+ * @self: a client
+ *
+ * Gets how long the client stays queued where another client is accepted. See [property@Lxcmon.Client:attach-timeout].
+ *
+ * Returns: milliseconds
+ *
+ * Since: 0.1
+ */
+guint
+lxcmon_client_get_attach_timeout (LxcmonClient *self)
+{
+  g_return_val_if_fail (LXCMON_IS_CLIENT (self), 0);
+
+  return self->attach_timeout;
+}
+
+/**
+ * lxcmon_client_set_attach_timeout: (set-property attach-timeout)
+ * @self: a client
+ * @attach_timeout: milliseconds, from 1 to %G_MAXINT
+ *
+ * Sets how long the client stays queued where another client is accepted. See [property@Lxcmon.Client:attach-timeout].
+ *
+ * Since: 0.1
+ */
+void
+lxcmon_client_set_attach_timeout (LxcmonClient *self, guint attach_timeout)
+{
+  g_return_if_fail (LXCMON_IS_CLIENT (self));
+  g_return_if_fail (attach_timeout >= 1 && attach_timeout <= MS_MAX);
+
+  set_ms (self, &self->attach_timeout, attach_timeout, PROP_ATTACH_TIMEOUT);
+}
+
+/**
+ * lxcmon_client_get_keepalive_interval: (get-property keepalive-interval)
+ * @self: a client
+ *
+ * Gets after how long a silence a PING is sent. See [property@Lxcmon.Client:keepalive-interval].
+ *
+ * Returns: milliseconds, or 0 for never
+ *
+ * Since: 0.1
+ */
+guint
+lxcmon_client_get_keepalive_interval (LxcmonClient *self)
+{
+  g_return_val_if_fail (LXCMON_IS_CLIENT (self), 0);
+
+  return self->keepalive_interval;
+}
+
+/**
+ * lxcmon_client_set_keepalive_interval: (set-property keepalive-interval)
+ * @self: a client
+ * @keepalive_interval: milliseconds, up to %G_MAXINT, or 0 for never
+ *
+ * Sets after how long a silence a PING is sent. See [property@Lxcmon.Client:keepalive-interval].
+ *
+ * Since: 0.1
+ */
+void
+lxcmon_client_set_keepalive_interval (LxcmonClient *self, guint keepalive_interval)
+{
+  g_return_if_fail (LXCMON_IS_CLIENT (self));
+  g_return_if_fail (keepalive_interval <= MS_MAX);
+
+  set_ms (self, &self->keepalive_interval, keepalive_interval, PROP_KEEPALIVE_INTERVAL);
+}
+
+/**
+ * lxcmon_client_get_reboot_timeout: (get-property reboot-timeout)
+ * @self: a client
+ *
+ * Gets how long to wait for the next controller after a reboot. See [property@Lxcmon.Client:reboot-timeout].
+ *
+ * Returns: milliseconds, or 0 where the client does not wait
+ *
+ * Since: 0.1
+ */
+guint
+lxcmon_client_get_reboot_timeout (LxcmonClient *self)
+{
+  g_return_val_if_fail (LXCMON_IS_CLIENT (self), 0);
+
+  return self->reboot_timeout;
+}
+
+/**
+ * lxcmon_client_set_reboot_timeout: (set-property reboot-timeout)
+ * @self: a client
+ * @reboot_timeout: milliseconds, up to %G_MAXINT, or 0 to not wait
+ *
+ * Sets how long to wait for the next controller after a reboot. See [property@Lxcmon.Client:reboot-timeout].
+ *
+ * Since: 0.1
+ */
+void
+lxcmon_client_set_reboot_timeout (LxcmonClient *self, guint reboot_timeout)
+{
+  g_return_if_fail (LXCMON_IS_CLIENT (self));
+  g_return_if_fail (reboot_timeout <= MS_MAX);
+
+  set_ms (self, &self->reboot_timeout, reboot_timeout, PROP_REBOOT_TIMEOUT);
 }

@@ -15,7 +15,7 @@ G_BEGIN_DECLS
 #define LXCMON_TYPE_CLIENT (lxcmon_client_get_type ())
 
 LXCMON_AVAILABLE_IN_0_1
-G_DECLARE_FINAL_TYPE (LxcmonClient, lxcmon_client, LXCMON, CLIENT, GObject)
+G_DECLARE_FINAL_TYPE (LxcmonClient, lxcmon_client, LXCMON, CLIENT, LxcmonMonitor)
 
 LXCMON_AVAILABLE_IN_0_1
 LxcmonClient *lxcmon_client_new (const char *name);
@@ -56,15 +56,5 @@ LXCMON_AVAILABLE_IN_0_1
 gboolean lxcmon_client_attach (LxcmonClient *self, GCancellable *cancellable, GError **error);
 LXCMON_AVAILABLE_IN_0_1
 void lxcmon_client_detach (LxcmonClient *self);
-
-LXCMON_AVAILABLE_IN_0_1
-void lxcmon_client_wait_exit_async (LxcmonClient *self, GCancellable *cancellable,
-                                    GAsyncReadyCallback callback, gpointer user_data);
-LXCMON_AVAILABLE_IN_0_1
-LxcmonExitStatus lxcmon_client_wait_exit_finish (LxcmonClient *self, GAsyncResult *result,
-                                                 GError **error);
-LXCMON_AVAILABLE_IN_0_1
-LxcmonExitStatus lxcmon_client_wait_exit (LxcmonClient *self, GCancellable *cancellable,
-                                          GError **error);
 
 G_END_DECLS

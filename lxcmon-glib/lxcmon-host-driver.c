@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns what a host knows of libvirtd or virtlxcd: whether it lives, when it dies, and whether it may
- * come back. Its containers need their controllers' places for it: it learns from EXIT whether to
- * restart them.
+ * Owns what a host knows of libvirtd or virtlxcd: whether it is running, when it ends, and whether it may
+ * come back. It needs the slots of its containers, as it learns from EXIT whether to restart them.
  */
 
 #include "lxcmon-host-private.h"
@@ -12,10 +11,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* A libvirtd that has gone may be one that is restarted: that takes some 4 seconds. */
+/* A libvirtd that has ended may be restarting, which takes some 4 seconds. */
 #define SUCCESSOR_US (10 * G_TIME_SPAN_SECOND)
 
-/* Where nobody tells when the driver ends. */
+/* How often to ask where the driver's end cannot be watched. */
 #define ASK_US (2 * G_TIME_SPAN_SECOND)
 
 static void
@@ -36,17 +35,17 @@ on_end (gint fd, GIOCondition condition, gpointer user_data)
   LxcmonHost *self = user_data;
 
   stop_watching (&self->driver);
-  _lxcmon_host_work_scan_soon (self);
+  _lxcmon_host_scan_soon (self);
   return G_SOURCE_REMOVE;
 }
 
-/* Whether a pid still is the driver's, now that we have a descriptor for it. */
+/* Whether the pid is still the driver's, now that a descriptor keeps it. */
 static gboolean
 is_still_driver (LxcmonHost *self, gint pid)
 {
   LxcmonDriver now;
 
-  return lxcmon_runtime_dir_find_driver (self->runtime_dir, &now, NULL) && now.lives
+  return lxcmon_runtime_dir_find_driver (self->runtime_dir, &now, NULL) && now.running
          && now.pid == pid;
 }
 
@@ -65,27 +64,27 @@ watch_pid (LxcmonHost *self, gint pid)
   driver->end = g_unix_fd_source_new (driver->end_fd, G_IO_IN);
   g_source_set_static_name (driver->end, "[lxcmon] the driver's end");
   g_source_set_callback (driver->end, G_SOURCE_FUNC (on_end), self, NULL);
-  g_source_attach (driver->end, self->context);
+  g_source_attach (driver->end, _lxcmon_monitor_list_get_context (_lxcmon_host_get_list (self)));
   if (!is_still_driver (self, pid))
-    _lxcmon_host_work_scan_soon (self);
+    _lxcmon_host_scan_soon (self);
 }
 
 /*< private >
- * _lxcmon_host_driver_take:
+ * _lxcmon_host_driver_update:
  * @found: who holds the lock
  *
- * Takes note of what a look has found.
+ * Notes what a scan has found.
  */
 void
-_lxcmon_host_driver_take (LxcmonHost *self, const LxcmonDriver *found)
+_lxcmon_host_driver_update (LxcmonHost *self, const LxcmonDriver *found)
 {
   LxcmonHostDriver *driver = &self->driver;
   gint64 now = g_get_monotonic_time ();
 
-  if (found->lives)
+  if (found->running)
     {
-      gboolean same = driver->lives && driver->pid == found->pid && driver->end != NULL;
-      driver->lives = TRUE;
+      gboolean same = driver->running && driver->pid == found->pid && driver->end != NULL;
+      driver->running = TRUE;
       driver->wait_until = 0;
       if (same)
         return;
@@ -93,10 +92,10 @@ _lxcmon_host_driver_take (LxcmonHost *self, const LxcmonDriver *found)
       driver->pid = found->pid;
       watch_pid (self, found->pid);
     }
-  else if (driver->lives)
+  else if (driver->running)
     {
       stop_watching (driver);
-      driver->lives = FALSE;
+      driver->running = FALSE;
       driver->wait_until = now + SUCCESSOR_US;
     }
   else if (now >= driver->wait_until)
@@ -107,51 +106,40 @@ void
 _lxcmon_host_driver_stop (LxcmonHost *self)
 {
   stop_watching (&self->driver);
-  self->driver = (LxcmonHostDriver){ .lives = FALSE };
+  self->driver = (LxcmonHostDriver){ .running = FALSE };
 }
 
 /*< private >
  * _lxcmon_host_driver_manages:
  *
- * Whether the places are the driver's, and not to be taken.
+ * Returns: whether the driver needs the slots
  */
 gboolean
 _lxcmon_host_driver_manages (LxcmonHost *self)
 {
-  return !self->force && (self->driver.lives || self->driver.wait_until != 0);
+  return !self->force && (self->driver.running || self->driver.wait_until != 0);
 }
 
 /*< private >
  * _lxcmon_host_driver_error:
  * @name: a container's name
  *
- * Says why a container that the driver manages is not attached to.
+ * Words why a container that the driver manages is not attached.
  *
  * Returns: (transfer full): BUSY
  */
 GError *
 _lxcmon_host_driver_error (LxcmonHost *self, const char *name)
 {
-  if (!self->driver.lives)
+  if (!self->driver.running)
     return g_error_new (LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_BUSY,
-                        "libvirtd, which manages %s, has gone, and may be back in a moment for "
-                        "the controller's one place",
+                        "libvirtd, which manages %s, has ended and may be restarting; it needs "
+                        "the controller's client slot",
                         name);
   if (self->driver.pid == 0)
     return g_error_new (LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_BUSY,
-                        "libvirtd manages %s and needs the controller's one place", name);
+                        "libvirtd manages %s and needs the controller's client slot", name);
   return g_error_new (LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_BUSY,
-                      "libvirtd (pid %d) manages %s and needs the controller's one place",
+                      "libvirtd (pid %d) manages %s and needs the controller's client slot",
                       self->driver.pid, name);
-}
-
-/*< private >
- * _lxcmon_host_driver_due_at:
- *
- * When to look again whether the driver lives, or 0 for never.
- */
-gint64
-_lxcmon_host_driver_due_at (LxcmonHost *self)
-{
-  return self->driver.lives ? self->driver.ask_at : self->driver.wait_until;
 }

@@ -1,27 +1,35 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the hints that something may have changed in the runtime directory. What has, a look tells.
+ * Owns the hints that something may have changed in the runtime directory. A scan finds out what.
  *
- * Where the directory is not there, GFileMonitor would look for it every few seconds; what there is
- * above it is watched instead, and nobody wakes up for nothing.
+ * Where the directory is not there, GFileMonitor would poll for it every few seconds. Its nearest parent
+ * that exists is watched instead.
  */
 
 #include "lxcmon-host-private.h"
 
 #include <glib/gstdio.h>
 
-/* GFileMonitor holds changes of a file back for so long, after the first one. */
+/* For how long GFileMonitor holds back further changes of a file. */
 #define RATE_LIMIT_MS 50
 
-/* Directories that come and go while we look for the one to watch. */
+/* inotify drops what its queue has no room for, and GIO does not report it: once after hints have come, the
+ * directory is scanned again. */
+#define SAFETY_US (1 * G_TIME_SPAN_SECOND)
+
+/* Directories that appear and vanish while the one to watch is found. */
 #define TRIES_MAX 16
 
 static void
 on_changed (GFileMonitor *monitor, GFile *file, GFile *other, GFileMonitorEvent event,
             gpointer user_data)
 {
-  _lxcmon_host_work_hint (user_data);
+  LxcmonHost *self = user_data;
+
+  self->safety_at = g_get_monotonic_time () + SAFETY_US;
+  self->n_early_scans = 0;
+  _lxcmon_host_scan_soon (self);
 }
 
 void
@@ -37,7 +45,7 @@ _lxcmon_host_watch_stop (LxcmonHost *self)
   self->watched_device = self->watched_inode = 0;
 }
 
-/* Finds the runtime directory, or the nearest one above it that there is. */
+/* Finds the runtime directory, or its nearest parent that exists. */
 static char *
 find_nearest (LxcmonHost *self, GStatBuf *info)
 {
@@ -74,15 +82,13 @@ watch (LxcmonHost *self, const char *path, const GStatBuf *info)
   self->watched = g_strdup (path);
   self->watched_device = info->st_dev;
   self->watched_inode = info->st_ino;
-  g_main_context_push_thread_default (self->context);
+  g_main_context_push_thread_default (_lxcmon_monitor_list_get_context (_lxcmon_host_get_list (self)));
   self->monitor = g_file_monitor_directory (file, G_FILE_MONITOR_WATCH_MOVES, NULL, &error);
-  g_main_context_pop_thread_default (self->context);
+  g_main_context_pop_thread_default (_lxcmon_monitor_list_get_context (_lxcmon_host_get_list (self)));
   if (self->monitor == NULL)
     {
-      if (!self->said_error)
-        g_warning ("cannot watch %s, so containers that come and go are found late: %s", path,
-                   error->message);
-      self->said_error = TRUE;
+      _lxcmon_host_warn_once (self, "cannot watch the runtime directory, so that changes are found late",
+                              error->message);
       return;
     }
   g_file_monitor_set_rate_limit (self->monitor, RATE_LIMIT_MS);
@@ -92,8 +98,8 @@ watch (LxcmonHost *self, const char *path, const GStatBuf *info)
 /*< private >
  * _lxcmon_host_watch_update:
  *
- * Sees to it that the runtime directory is watched that is there now. To be called before each look:
- * what changes after it gives a hint.
+ * Watches the runtime directory that is there now. To be called before each scan: what changes after it
+ * gives a hint.
  */
 void
 _lxcmon_host_watch_update (LxcmonHost *self)
@@ -108,6 +114,6 @@ _lxcmon_host_watch_update (LxcmonHost *self)
       watch (self, path, &info);
       if (self->monitor == NULL)
         return;
-      /* It may have come while what is above it was not yet watched: look again. */
+      /* It may have appeared while its parent was not watched yet. */
     }
 }

@@ -13,7 +13,7 @@ G_BEGIN_DECLS
 #define LXCMON_TYPE_HOST (lxcmon_host_get_type ())
 
 LXCMON_AVAILABLE_IN_0_1
-G_DECLARE_FINAL_TYPE (LxcmonHost, lxcmon_host, LXCMON, HOST, GObject)
+G_DECLARE_FINAL_TYPE (LxcmonHost, lxcmon_host, LXCMON, HOST, LxcmonMonitorList)
 
 LXCMON_AVAILABLE_IN_0_1
 LxcmonHost *lxcmon_host_new (const char *runtime_dir);

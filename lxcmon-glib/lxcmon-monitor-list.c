@@ -1,116 +1,442 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns what all lists of monitors have in common: starting and stopping, the signals that carry the
- * monitor, and the property "n-items". Refuses to know where containers are found.
+ * Owns what all lists of monitors have in common: the rows and their order, starting and stopping, and
+ * the signals that carry a monitor. Does not know where containers are found.
  */
 
-#include "lxcmon-monitor-list.h"
+#include "lxcmon-monitor-list-private.h"
 
-#include "lxcmon-enums.h"
-#include "lxcmon-marshal.h"
-#include "lxcmon-monitor-private.h"
+#include "lxcmon-emission-private.h"
+#include "lxcmon-rows-private.h"
 
 /**
  * LxcmonMonitorList:
  *
- * All containers of a machine, as they come and go.
+ * A list of containers that is kept up to date.
  *
- * A list is a [iface@Gio.ListModel] of [iface@Lxcmon.Monitor], sorted by name, that a list view can
- * show as it is. It is empty until it is started with [method@Lxcmon.MonitorList.start_async].
+ * The list is a [iface@Gio.ListModel] of [class@Lxcmon.Monitor], sorted by name, which a list view can
+ * show without anything in between. It is empty until it is started with
+ * [method@Lxcmon.MonitorList.start_async].
  *
- * What a monitor tells, the list tells as well, with the monitor as an argument, after the monitor's
- * own handlers have run: one handler is enough for all containers, those that are still to come
- * included.
+ * Each signal of a monitor is emitted by the list as well, with the monitor as an argument, after the
+ * monitor's own handlers have run. One handler is enough for all containers, future ones included.
  *
- * A list belongs to the main context that was thread-default when it was made: its signals, and those
- * of its monitors, are emitted there and nowhere else, and it is to be used from the thread that runs
- * that context.
+ * A list belongs to the main context that was thread-default when it was made. Its signals, and those of
+ * its monitors, are emitted in that context and nowhere else, and it is to be used from the thread that
+ * runs it. Dropping the last reference stops the list, from whatever thread, and emits nothing.
  *
  * Since: 0.1
  */
-G_DEFINE_INTERFACE (LxcmonMonitorList, lxcmon_monitor_list, G_TYPE_LIST_MODEL)
+
+typedef struct
+{
+  GMainContext *context;
+  GListStore *rows; /* of LxcmonMonitor, sorted by name, byte by byte */
+  guint epoch;      /* changes when the list is started and stopped */
+  gint disposed;    /* atomic: nothing is emitted any more */
+
+  /* While started: */
+  LxcmonMainSource *source;
+  GTask *start; /* the call that has not returned */
+  GSource *start_cancel;
+} LxcmonMonitorListPrivate;
+
+static void list_model_iface_init (GListModelInterface *iface);
+
+G_DEFINE_ABSTRACT_TYPE_WITH_CODE (LxcmonMonitorList, lxcmon_monitor_list, G_TYPE_OBJECT,
+                                  G_ADD_PRIVATE (LxcmonMonitorList)
+                                      G_IMPLEMENT_INTERFACE (G_TYPE_LIST_MODEL,
+                                                             list_model_iface_init))
 
 enum
 {
-  SIGNAL_INIT,
-  SIGNAL_EXIT,
-  SIGNAL_CLOSED,
-  N_SIGNALS
+  PROP_N_ITEMS = 1,
+  N_PROPS
 };
 
-static guint signals[N_SIGNALS];
+static GParamSpec *properties[N_PROPS];
 
-static void
-define_signals (void)
+static LxcmonMonitorListPrivate *
+get_private (LxcmonMonitorList *self)
 {
-  /**
-   * LxcmonMonitorList::init:
-   * @self: the list
-   * @monitor: the container's monitor
-   * @pid: the pid of the container's init in our own pid namespace, or 0 where it cannot be known
-   *
-   * A container's init has started. See [signal@Lxcmon.Monitor::init].
-   *
-   * Since: 0.1
-   */
-  signals[SIGNAL_INIT] = g_signal_new ("init", LXCMON_TYPE_MONITOR_LIST, G_SIGNAL_RUN_LAST, 0, NULL,
-                                       NULL, _lxcmon_marshal_VOID__OBJECT_INT, G_TYPE_NONE, 2,
-                                       LXCMON_TYPE_MONITOR, G_TYPE_INT);
-  g_signal_set_va_marshaller (signals[SIGNAL_INIT], LXCMON_TYPE_MONITOR_LIST,
-                              _lxcmon_marshal_VOID__OBJECT_INTv);
+  return lxcmon_monitor_list_get_instance_private (self);
+}
 
-  /**
-   * LxcmonMonitorList::exit:
-   * @self: the list
-   * @monitor: the container's monitor
-   * @status: how the container ended
-   *
-   * A container has ended. The signal's detail is the status's nick, such as "exit::reboot". See
-   * [signal@Lxcmon.Monitor::exit].
-   *
-   * Since: 0.1
-   */
-  signals[SIGNAL_EXIT]
-      = g_signal_new ("exit", LXCMON_TYPE_MONITOR_LIST, G_SIGNAL_RUN_LAST | G_SIGNAL_DETAILED, 0,
-                      NULL, NULL, _lxcmon_marshal_VOID__OBJECT_ENUM, G_TYPE_NONE, 2,
-                      LXCMON_TYPE_MONITOR, LXCMON_TYPE_EXIT_STATUS);
-  g_signal_set_va_marshaller (signals[SIGNAL_EXIT], LXCMON_TYPE_MONITOR_LIST,
-                              _lxcmon_marshal_VOID__OBJECT_ENUMv);
+/* ---- The rows ---- */
 
-  /**
-   * LxcmonMonitorList::closed:
-   * @self: the list
-   * @monitor: the container's monitor
-   * @error: (nullable): %NULL where "exit" has come before; otherwise why it is not known how the
-   *   container ended, in the domain [error@Lxcmon.MonitorError]
-   *
-   * A container's controller has gone. See [signal@Lxcmon.Monitor::closed].
-   *
-   * Since: 0.1
-   */
-  signals[SIGNAL_CLOSED] = g_signal_new ("closed", LXCMON_TYPE_MONITOR_LIST, G_SIGNAL_RUN_LAST, 0,
-                                         NULL, NULL, _lxcmon_marshal_VOID__OBJECT_BOXED,
-                                         G_TYPE_NONE, 2, LXCMON_TYPE_MONITOR, G_TYPE_ERROR);
-  g_signal_set_va_marshaller (signals[SIGNAL_CLOSED], LXCMON_TYPE_MONITOR_LIST,
-                              _lxcmon_marshal_VOID__OBJECT_BOXEDv);
+static GListModel *
+get_rows (gpointer self)
+{
+  return G_LIST_MODEL (get_private (self)->rows);
+}
+
+static GType
+get_item_type (GListModel *model)
+{
+  return LXCMON_TYPE_MONITOR;
+}
+
+static guint
+get_n_items (GListModel *model)
+{
+  return g_list_model_get_n_items (get_rows (model));
+}
+
+static gpointer
+get_item (GListModel *model, guint position)
+{
+  return g_list_model_get_item (get_rows (model), position);
 }
 
 static void
-lxcmon_monitor_list_default_init (LxcmonMonitorListInterface *iface)
+list_model_iface_init (GListModelInterface *iface)
 {
+  iface->get_item_type = get_item_type;
+  iface->get_n_items = get_n_items;
+  iface->get_item = get_item;
+}
+
+static void
+on_items_changed (GListModel *rows, guint position, guint removed, guint added, gpointer user_data)
+{
+  if (g_atomic_int_get (&get_private (user_data)->disposed))
+    return;
+  g_list_model_items_changed (G_LIST_MODEL (user_data), position, removed, added);
+  if (removed != added)
+    g_object_notify_by_pspec (user_data, properties[PROP_N_ITEMS]);
+}
+
+/*< private >
+ * _lxcmon_monitor_list_add:
+ * @monitors: of #LxcmonMonitor, with names that the list does not have
+ *
+ * Adds rows: with one change of the list where it is empty, one after the other otherwise. A handler may
+ * stop the list.
+ */
+void
+_lxcmon_monitor_list_add (LxcmonMonitorList *self, GPtrArray *monitors)
+{
+  LxcmonMonitorListPrivate *priv = get_private (self);
+  guint epoch = priv->epoch;
+
+  for (guint i = 0; i < monitors->len; i++)
+    {
+      _lxcmon_monitor_set_context (monitors->pdata[i], priv->context);
+      _lxcmon_monitor_set_watched (monitors->pdata[i], TRUE);
+    }
+  g_ptr_array_sort (monitors, _lxcmon_rows_compare_pointed);
+  if (monitors->len > 0 && g_list_model_get_n_items (get_rows (self)) == 0)
+    {
+      g_list_store_splice (priv->rows, 0, 0, monitors->pdata, monitors->len);
+      return;
+    }
+  for (guint i = 0; i < monitors->len && priv->epoch == epoch; i++)
+    g_list_store_insert_sorted (priv->rows, monitors->pdata[i], _lxcmon_rows_compare, NULL);
+}
+
+/*< private >
+ * _lxcmon_monitor_list_remove:
+ * @monitor: a row
+ *
+ * Removes a row, where it is in the list.
+ */
+void
+_lxcmon_monitor_list_remove (LxcmonMonitorList *self, LxcmonMonitor *monitor)
+{
+  _lxcmon_rows_remove (get_private (self)->rows, monitor);
+}
+
+/* ---- Reports ---- */
+
+/* A step: the list's own signal, after the monitor's. */
+static void
+emit (GObject *object, gpointer data)
+{
+  _lxcmon_emission_run (data, object, get_private (LXCMON_MONITOR_LIST (object))->epoch);
+}
+
+/*< private >
+ * _lxcmon_monitor_list_report:
+ * @self: a list that is started
+ * @monitor: one of its rows, to which the caller holds a reference
+ *
+ * As _lxcmon_monitor_report(). The list's own signal is a step that runs after the monitor's handlers and
+ * notifications, or earlier where one of them runs a main loop. It runs before the steps that are there,
+ * which are about what happens later.
+ */
+void
+_lxcmon_monitor_list_report (LxcmonMonitorList *self, LxcmonMonitor *monitor, LxcmonReport report,
+                             const LxcmonModel *model, const GError *error)
+{
+  LxcmonMonitorListPrivate *priv = get_private (self);
+
+  if (g_atomic_int_get (&priv->disposed))
+    return;
+  if (report != LXCMON_REPORT_CHANGED)
+    _lxcmon_main_source_push_first (priv->source, self, emit,
+                                    _lxcmon_emission_new (priv->epoch, monitor, report, model,
+                                                          error),
+                                    _lxcmon_emission_free);
+  _lxcmon_monitor_report (monitor, report, model, error);
+}
+
+/*< private >
+ * _lxcmon_monitor_list_notify:
+ *
+ * Notifies a property of the list's class, unless the list is being disposed of.
+ */
+void
+_lxcmon_monitor_list_notify (LxcmonMonitorList *self, GParamSpec *pspec)
+{
+  if (!g_atomic_int_get (&get_private (self)->disposed))
+    g_object_notify_by_pspec (G_OBJECT (self), pspec);
+}
+
+/* ---- Starting and stopping ---- */
+
+GMainContext *
+_lxcmon_monitor_list_get_context (LxcmonMonitorList *self)
+{
+  return get_private (self)->context;
+}
+
+/*< private >
+ * _lxcmon_monitor_list_get_source:
+ *
+ * Returns: (nullable): the source whose steps the list uses, or %NULL where it is not started
+ */
+LxcmonMainSource *
+_lxcmon_monitor_list_get_source (LxcmonMonitorList *self)
+{
+  return get_private (self)->source;
+}
+
+/*< private >
+ * _lxcmon_monitor_list_get_epoch:
+ *
+ * Returns: a number that is another one where the list was stopped, or started again
+ */
+guint
+_lxcmon_monitor_list_get_epoch (LxcmonMonitorList *self)
+{
+  return get_private (self)->epoch;
+}
+
+/*< private >
+ * _lxcmon_monitor_list_is_starting:
+ *
+ * Returns: whether the first list is not complete yet
+ */
+gboolean
+_lxcmon_monitor_list_is_starting (LxcmonMonitorList *self)
+{
+  return get_private (self)->start != NULL;
+}
+
+gboolean
+_lxcmon_monitor_list_check_thread (LxcmonMonitorList *self, const char *function)
+{
+  return _lxcmon_context_is_ours (get_private (self)->context, function);
+}
+
+static GTask *
+steal_start (LxcmonMonitorListPrivate *priv)
+{
+  if (priv->start_cancel != NULL)
+    {
+      g_source_destroy (priv->start_cancel);
+      g_clear_pointer (&priv->start_cancel, g_source_unref);
+    }
+  return g_steal_pointer (&priv->start);
+}
+
+/* Stops the list; a pending start ends with @why. Properties are notified when the list is stopped, so that
+ * a handler may start it again. */
+static void
+stop (LxcmonMonitorList *self, const GError *why)
+{
+  LxcmonMonitorListPrivate *priv = get_private (self);
+
+  if (priv->source == NULL)
+    return;
+
+  g_autoptr (GTask) start = steal_start (priv);
+  g_object_freeze_notify (G_OBJECT (self));
+  priv->epoch++;
+  LXCMON_MONITOR_LIST_GET_CLASS (self)->stop (self);
+  g_clear_pointer (&priv->source, _lxcmon_main_source_release);
+  _lxcmon_rows_remove_all (priv->rows);
+  g_object_thaw_notify (G_OBJECT (self));
+  if (start != NULL)
+    g_task_return_error (start, g_error_copy (why));
+}
+
+static void
+stop_cancelled (LxcmonMonitorList *self)
+{
+  g_autoptr (LxcmonMonitorList) alive = g_object_ref (self);
+  g_autoptr (GError) cancelled
+      = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "the list was stopped");
+
+  stop (self, cancelled);
+}
+
+static gboolean
+on_start_cancelled (GCancellable *cancellable, gpointer user_data)
+{
+  stop_cancelled (user_data);
+  return G_SOURCE_REMOVE;
+}
+
+/* The cancellation may come from any thread; it takes effect in the list's context. */
+static void
+watch_cancellable (LxcmonMonitorListPrivate *priv, LxcmonMonitorList *self,
+                   GCancellable *cancellable)
+{
+  if (cancellable == NULL)
+    return;
+
+  priv->start_cancel = g_cancellable_source_new (cancellable);
+  g_source_set_static_name (priv->start_cancel, "[lxcmon] start cancelled");
+  g_source_set_callback (priv->start_cancel, G_SOURCE_FUNC (on_start_cancelled), self, NULL);
+  g_source_attach (priv->start_cancel, priv->context);
+}
+
+/* Begins to keep the list; @task, which is taken over, is returned when it is complete. */
+static void
+start (LxcmonMonitorList *self, GTask *task)
+{
+  LxcmonMonitorListPrivate *priv = get_private (self);
+  LxcmonError why;
+
+  priv->source = _lxcmon_main_source_acquire (priv->context, &why);
+  if (priv->source == NULL)
+    {
+      g_task_return_error (task, _lxcmon_monitor_error_new (&why));
+      g_object_unref (task);
+      return;
+    }
+  priv->epoch++;
+  priv->start = task;
+  watch_cancellable (priv, self, g_task_get_cancellable (task));
+  LXCMON_MONITOR_LIST_GET_CLASS (self)->start (self);
+}
+
+/*< private >
+ * _lxcmon_monitor_list_started:
+ * @error: (nullable): why the list could not be started, or %NULL where it is complete
+ *
+ * Completes the start that is pending, if there is one. Where it has failed, the list is stopped.
+ */
+void
+_lxcmon_monitor_list_started (LxcmonMonitorList *self, const GError *error)
+{
+  if (error != NULL)
+    {
+      stop (self, error);
+      return;
+    }
+
+  g_autoptr (GTask) task = steal_start (get_private (self));
+  if (task != NULL)
+    g_task_return_boolean (task, TRUE);
+}
+
+/* ---- The object ---- */
+
+static gboolean
+dispose_in_context (gpointer user_data)
+{
+  g_object_run_dispose (G_OBJECT (user_data));
+  return G_SOURCE_REMOVE;
+}
+
+/* Garbage collectors drop references in any thread: the list is then stopped where it belongs, and is
+ * silent until then. */
+static void
+lxcmon_monitor_list_dispose (GObject *object)
+{
+  LxcmonMonitorListPrivate *priv = get_private (LXCMON_MONITOR_LIST (object));
+
+  if (priv->source != NULL)
+    {
+      g_autoptr (GMainContext) context = g_main_context_ref (priv->context);
+      g_autoptr (GError) gone
+          = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "the list was disposed of");
+
+      g_atomic_int_set (&priv->disposed, TRUE);
+      if (!g_main_context_acquire (context))
+        {
+          g_main_context_invoke_full (context, G_PRIORITY_DEFAULT, dispose_in_context,
+                                      g_object_ref (object), g_object_unref);
+          return;
+        }
+      stop (LXCMON_MONITOR_LIST (object), gone);
+      g_main_context_release (context);
+      g_atomic_int_set (&priv->disposed, FALSE);
+    }
+
+  G_OBJECT_CLASS (lxcmon_monitor_list_parent_class)->dispose (object);
+}
+
+static void
+lxcmon_monitor_list_finalize (GObject *object)
+{
+  LxcmonMonitorListPrivate *priv = get_private (LXCMON_MONITOR_LIST (object));
+
+  g_signal_handlers_disconnect_by_data (priv->rows, object);
+  g_object_unref (priv->rows);
+  g_main_context_unref (priv->context);
+
+  G_OBJECT_CLASS (lxcmon_monitor_list_parent_class)->finalize (object);
+}
+
+static void
+lxcmon_monitor_list_get_property (GObject *object, guint prop_id, GValue *value, GParamSpec *pspec)
+{
+  switch (prop_id)
+    {
+    case PROP_N_ITEMS:
+      g_value_set_uint (value, g_list_model_get_n_items (get_rows (object)));
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
+      break;
+    }
+}
+
+static void
+lxcmon_monitor_list_class_init (LxcmonMonitorListClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  object_class->dispose = lxcmon_monitor_list_dispose;
+  object_class->finalize = lxcmon_monitor_list_finalize;
+  object_class->get_property = lxcmon_monitor_list_get_property;
+
   /**
    * LxcmonMonitorList:n-items:
    *
-   * How many monitors the list has; see [method@Gio.ListModel.get_n_items].
+   * The number of monitors in the list. See [method@Gio.ListModel.get_n_items].
    *
    * Since: 0.1
    */
-  g_object_interface_install_property (iface,
-                                       g_param_spec_uint ("n-items", NULL, NULL, 0, G_MAXUINT, 0,
-                                                          G_PARAM_READABLE | G_PARAM_EXPLICIT_NOTIFY
-                                                              | G_PARAM_STATIC_STRINGS));
-  define_signals ();
+  properties[PROP_N_ITEMS]
+      = g_param_spec_uint ("n-items", NULL, NULL, 0, G_MAXUINT, 0,
+                           G_PARAM_READABLE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+  g_object_class_install_properties (object_class, N_PROPS, properties);
+  _lxcmon_emission_install_signals (object_class);
+}
+
+static void
+lxcmon_monitor_list_init (LxcmonMonitorList *self)
+{
+  LxcmonMonitorListPrivate *priv = get_private (self);
+
+  priv->context = g_main_context_ref_thread_default ();
+  priv->rows = g_list_store_new (LXCMON_TYPE_MONITOR);
+  g_signal_connect (priv->rows, "items-changed", G_CALLBACK (on_items_changed), self);
 }
 
 /**
@@ -121,9 +447,9 @@ lxcmon_monitor_list_default_init (LxcmonMonitorListInterface *iface)
  *   starting has failed
  * @user_data: for @callback
  *
- * Begins to keep the list. When it is complete for the first time, all that was there is announced
- * with one [signal@Gio.ListModel::items-changed], and @callback is called. A list that was stopped can
- * be started again.
+ * Starts to keep the list up to date. When it is complete for the first time, all rows are announced with
+ * one [signal@Gio.ListModel::items-changed], and @callback is called. A list that was stopped can be
+ * started again.
  *
  * Since: 0.1
  */
@@ -133,19 +459,34 @@ lxcmon_monitor_list_start_async (LxcmonMonitorList *self, GCancellable *cancella
 {
   g_return_if_fail (LXCMON_IS_MONITOR_LIST (self));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
+  if (!_lxcmon_monitor_list_check_thread (self, G_STRFUNC))
+    return;
 
-  LXCMON_MONITOR_LIST_GET_IFACE (self)->start_async (self, cancellable, callback, user_data);
+  LxcmonMonitorListPrivate *priv = get_private (self);
+  g_main_context_push_thread_default (priv->context);
+  g_autoptr (GTask) task = g_task_new (self, cancellable, callback, user_data);
+  g_main_context_pop_thread_default (priv->context);
+  g_task_set_source_tag (task, lxcmon_monitor_list_start_async);
+  /* A list that is complete is so, also where the start was cancelled a moment later. */
+  g_task_set_check_cancellable (task, FALSE);
+  if (g_task_return_error_if_cancelled (task))
+    return;
+  if (priv->source != NULL)
+    g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_PENDING,
+                             "the list is started already: stop it first");
+  else
+    start (self, g_steal_pointer (&task));
 }
 
 /**
  * lxcmon_monitor_list_start_finish:
  * @self: a list
- * @result: what the callback was given
- * @error: (out) (optional): where the error goes
+ * @result: the result that the callback was given
+ * @error: (out) (optional): return location for an error
  *
- * Ends [method@Lxcmon.MonitorList.start_async].
+ * Finishes [method@Lxcmon.MonitorList.start_async].
  *
- * Returns: whether the list is complete and kept. Otherwise @error is in the domain
+ * Returns: whether the list is complete and kept up to date. Otherwise @error is in the domain
  *   [error@Lxcmon.MonitorError], or %G_IO_ERROR_CANCELLED, or %G_IO_ERROR_PENDING where the list was
  *   started already
  *
@@ -155,18 +496,54 @@ gboolean
 lxcmon_monitor_list_start_finish (LxcmonMonitorList *self, GAsyncResult *result, GError **error)
 {
   g_return_val_if_fail (LXCMON_IS_MONITOR_LIST (self), FALSE);
-  g_return_val_if_fail (G_IS_ASYNC_RESULT (result), FALSE);
+  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
 
-  return LXCMON_MONITOR_LIST_GET_IFACE (self)->start_finish (self, result, error);
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+static void
+store_result (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GAsyncResult **stored = user_data;
+
+  *stored = g_object_ref (result);
+}
+
+/**
+ * lxcmon_monitor_list_start:
+ * @self: a list that is not started
+ * @cancellable: (nullable): to cancel the start, which stops the list
+ * @error: (out) (optional): return location for an error
+ *
+ * Starts as [method@Lxcmon.MonitorList.start_async], and blocks until the list is complete. Meanwhile it
+ * iterates the list's main context.
+ *
+ * Returns: whether the list is complete and kept up to date
+ *
+ * Since: 0.1
+ */
+gboolean
+lxcmon_monitor_list_start (LxcmonMonitorList *self, GCancellable *cancellable, GError **error)
+{
+  g_return_val_if_fail (LXCMON_IS_MONITOR_LIST (self), FALSE);
+  g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), FALSE);
+  if (!_lxcmon_monitor_list_check_thread (self, G_STRFUNC))
+    return FALSE;
+
+  g_autoptr (LxcmonMonitorList) alive = g_object_ref (self);
+  g_autoptr (GAsyncResult) result = NULL;
+  lxcmon_monitor_list_start_async (self, cancellable, store_result, &result);
+  while (result == NULL)
+    g_main_context_iteration (get_private (self)->context, TRUE);
+  return lxcmon_monitor_list_start_finish (self, result, error);
 }
 
 /**
  * lxcmon_monitor_list_stop:
  * @self: a list
  *
- * Leaves all containers and empties the list. A start that is pending ends with
- * %G_IO_ERROR_CANCELLED. Once this has returned, no monitor of the list signals any more. A list that
- * is not started stays as it is.
+ * Stops watching all containers, and empties the list. A pending start ends with %G_IO_ERROR_CANCELLED.
+ * Afterwards no monitor of the list emits a signal. Does nothing where the list is not started.
  *
  * Since: 0.1
  */
@@ -174,8 +551,18 @@ void
 lxcmon_monitor_list_stop (LxcmonMonitorList *self)
 {
   g_return_if_fail (LXCMON_IS_MONITOR_LIST (self));
+  if (!_lxcmon_monitor_list_check_thread (self, G_STRFUNC))
+    return;
 
-  LXCMON_MONITOR_LIST_GET_IFACE (self)->stop (self);
+  g_autoptr (LxcmonMonitorList) alive = g_object_ref (self);
+  LxcmonMonitorListClass *klass = LXCMON_MONITOR_LIST_GET_CLASS (self);
+  LxcmonMonitorListPrivate *priv = get_private (self);
+  guint epoch = priv->epoch;
+  if (priv->source != NULL && klass->flush != NULL)
+    klass->flush (self);
+  /* A handler may have stopped the list, and started it again. */
+  if (priv->epoch == epoch)
+    stop_cancelled (self);
 }
 
 /**
@@ -183,75 +570,22 @@ lxcmon_monitor_list_stop (LxcmonMonitorList *self)
  * @self: a list
  * @name: a container's name
  *
- * Finds a container.
+ * Finds a container in the list.
  *
- * Returns: (transfer none) (nullable): its monitor, or %NULL where the list has none of that name
+ * Returns: (transfer none) (nullable): its monitor, or %NULL where there is none of that name
  *
  * Since: 0.1
  */
 LxcmonMonitor *
 lxcmon_monitor_list_lookup (LxcmonMonitorList *self, const char *name)
 {
+  guint position;
+
   g_return_val_if_fail (LXCMON_IS_MONITOR_LIST (self), NULL);
   g_return_val_if_fail (name != NULL, NULL);
 
-  return LXCMON_MONITOR_LIST_GET_IFACE (self)->lookup (self, name);
-}
-
-/**
- * lxcmon_monitor_list_emit_init: (skip)
- * @self: a list
- * @monitor: one of its monitors
- * @pid: the pid of the container's init, or 0 where it cannot be known
- *
- * Emits [signal@Lxcmon.MonitorList::init]. Only for classes that implement [iface@Lxcmon.MonitorList].
- *
- * Since: 0.1
- */
-void
-lxcmon_monitor_list_emit_init (LxcmonMonitorList *self, LxcmonMonitor *monitor, gint pid)
-{
-  g_return_if_fail (LXCMON_IS_MONITOR_LIST (self));
-
-  g_signal_emit (self, signals[SIGNAL_INIT], 0, monitor, pid);
-}
-
-/**
- * lxcmon_monitor_list_emit_exit: (skip)
- * @self: a list
- * @monitor: one of its monitors
- * @status: how the container ended
- *
- * Emits [signal@Lxcmon.MonitorList::exit]. Only for classes that implement [iface@Lxcmon.MonitorList].
- *
- * Since: 0.1
- */
-void
-lxcmon_monitor_list_emit_exit (LxcmonMonitorList *self, LxcmonMonitor *monitor,
-                               LxcmonExitStatus status)
-{
-  g_return_if_fail (LXCMON_IS_MONITOR_LIST (self));
-
-  g_signal_emit (self, signals[SIGNAL_EXIT], _lxcmon_exit_status_to_detail (status), monitor,
-                 status);
-}
-
-/**
- * lxcmon_monitor_list_emit_closed: (skip)
- * @self: a list
- * @monitor: one of its monitors
- * @error: (nullable): why it is not known how the container ended
- *
- * Emits [signal@Lxcmon.MonitorList::closed]. Only for classes that implement
- * [iface@Lxcmon.MonitorList].
- *
- * Since: 0.1
- */
-void
-lxcmon_monitor_list_emit_closed (LxcmonMonitorList *self, LxcmonMonitor *monitor,
-                                 const GError *error)
-{
-  g_return_if_fail (LXCMON_IS_MONITOR_LIST (self));
-
-  g_signal_emit (self, signals[SIGNAL_CLOSED], 0, monitor, error);
+  if (!_lxcmon_rows_find (get_private (self)->rows, name, &position))
+    return NULL;
+  g_autoptr (LxcmonMonitor) row = g_list_model_get_item (get_rows (self), position);
+  return row; /* the list holds a reference too */
 }

@@ -6,8 +6,6 @@
 #error "Only <lxcmon-glib/lxcmon-glib.h> can be included directly."
 #endif
 
-#include <gio/gio.h>
-
 #include <lxcmon-glib/lxcmon-monitor.h>
 
 G_BEGIN_DECLS
@@ -15,30 +13,17 @@ G_BEGIN_DECLS
 #define LXCMON_TYPE_MONITOR_LIST (lxcmon_monitor_list_get_type ())
 
 LXCMON_AVAILABLE_IN_0_1
-G_DECLARE_INTERFACE (LxcmonMonitorList, lxcmon_monitor_list, LXCMON, MONITOR_LIST, GListModel)
+G_DECLARE_DERIVABLE_TYPE (LxcmonMonitorList, lxcmon_monitor_list, LXCMON, MONITOR_LIST, GObject)
 
-/**
- * LxcmonMonitorListInterface:
- * @g_iface: the parent
- * @start_async: see [method@Lxcmon.MonitorList.start_async]
- * @start_finish: see [method@Lxcmon.MonitorList.start_finish]
- * @stop: see [method@Lxcmon.MonitorList.stop]
- * @lookup: see [method@Lxcmon.MonitorList.lookup]
- *
- * What a list of monitors can do beside being a [iface@Gio.ListModel]. The signals have no slots here:
- * slots called "init" and "exit" would collide with what bindings call their own.
- *
- * Since: 0.1
- */
-struct _LxcmonMonitorListInterface
+struct _LxcmonMonitorListClass
 {
-  GTypeInterface g_iface;
+  GObjectClass parent_class;
 
-  void (*start_async) (LxcmonMonitorList *self, GCancellable *cancellable,
-                       GAsyncReadyCallback callback, gpointer user_data);
-  gboolean (*start_finish) (LxcmonMonitorList *self, GAsyncResult *result, GError **error);
+  /*< private >*/
+  void (*start) (LxcmonMonitorList *self);
+  void (*flush) (LxcmonMonitorList *self);
   void (*stop) (LxcmonMonitorList *self);
-  LxcmonMonitor *(*lookup) (LxcmonMonitorList *self, const char *name);
+  gpointer padding[7];
 };
 
 LXCMON_AVAILABLE_IN_0_1
@@ -48,17 +33,11 @@ LXCMON_AVAILABLE_IN_0_1
 gboolean lxcmon_monitor_list_start_finish (LxcmonMonitorList *self, GAsyncResult *result,
                                            GError **error);
 LXCMON_AVAILABLE_IN_0_1
+gboolean lxcmon_monitor_list_start (LxcmonMonitorList *self, GCancellable *cancellable,
+                                    GError **error);
+LXCMON_AVAILABLE_IN_0_1
 void lxcmon_monitor_list_stop (LxcmonMonitorList *self);
 LXCMON_AVAILABLE_IN_0_1
 LxcmonMonitor *lxcmon_monitor_list_lookup (LxcmonMonitorList *self, const char *name);
-
-LXCMON_AVAILABLE_IN_0_1
-void lxcmon_monitor_list_emit_init (LxcmonMonitorList *self, LxcmonMonitor *monitor, gint pid);
-LXCMON_AVAILABLE_IN_0_1
-void lxcmon_monitor_list_emit_exit (LxcmonMonitorList *self, LxcmonMonitor *monitor,
-                                    LxcmonExitStatus status);
-LXCMON_AVAILABLE_IN_0_1
-void lxcmon_monitor_list_emit_closed (LxcmonMonitorList *self, LxcmonMonitor *monitor,
-                                      const GError *error);
 
 G_END_DECLS

@@ -3,30 +3,53 @@
 #pragma once
 
 /*
- * What this layer's own classes share with the interfaces: cheap notifications, the details of "exit",
- * and the one mapping from the core's errors to GLib's.
+ * What the classes that are monitors do with them. lxcmon-libvirt uses it too; the header is not
+ * installed.
  */
 
-#include <lxcmon-glib/lxcmon-monitor.h>
+#include <lxcmon-glib/lxcmon-glib.h>
 #include <lxcmon/lxcmon-error.h>
+
+/* What is known of a container. */
+typedef struct
+{
+  LxcmonSource source;
+  LxcmonState state;
+  LxcmonEnd end;
+  gint init_pid;       /* 0 while unknown */
+  gint controller_pid; /* 0 while unknown */
+  gboolean exited;     /* EXIT has come in this life */
+  LxcmonExitStatus exit_status;
+  gint exit_raw; /* the number on the wire, -1 where there is none */
+} LxcmonModel;
+
+/* The start of a life. */
+#define LXCMON_MODEL_INIT(SOURCE, STATE)                                                           \
+  {                                                                                                \
+    .source = (SOURCE), .state = (STATE), .exit_status = LXCMON_EXIT_STATUS_UNKNOWN, .exit_raw = -1, \
+  }
 
 typedef enum
 {
-  LXCMON_MONITOR_PROP_NAME,
-  LXCMON_MONITOR_PROP_SOURCE,
-  LXCMON_MONITOR_PROP_STATE,
-  LXCMON_MONITOR_PROP_INIT_PID,
-  LXCMON_MONITOR_PROP_CONTROLLER_PID,
-  LXCMON_MONITOR_PROP_EXITED,
-  LXCMON_MONITOR_PROP_EXIT_STATUS,
-  LXCMON_MONITOR_PROP_EXIT_RAW,
-  LXCMON_MONITOR_PROP_ERROR,
-  LXCMON_MONITOR_PROP_SKIPPED,
-  LXCMON_MONITOR_N_PROPS
-} LxcmonMonitorProp;
+  LXCMON_REPORT_CHANGED, /* no signal */
+  LXCMON_REPORT_INIT,
+  LXCMON_REPORT_EXIT,
+  LXCMON_REPORT_CLOSED
+} LxcmonReport;
 
+/* lxcmon-monitor.c */
+LXCMON_EXPORT void _lxcmon_monitor_set_name (LxcmonMonitor *self, const char *name);
+LXCMON_EXPORT void _lxcmon_monitor_set_context (LxcmonMonitor *self, GMainContext *context);
+GMainContext *_lxcmon_monitor_get_context (LxcmonMonitor *self);
+LXCMON_EXPORT const LxcmonModel *_lxcmon_monitor_get_model (LxcmonMonitor *self);
+LXCMON_EXPORT void _lxcmon_monitor_report (LxcmonMonitor *self, LxcmonReport report,
+                                           const LxcmonModel *model, const GError *error);
+void _lxcmon_monitor_set_detached (LxcmonMonitor *self);
+void _lxcmon_monitor_set_watched (LxcmonMonitor *self, gboolean watched);
+gboolean _lxcmon_context_is_ours (GMainContext *context, const char *function);
 GQuark _lxcmon_exit_status_to_detail (LxcmonExitStatus status);
-gboolean _lxcmon_monitor_wants_init (LxcmonMonitor *self);
-gboolean _lxcmon_monitor_wants_exit (LxcmonMonitor *self);
-void _lxcmon_monitor_notify (LxcmonMonitor *self, LxcmonMonitorProp prop);
+
+/* lxcmon-monitor-error.c */
 GError *_lxcmon_monitor_error_new (const LxcmonError *error);
+LxcmonEnd _lxcmon_end_from_exit_status (LxcmonExitStatus status);
+LxcmonEnd _lxcmon_end_from_error (const GError *error);

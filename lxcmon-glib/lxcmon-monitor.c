@@ -1,33 +1,60 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns what all monitors have in common: the properties, the three signals and the errors. Refuses
- * to know where events come from.
+ * Owns what all monitors have in common: what is known of a container, the properties that show it, and
+ * the three signals. Does not know where events come from.
  */
 
 #include "lxcmon-monitor-private.h"
-
-#include <errno.h>
-#include <gio/gio.h>
+#include "lxcmon-waits-private.h"
 
 #include "lxcmon-enums.h"
 
 /**
  * LxcmonMonitor:
  *
- * Something that watches one LXC container.
+ * An object that watches one LXC container.
  *
- * A container starts (signal [signal@Lxcmon.Monitor::init]), ends
- * ([signal@Lxcmon.Monitor::exit]), and its controller goes ([signal@Lxcmon.Monitor::closed]).
- * Everything that was told before the controller went is told here before "closed", in order.
+ * A container starts ([signal@Lxcmon.Monitor::init]), ends ([signal@Lxcmon.Monitor::exit]), and its
+ * controller closes the connection ([signal@Lxcmon.Monitor::closed]). What the controller sent before it
+ * closed the connection is emitted before "closed", in the order in which it was sent.
  *
- * All signals are emitted in one main context; which one, the class says. When a signal is emitted,
- * the properties have their new values and have been notified. A handler may do anything to the
- * monitor, and drop the last reference to it.
+ * All signals are emitted in one main context; the class says which. When a signal is emitted, the
+ * properties have their new values. They are notified after the signal. A handler may run a main loop,
+ * use the monitor in any way, and drop the last reference to it.
+ *
+ * To learn of each end and how it came about, connect to "closed" alone and read
+ * [property@Lxcmon.Monitor:end].
  *
  * Since: 0.1
  */
-G_DEFINE_INTERFACE (LxcmonMonitor, lxcmon_monitor, G_TYPE_OBJECT)
+
+typedef struct
+{
+  GRefString *name;
+  GMainContext *context; /* the one in which signals are emitted; NULL before it is known */
+  LxcmonModel model;
+  GError *error;
+  guint pending; /* a bit for each property that is to be notified */
+  LxcmonWaits waits;
+} LxcmonMonitorPrivate;
+
+G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (LxcmonMonitor, lxcmon_monitor, G_TYPE_OBJECT)
+
+enum
+{
+  PROP_NAME = 1,
+  PROP_SOURCE,
+  PROP_STATE,
+  PROP_INIT_PID,
+  PROP_CONTROLLER_PID,
+  PROP_EXITED,
+  PROP_EXIT_STATUS,
+  PROP_EXIT_RAW,
+  PROP_END,
+  PROP_ERROR,
+  N_PROPS
+};
 
 enum
 {
@@ -37,134 +64,206 @@ enum
   N_SIGNALS
 };
 
+static GParamSpec *properties[N_PROPS];
 static guint signals[N_SIGNALS];
-static GParamSpec *properties[LXCMON_MONITOR_N_PROPS];
-static GQuark exit_details[3];
-static GQuark exit_detail_unknown;
+static GQuark exit_details[4]; /* by status plus 1 */
+
+static LxcmonMonitorPrivate *
+get_private (LxcmonMonitor *self)
+{
+  return lxcmon_monitor_get_instance_private (self);
+}
+
+static void
+lxcmon_monitor_finalize (GObject *object)
+{
+  LxcmonMonitorPrivate *priv = get_private (LXCMON_MONITOR (object));
+
+  g_clear_pointer (&priv->name, g_ref_string_release);
+  g_clear_error (&priv->error);
+  g_clear_pointer (&priv->context, g_main_context_unref);
+
+  G_OBJECT_CLASS (lxcmon_monitor_parent_class)->finalize (object);
+}
+
+static void
+lxcmon_monitor_get_property (GObject *object, guint prop_id, GValue *value, GParamSpec *pspec)
+{
+  const LxcmonMonitorPrivate *priv = get_private (LXCMON_MONITOR (object));
+
+  switch (prop_id)
+    {
+    case PROP_NAME:
+      g_value_set_string (value, priv->name);
+      break;
+    case PROP_SOURCE:
+      g_value_set_enum (value, (int) priv->model.source);
+      break;
+    case PROP_STATE:
+      g_value_set_enum (value, (int) priv->model.state);
+      break;
+    case PROP_INIT_PID:
+      g_value_set_int (value, priv->model.init_pid);
+      break;
+    case PROP_CONTROLLER_PID:
+      g_value_set_int (value, priv->model.controller_pid);
+      break;
+    case PROP_EXITED:
+      g_value_set_boolean (value, priv->model.exited);
+      break;
+    case PROP_EXIT_STATUS:
+      g_value_set_enum (value, priv->model.exit_status);
+      break;
+    case PROP_EXIT_RAW:
+      g_value_set_int (value, priv->model.exit_raw);
+      break;
+    case PROP_END:
+      g_value_set_enum (value, (int) priv->model.end);
+      break;
+    case PROP_ERROR:
+      g_value_set_boxed (value, priv->error);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
+      break;
+    }
+}
+
+static void
+lxcmon_monitor_set_property (GObject *object, guint prop_id, const GValue *value, GParamSpec *pspec)
+{
+  switch (prop_id)
+    {
+    case PROP_NAME:
+      _lxcmon_monitor_set_name (LXCMON_MONITOR (object), g_value_get_string (value));
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
+      break;
+    }
+}
 
 #define READABLE (G_PARAM_READABLE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS)
 
 static void
-define_properties (void)
+install_properties (GObjectClass *klass)
 {
   /**
-   * LxcmonMonitor:name: (attributes org.gtk.Property.get=lxcmon_monitor_get_name)
+   * LxcmonMonitor:name: (getter get_name)
    *
    * The container's name.
    *
    * Since: 0.1
    */
-  properties[LXCMON_MONITOR_PROP_NAME]
+  properties[PROP_NAME]
       = g_param_spec_string ("name", NULL, NULL, NULL,
                              READABLE | G_PARAM_WRITABLE | G_PARAM_CONSTRUCT_ONLY);
 
   /**
-   * LxcmonMonitor:source: (attributes org.gtk.Property.get=lxcmon_monitor_get_source)
+   * LxcmonMonitor:source: (getter get_source)
    *
-   * Where the monitor knows from what it tells.
+   * Where the monitor's events come from.
    *
    * Since: 0.1
    */
-  properties[LXCMON_MONITOR_PROP_SOURCE]
-      = g_param_spec_enum ("source", NULL, NULL, LXCMON_TYPE_SOURCE, LXCMON_SOURCE_DIRECT,
-                           READABLE);
+  properties[PROP_SOURCE] = g_param_spec_enum ("source", NULL, NULL, LXCMON_TYPE_SOURCE,
+                                               LXCMON_SOURCE_DIRECT, READABLE);
 
   /**
-   * LxcmonMonitor:state: (attributes org.gtk.Property.get=lxcmon_monitor_get_state)
+   * LxcmonMonitor:state: (getter get_state)
    *
-   * Where the monitor stands with the container's controller.
+   * The state of the connection to the container's controller.
    *
    * Since: 0.1
    */
-  properties[LXCMON_MONITOR_PROP_STATE]
+  properties[PROP_STATE]
       = g_param_spec_enum ("state", NULL, NULL, LXCMON_TYPE_STATE, LXCMON_STATE_DETACHED, READABLE);
 
   /**
-   * LxcmonMonitor:init-pid: (attributes org.gtk.Property.get=lxcmon_monitor_get_init_pid)
+   * LxcmonMonitor:init-pid: (getter get_init_pid)
    *
    * The pid of the container's init in our own pid namespace, or 0 while it is not known.
    *
    * Since: 0.1
    */
-  properties[LXCMON_MONITOR_PROP_INIT_PID]
+  properties[PROP_INIT_PID]
       = g_param_spec_int ("init-pid", NULL, NULL, 0, G_MAXINT, 0, READABLE);
 
   /**
-   * LxcmonMonitor:controller-pid: (attributes org.gtk.Property.get=lxcmon_monitor_get_controller_pid)
+   * LxcmonMonitor:controller-pid: (getter get_controller_pid)
    *
-   * The pid of the container's controller, or 0 while it is not known.
+   * The pid of the container's controller in our own pid namespace, or 0 while it is not known.
    *
    * Since: 0.1
    */
-  properties[LXCMON_MONITOR_PROP_CONTROLLER_PID]
+  properties[PROP_CONTROLLER_PID]
       = g_param_spec_int ("controller-pid", NULL, NULL, 0, G_MAXINT, 0, READABLE);
 
   /**
-   * LxcmonMonitor:exited: (attributes org.gtk.Property.get=lxcmon_monitor_get_exited)
+   * LxcmonMonitor:exited: (getter get_exited)
    *
-   * Whether EXIT has come: only then [property@Lxcmon.Monitor:exit-status] says something.
+   * Whether EXIT has come. Only then does [property@Lxcmon.Monitor:exit-status] have a meaning.
    *
    * Since: 0.1
    */
-  properties[LXCMON_MONITOR_PROP_EXITED]
-      = g_param_spec_boolean ("exited", NULL, NULL, FALSE, READABLE);
+  properties[PROP_EXITED] = g_param_spec_boolean ("exited", NULL, NULL, FALSE, READABLE);
 
   /**
-   * LxcmonMonitor:exit-status: (attributes org.gtk.Property.get=lxcmon_monitor_get_exit_status)
+   * LxcmonMonitor:exit-status: (getter get_exit_status)
    *
-   * How the container ended.
+   * How the container ended, as EXIT reports it.
    *
    * Since: 0.1
    */
-  properties[LXCMON_MONITOR_PROP_EXIT_STATUS]
+  properties[PROP_EXIT_STATUS]
       = g_param_spec_enum ("exit-status", NULL, NULL, LXCMON_TYPE_EXIT_STATUS,
                            LXCMON_EXIT_STATUS_UNKNOWN, READABLE);
 
   /**
-   * LxcmonMonitor:exit-raw: (attributes org.gtk.Property.get=lxcmon_monitor_get_exit_raw)
+   * LxcmonMonitor:exit-raw: (getter get_exit_raw)
    *
-   * The number that EXIT carried, or -1 while it has not come.
+   * The number that EXIT carried on the wire, or -1 where none has come.
    *
    * Since: 0.1
    */
-  properties[LXCMON_MONITOR_PROP_EXIT_RAW]
+  properties[PROP_EXIT_RAW]
       = g_param_spec_int ("exit-raw", NULL, NULL, G_MININT, G_MAXINT, -1, READABLE);
 
   /**
-   * LxcmonMonitor:error: (attributes org.gtk.Property.get=lxcmon_monitor_get_error)
+   * LxcmonMonitor:end: (getter get_end)
    *
-   * Why the monitor is not attached, where something went wrong, or %NULL.
+   * How the container ended, in one value. It is set before [signal@Lxcmon.Monitor::closed] is emitted.
+   * %LXCMON_END_NONE there means that the container may still run and is no longer watched.
    *
    * Since: 0.1
    */
-  properties[LXCMON_MONITOR_PROP_ERROR]
-      = g_param_spec_boxed ("error", NULL, NULL, G_TYPE_ERROR, READABLE);
+  properties[PROP_END]
+      = g_param_spec_enum ("end", NULL, NULL, LXCMON_TYPE_END, LXCMON_END_NONE, READABLE);
 
   /**
-   * LxcmonMonitor:skipped: (attributes org.gtk.Property.get=lxcmon_monitor_get_skipped)
+   * LxcmonMonitor:error: (getter get_error)
    *
-   * How many messages were skipped since the monitor was attached, being well framed and not for it.
-   * Notified no more often than the other properties change.
+   * Why the monitor is not attached, or %NULL: its last attach failed, or it was closed without EXIT.
    *
    * Since: 0.1
    */
-  properties[LXCMON_MONITOR_PROP_SKIPPED]
-      = g_param_spec_uint64 ("skipped", NULL, NULL, 0, G_MAXUINT64, 0, READABLE);
+  properties[PROP_ERROR] = g_param_spec_boxed ("error", NULL, NULL, G_TYPE_ERROR, READABLE);
+
+  g_object_class_install_properties (klass, N_PROPS, properties);
 }
 
-/* The marshallers are named, with one for va_list: an emission costs less than half of what it costs
- * through a generic one. */
+/* Explicit va_list marshallers: an emission costs half of what it costs through the generic one. */
 static void
-define_signals (void)
+install_signals (void)
 {
   /**
    * LxcmonMonitor::init:
    * @self: the monitor
-   * @pid: the pid of the container's init in our own pid namespace
+   * @pid: the pid of the container's init in our own pid namespace, or 0 where it is not known
    *
-   * The container's init has started. The controller tells it to its very first client only: a
-   * monitor that comes later finds the pid by other means, sets [property@Lxcmon.Monitor:init-pid],
-   * and does not emit this signal.
+   * The container's init has started. The controller sends INIT to its very first client only: a later
+   * client finds the pid by other means, sets [property@Lxcmon.Monitor:init-pid], and does not emit this
+   * signal.
    *
    * Since: 0.1
    */
@@ -180,7 +279,7 @@ define_signals (void)
    * @status: how the container ended
    *
    * The container has ended. The signal's detail is the status's nick: connect to "exit::reboot" to
-   * hear of reboots alone.
+   * receive reboots only.
    *
    * Since: 0.1
    */
@@ -193,11 +292,11 @@ define_signals (void)
   /**
    * LxcmonMonitor::closed:
    * @self: the monitor
-   * @error: (nullable): %NULL where EXIT has come before; otherwise why the monitor cannot tell how
-   *   the container ended, in the domain [error@Lxcmon.MonitorError]
+   * @error: (nullable): %NULL where EXIT has come before; otherwise why the monitor cannot say how the
+   *   container ended, in the domain [error@Lxcmon.MonitorError]
    *
-   * The controller has gone. It is the last signal of an attach, and comes exactly once, unless the
-   * user detached the monitor.
+   * The controller has closed the connection. It is the last signal of a container's life, and is
+   * emitted exactly once, unless the user detached the monitor.
    *
    * Since: 0.1
    */
@@ -209,230 +308,227 @@ define_signals (void)
 }
 
 static void
-lxcmon_monitor_default_init (LxcmonMonitorInterface *iface)
+lxcmon_monitor_class_init (LxcmonMonitorClass *klass)
 {
-  define_properties ();
-  for (guint i = 0; i < LXCMON_MONITOR_N_PROPS; i++)
-    g_object_interface_install_property (iface, properties[i]);
-  define_signals ();
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
 
-  exit_details[LXCMON_EXIT_STATUS_ERROR] = g_quark_from_static_string ("error");
-  exit_details[LXCMON_EXIT_STATUS_SHUTDOWN] = g_quark_from_static_string ("shutdown");
-  exit_details[LXCMON_EXIT_STATUS_REBOOT] = g_quark_from_static_string ("reboot");
-  exit_detail_unknown = g_quark_from_static_string ("unknown");
+  object_class->finalize = lxcmon_monitor_finalize;
+  object_class->get_property = lxcmon_monitor_get_property;
+  object_class->set_property = lxcmon_monitor_set_property;
+  install_properties (object_class);
+  install_signals ();
+
+  for (int status = LXCMON_EXIT_STATUS_UNKNOWN; status <= LXCMON_EXIT_STATUS_REBOOT; status++)
+    exit_details[status + 1]
+        = g_quark_from_static_string (lxcmon_exit_status_to_string ((LxcmonExitStatus) status));
 }
 
-/**
- * lxcmon_monitor_error_quark:
- *
- * The error domain of monitors.
- *
- * Returns: a quark
- *
- * Since: 0.1
- */
-GQuark
-lxcmon_monitor_error_quark (void)
+static void
+lxcmon_monitor_init (LxcmonMonitor *self)
 {
-  /* Without G_DEFINE_QUARK: formatters take the name that it is given for a subtraction. */
-  return g_quark_from_static_string ("lxcmon-monitor-error-quark");
+  get_private (self)->model
+      = (LxcmonModel) LXCMON_MODEL_INIT (LXCMON_SOURCE_DIRECT, LXCMON_STATE_DETACHED);
+}
+
+/* ---- For the classes that are monitors ---- */
+
+/*< private >
+ * _lxcmon_monitor_set_name:
+ *
+ * Sets the name, while the object is constructed.
+ */
+void
+_lxcmon_monitor_set_name (LxcmonMonitor *self, const char *name)
+{
+  LxcmonMonitorPrivate *priv = get_private (self);
+
+  g_clear_pointer (&priv->name, g_ref_string_release);
+  priv->name = name != NULL ? g_ref_string_new (name) : NULL;
 }
 
 /*< private >
- * _lxcmon_monitor_error_new:
+ * _lxcmon_monitor_set_context:
  *
- * The one mapping from the core's errors to GLib's.
+ * @context: (nullable): the main context in which signals are emitted from now on, or %NULL where the
+ *   monitor belongs to none
  */
-GError *
-_lxcmon_monitor_error_new (const LxcmonError *error)
-{
-  if (error->system_errno == ECANCELED)
-    return g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, error->message);
-  if (error->system_errno == EALREADY)
-    return g_error_new_literal (G_IO_ERROR, G_IO_ERROR_PENDING, error->message);
-
-  return g_error_new_literal (LXCMON_MONITOR_ERROR, (int) error->code, error->message);
-}
-
-/**
- * lxcmon_monitor_install_properties: (skip)
- * @klass: a class that implements [iface@Lxcmon.Monitor]
- * @first_prop: the id of the first property, from 1 on
- *
- * Gives a class all properties of the interface, in its class_init(). Their ids follow on @first_prop;
- * the name has to be set when an object is made. Only for classes that implement
- * [iface@Lxcmon.Monitor].
- *
- * Returns: how many properties there are
- *
- * Since: 0.1
- */
-guint
-lxcmon_monitor_install_properties (GObjectClass *klass, guint first_prop)
-{
-  g_return_val_if_fail (G_IS_OBJECT_CLASS (klass), 0);
-  g_return_val_if_fail (first_prop > 0, 0);
-
-  for (guint i = 0; i < LXCMON_MONITOR_N_PROPS; i++)
-    g_object_class_override_property (klass, first_prop + i, properties[i]->name);
-  return LXCMON_MONITOR_N_PROPS;
-}
-
-/**
- * lxcmon_monitor_read_property: (skip)
- * @self: a monitor
- * @pspec: what get_property() was asked for
- * @value: where the value goes
- *
- * Reads a property of the interface, for a class's get_property(). Only for classes that implement
- * [iface@Lxcmon.Monitor].
- *
- * Returns: whether @pspec is one of the interface's
- *
- * Since: 0.1
- */
-gboolean
-lxcmon_monitor_read_property (LxcmonMonitor *self, GParamSpec *pspec, GValue *value)
-{
-  guint prop = 0;
-
-  g_return_val_if_fail (LXCMON_IS_MONITOR (self), FALSE);
-
-  while (prop < LXCMON_MONITOR_N_PROPS && properties[prop] != pspec)
-    prop++;
-  switch ((LxcmonMonitorProp) prop)
-    {
-    case LXCMON_MONITOR_PROP_NAME:
-      g_value_set_string (value, lxcmon_monitor_get_name (self));
-      return TRUE;
-    case LXCMON_MONITOR_PROP_SOURCE:
-      g_value_set_enum (value, (int) lxcmon_monitor_get_source (self));
-      return TRUE;
-    case LXCMON_MONITOR_PROP_STATE:
-      g_value_set_enum (value, (int) lxcmon_monitor_get_state (self));
-      return TRUE;
-    case LXCMON_MONITOR_PROP_INIT_PID:
-      g_value_set_int (value, lxcmon_monitor_get_init_pid (self));
-      return TRUE;
-    case LXCMON_MONITOR_PROP_CONTROLLER_PID:
-      g_value_set_int (value, lxcmon_monitor_get_controller_pid (self));
-      return TRUE;
-    case LXCMON_MONITOR_PROP_EXITED:
-      g_value_set_boolean (value, lxcmon_monitor_get_exited (self));
-      return TRUE;
-    case LXCMON_MONITOR_PROP_EXIT_STATUS:
-      g_value_set_enum (value, lxcmon_monitor_get_exit_status (self));
-      return TRUE;
-    case LXCMON_MONITOR_PROP_EXIT_RAW:
-      g_value_set_int (value, lxcmon_monitor_get_exit_raw (self));
-      return TRUE;
-    case LXCMON_MONITOR_PROP_ERROR:
-      g_value_set_boxed (value, lxcmon_monitor_get_error (self));
-      return TRUE;
-    case LXCMON_MONITOR_PROP_SKIPPED:
-      g_value_set_uint64 (value, lxcmon_monitor_get_skipped (self));
-      return TRUE;
-    case LXCMON_MONITOR_N_PROPS:
-    default:
-      return FALSE;
-    }
-}
-
 void
-_lxcmon_monitor_notify (LxcmonMonitor *self, LxcmonMonitorProp prop)
+_lxcmon_monitor_set_context (LxcmonMonitor *self, GMainContext *context)
 {
-  g_object_notify_by_pspec (G_OBJECT (self), properties[prop]);
+  LxcmonMonitorPrivate *priv = get_private (self);
+
+  if (context != NULL)
+    g_main_context_ref (context);
+  g_clear_pointer (&priv->context, g_main_context_unref);
+  priv->context = context;
+}
+
+const LxcmonModel *
+_lxcmon_monitor_get_model (LxcmonMonitor *self)
+{
+  return &get_private (self)->model;
 }
 
 static gboolean
-has_handler (LxcmonMonitor *self, guint id)
+is_same_error (const GError *a, const GError *b)
 {
-  return g_signal_handler_find (self, G_SIGNAL_MATCH_ID, id, 0, NULL, NULL, NULL) != 0;
+  if (a == NULL || b == NULL)
+    return a == b;
+  return g_error_matches (a, b->domain, b->code) && g_str_equal (a->message, b->message);
 }
 
-/*< private >
- * _lxcmon_monitor_wants_init:
- *
- * Whether somebody has connected to the interface's own "init", and not to a class's.
- */
-gboolean
-_lxcmon_monitor_wants_init (LxcmonMonitor *self)
+#define CHANGED(PROP, field) (priv->model.field != model->field ? 1u << (PROP) : 0u)
+
+/* Writes the model, and notes which properties are to be notified. */
+static void
+set_model (LxcmonMonitorPrivate *priv, const LxcmonModel *model, const GError *error)
 {
-  return has_handler (self, signals[SIGNAL_INIT]);
+  priv->pending |= CHANGED (PROP_SOURCE, source) | CHANGED (PROP_STATE, state)
+                   | CHANGED (PROP_INIT_PID, init_pid)
+                   | CHANGED (PROP_CONTROLLER_PID, controller_pid) | CHANGED (PROP_EXITED, exited)
+                   | CHANGED (PROP_EXIT_STATUS, exit_status) | CHANGED (PROP_EXIT_RAW, exit_raw)
+                   | CHANGED (PROP_END, end);
+  priv->model = *model;
+  if (is_same_error (priv->error, error))
+    return;
+  g_clear_error (&priv->error);
+  priv->error = error != NULL ? g_error_copy (error) : NULL;
+  priv->pending |= 1u << PROP_ERROR;
 }
 
-/*< private >
- * _lxcmon_monitor_wants_exit:
- *
- * Whether somebody has connected to the interface's own "exit", and not to a class's.
- */
-gboolean
-_lxcmon_monitor_wants_exit (LxcmonMonitor *self)
+/* A handler may change more, which it notifies itself then: each change is notified once. */
+static void
+notify (LxcmonMonitor *self)
 {
-  return has_handler (self, signals[SIGNAL_EXIT]);
-}
+  LxcmonMonitorPrivate *priv = get_private (self);
 
-/**
- * lxcmon_monitor_emit_init: (skip)
- * @self: a monitor
- * @pid: the pid of the container's init, or 0 where it cannot be known
- *
- * Emits [signal@Lxcmon.Monitor::init]. Only for classes that implement [iface@Lxcmon.Monitor].
- *
- * Since: 0.1
- */
-void
-lxcmon_monitor_emit_init (LxcmonMonitor *self, gint pid)
-{
-  g_signal_emit (self, signals[SIGNAL_INIT], 0, pid);
+  while (priv->pending != 0)
+    {
+      guint first = (guint) g_bit_nth_lsf (priv->pending, -1);
+      priv->pending &= ~(1u << first);
+      g_object_notify_by_pspec (G_OBJECT (self), properties[first]);
+    }
 }
 
 /*< private >
  * _lxcmon_exit_status_to_detail:
  *
- * The detail of a signal "exit".
+ * Returns: the detail of a signal "exit"
  */
 GQuark
 _lxcmon_exit_status_to_detail (LxcmonExitStatus status)
 {
-  return status == LXCMON_EXIT_STATUS_UNKNOWN ? exit_detail_unknown : exit_details[status];
+  return exit_details[status + 1];
 }
 
-/**
- * lxcmon_monitor_emit_exit: (skip)
- * @self: a monitor
- * @status: how the container ended
+/*< private >
+ * _lxcmon_monitor_report:
+ * @self: a monitor that the caller holds a reference to
+ * @report: what has happened
+ * @model: what is known now
+ * @error: (nullable): why the monitor is not attached; "closed" carries it
  *
- * Emits [signal@Lxcmon.Monitor::exit]. Only for classes that implement [iface@Lxcmon.Monitor].
- *
- * Since: 0.1
+ * The way of each event to the app: the model first, then the signal, then the notifications of what
+ * changed.
  */
 void
-lxcmon_monitor_emit_exit (LxcmonMonitor *self, LxcmonExitStatus status)
+_lxcmon_monitor_report (LxcmonMonitor *self, LxcmonReport report, const LxcmonModel *model,
+                        const GError *error)
 {
-  g_signal_emit (self, signals[SIGNAL_EXIT], _lxcmon_exit_status_to_detail (status), status);
+  LxcmonMonitorPrivate *priv = get_private (self);
+  LxcmonExitStatus status = model->exit_status;
+  gint pid = model->init_pid;
+  GList *ended = NULL;
+
+  set_model (priv, model, error);
+  if (report == LXCMON_REPORT_EXIT || report == LXCMON_REPORT_CLOSED)
+    ended = _lxcmon_waits_steal (&priv->waits);
+
+  switch (report)
+    {
+    case LXCMON_REPORT_INIT:
+      g_signal_emit (self, signals[SIGNAL_INIT], 0, pid);
+      break;
+    case LXCMON_REPORT_EXIT:
+      g_signal_emit (self, signals[SIGNAL_EXIT], _lxcmon_exit_status_to_detail (status), status);
+      break;
+    case LXCMON_REPORT_CLOSED:
+      g_signal_emit (self, signals[SIGNAL_CLOSED], 0, error);
+      break;
+    case LXCMON_REPORT_CHANGED:
+    default:
+      break;
+    }
+
+  notify (self);
+  _lxcmon_waits_return (ended, status, error);
 }
 
-/**
- * lxcmon_monitor_emit_closed: (skip)
- * @self: a monitor
- * @error: (nullable): why it is not known how the container ended
+/*< private >
+ * _lxcmon_monitor_set_detached:
  *
- * Emits [signal@Lxcmon.Monitor::closed]. Only for classes that implement [iface@Lxcmon.Monitor].
- *
- * Since: 0.1
+ * Writes the state, and notifies nothing: for dispose.
  */
 void
-lxcmon_monitor_emit_closed (LxcmonMonitor *self, const GError *error)
+_lxcmon_monitor_set_detached (LxcmonMonitor *self)
 {
-  g_signal_emit (self, signals[SIGNAL_CLOSED], 0, error);
+  get_private (self)->model.state = LXCMON_STATE_DETACHED;
+}
+
+/*< private >
+ * _lxcmon_monitor_set_watched:
+ * @watched: whether an end can be reported, so that it can be waited for
+ */
+void
+_lxcmon_monitor_set_watched (LxcmonMonitor *self, gboolean watched)
+{
+  get_private (self)->waits.watched = watched;
+}
+
+/*< private >
+ * _lxcmon_monitor_get_context:
+ *
+ * Returns: (transfer none) (nullable): the main context in which signals are emitted
+ */
+GMainContext *
+_lxcmon_monitor_get_context (LxcmonMonitor *self)
+{
+  return get_private (self)->context;
+}
+
+LxcmonWaits *
+_lxcmon_monitor_get_waits (LxcmonMonitor *self)
+{
+  return &get_private (self)->waits;
+}
+
+/*< private >
+ * _lxcmon_context_is_ours:
+ *
+ * Checks that this thread runs a main context, or may run it. Logs a critical warning where not.
+ */
+gboolean
+_lxcmon_context_is_ours (GMainContext *context, const char *function)
+{
+  if (context == NULL)
+    return TRUE;
+  if (g_main_context_acquire (context))
+    {
+      g_main_context_release (context);
+      return TRUE;
+    }
+
+  g_critical ("%s: called from another thread than the one that runs the object's main context; "
+              "use g_main_context_invoke() to get there",
+              function);
+  return FALSE;
 }
 
 /**
- * lxcmon_monitor_get_name: (attributes org.gtk.Method.get_property=name)
+ * lxcmon_monitor_get_name: (get-property name)
  * @self: a monitor
  *
- * The container's name.
+ * Gets the container's name.
  *
  * Returns: (transfer none) (nullable): the name, or %NULL where the monitor was made without one
  *
@@ -443,142 +539,14 @@ lxcmon_monitor_get_name (LxcmonMonitor *self)
 {
   g_return_val_if_fail (LXCMON_IS_MONITOR (self), NULL);
 
-  return LXCMON_MONITOR_GET_IFACE (self)->get_name (self);
+  return get_private (self)->name;
 }
 
 /**
- * lxcmon_monitor_get_source: (attributes org.gtk.Method.get_property=source)
+ * lxcmon_monitor_get_error: (get-property error)
  * @self: a monitor
  *
- * Where the monitor knows from what it tells.
- *
- * Returns: a source
- *
- * Since: 0.1
- */
-LxcmonSource
-lxcmon_monitor_get_source (LxcmonMonitor *self)
-{
-  g_return_val_if_fail (LXCMON_IS_MONITOR (self), LXCMON_SOURCE_DIRECT);
-
-  return LXCMON_MONITOR_GET_IFACE (self)->get_source (self);
-}
-
-/**
- * lxcmon_monitor_get_state: (attributes org.gtk.Method.get_property=state)
- * @self: a monitor
- *
- * Where the monitor stands with the container's controller.
- *
- * Returns: a state
- *
- * Since: 0.1
- */
-LxcmonState
-lxcmon_monitor_get_state (LxcmonMonitor *self)
-{
-  g_return_val_if_fail (LXCMON_IS_MONITOR (self), LXCMON_STATE_DETACHED);
-
-  return LXCMON_MONITOR_GET_IFACE (self)->get_state (self);
-}
-
-/**
- * lxcmon_monitor_get_init_pid: (attributes org.gtk.Method.get_property=init-pid)
- * @self: a monitor
- *
- * The pid of the container's init in our own pid namespace. A pid can be used again once its process
- * is gone, and what is under `/proc/PID/root` belongs to the container: do not open paths there.
- *
- * Returns: a pid, or 0 while it is not known
- *
- * Since: 0.1
- */
-gint
-lxcmon_monitor_get_init_pid (LxcmonMonitor *self)
-{
-  g_return_val_if_fail (LXCMON_IS_MONITOR (self), 0);
-
-  return LXCMON_MONITOR_GET_IFACE (self)->get_init_pid (self);
-}
-
-/**
- * lxcmon_monitor_get_controller_pid: (attributes org.gtk.Method.get_property=controller-pid)
- * @self: a monitor
- *
- * The pid of the container's controller in our own pid namespace.
- *
- * Returns: a pid, or 0 while it is not known
- *
- * Since: 0.1
- */
-gint
-lxcmon_monitor_get_controller_pid (LxcmonMonitor *self)
-{
-  g_return_val_if_fail (LXCMON_IS_MONITOR (self), 0);
-
-  return LXCMON_MONITOR_GET_IFACE (self)->get_controller_pid (self);
-}
-
-/**
- * lxcmon_monitor_get_exited: (attributes org.gtk.Method.get_property=exited)
- * @self: a monitor
- *
- * Whether EXIT has come.
- *
- * Returns: whether it has, since the monitor was attached
- *
- * Since: 0.1
- */
-gboolean
-lxcmon_monitor_get_exited (LxcmonMonitor *self)
-{
-  g_return_val_if_fail (LXCMON_IS_MONITOR (self), FALSE);
-
-  return LXCMON_MONITOR_GET_IFACE (self)->get_exited (self);
-}
-
-/**
- * lxcmon_monitor_get_exit_status: (attributes org.gtk.Method.get_property=exit-status)
- * @self: a monitor
- *
- * How the container ended.
- *
- * Returns: a status; %LXCMON_EXIT_STATUS_UNKNOWN also while EXIT has not come
- *
- * Since: 0.1
- */
-LxcmonExitStatus
-lxcmon_monitor_get_exit_status (LxcmonMonitor *self)
-{
-  g_return_val_if_fail (LXCMON_IS_MONITOR (self), LXCMON_EXIT_STATUS_UNKNOWN);
-
-  return LXCMON_MONITOR_GET_IFACE (self)->get_exit_status (self);
-}
-
-/**
- * lxcmon_monitor_get_exit_raw: (attributes org.gtk.Method.get_property=exit-raw)
- * @self: a monitor
- *
- * The number that EXIT carried, for statuses that this version of lxcmon has no name for.
- *
- * Returns: that number, or -1 while EXIT has not come
- *
- * Since: 0.1
- */
-gint
-lxcmon_monitor_get_exit_raw (LxcmonMonitor *self)
-{
-  g_return_val_if_fail (LXCMON_IS_MONITOR (self), -1);
-
-  return LXCMON_MONITOR_GET_IFACE (self)->get_exit_raw (self);
-}
-
-/**
- * lxcmon_monitor_get_error: (attributes org.gtk.Method.get_property=error)
- * @self: a monitor
- *
- * Why the monitor is not attached, where something went wrong: its last attach failed, or it was
- * closed before EXIT had come.
+ * Gets why the monitor is not attached: its last attach failed, or it was closed without EXIT.
  *
  * Returns: (transfer none) (nullable): an error, or %NULL
  *
@@ -589,23 +557,5 @@ lxcmon_monitor_get_error (LxcmonMonitor *self)
 {
   g_return_val_if_fail (LXCMON_IS_MONITOR (self), NULL);
 
-  return LXCMON_MONITOR_GET_IFACE (self)->get_error (self);
-}
-
-/**
- * lxcmon_monitor_get_skipped: (attributes org.gtk.Method.get_property=skipped)
- * @self: a monitor
- *
- * How many messages were skipped since the monitor was attached, being well framed and not for it.
- *
- * Returns: a count
- *
- * Since: 0.1
- */
-guint64
-lxcmon_monitor_get_skipped (LxcmonMonitor *self)
-{
-  g_return_val_if_fail (LXCMON_IS_MONITOR (self), 0);
-
-  return LXCMON_MONITOR_GET_IFACE (self)->get_skipped (self);
+  return get_private (self)->error;
 }

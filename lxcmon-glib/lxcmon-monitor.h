@@ -6,7 +6,7 @@
 #error "Only <lxcmon-glib/lxcmon-glib.h> can be included directly."
 #endif
 
-#include <glib-object.h>
+#include <gio/gio.h>
 
 #include <lxcmon-glib/lxcmon-glib-macros.h>
 #include <lxcmon/lxcmon-types.h>
@@ -15,10 +15,10 @@ G_BEGIN_DECLS
 
 /**
  * LxcmonSource:
- * @LXCMON_SOURCE_DIRECT: the controller itself
- * @LXCMON_SOURCE_LIBVIRT: libvirtd, which has the controller's one place
+ * @LXCMON_SOURCE_DIRECT: the container's controller
+ * @LXCMON_SOURCE_LIBVIRT: libvirtd or virtlxcd
  *
- * Where a monitor knows from what it tells.
+ * Where the events of a monitor come from.
  *
  * Since: 0.1
  */
@@ -29,9 +29,34 @@ typedef enum /*< underscore_name=lxcmon_source >*/
 } LxcmonSource;
 
 /**
+ * LxcmonEnd:
+ * @LXCMON_END_NONE: it has not ended, as far as is known
+ * @LXCMON_END_SHUTDOWN: the container's init ended, in any way but a reboot
+ * @LXCMON_END_REBOOT: the container's init called reboot(2)
+ * @LXCMON_END_ERROR: the controller reported an error
+ * @LXCMON_END_UNKNOWN: it ended, and the reason is not known
+ * @LXCMON_END_LOST: the controller ended without EXIT
+ * @LXCMON_END_DESTROYED: it was destroyed through libvirt
+ *
+ * How a life of a container ended, in one value.
+ *
+ * Since: 0.1
+ */
+typedef enum /*< underscore_name=lxcmon_end >*/
+{
+  LXCMON_END_NONE = 0,
+  LXCMON_END_SHUTDOWN,
+  LXCMON_END_REBOOT,
+  LXCMON_END_ERROR,
+  LXCMON_END_UNKNOWN,
+  LXCMON_END_LOST,
+  LXCMON_END_DESTROYED
+} LxcmonEnd;
+
+/**
  * LXCMON_MONITOR_ERROR:
  *
- * The error domain of monitors; its codes are [error@Lxcmon.MonitorError].
+ * The error domain of monitors. Its codes are [error@Lxcmon.MonitorError].
  *
  * Since: 0.1
  */
@@ -43,41 +68,14 @@ GQuark lxcmon_monitor_error_quark (void);
 #define LXCMON_TYPE_MONITOR (lxcmon_monitor_get_type ())
 
 LXCMON_AVAILABLE_IN_0_1
-G_DECLARE_INTERFACE (LxcmonMonitor, lxcmon_monitor, LXCMON, MONITOR, GObject)
+G_DECLARE_DERIVABLE_TYPE (LxcmonMonitor, lxcmon_monitor, LXCMON, MONITOR, GObject)
 
-/**
- * LxcmonMonitorInterface:
- * @g_iface: the parent
- * @get_name: see [method@Lxcmon.Monitor.get_name]
- * @get_source: see [method@Lxcmon.Monitor.get_source]
- * @get_state: see [method@Lxcmon.Monitor.get_state]
- * @get_init_pid: see [method@Lxcmon.Monitor.get_init_pid]
- * @get_controller_pid: see [method@Lxcmon.Monitor.get_controller_pid]
- * @get_exited: see [method@Lxcmon.Monitor.get_exited]
- * @get_exit_status: see [method@Lxcmon.Monitor.get_exit_status]
- * @get_exit_raw: see [method@Lxcmon.Monitor.get_exit_raw]
- * @get_error: see [method@Lxcmon.Monitor.get_error]
- * @get_skipped: see [method@Lxcmon.Monitor.get_skipped]
- *
- * What a monitor has to know. The signals have no slots here: slots called "init" and "exit" would
- * collide with what bindings call their own.
- *
- * Since: 0.1
- */
-struct _LxcmonMonitorInterface
+struct _LxcmonMonitorClass
 {
-  GTypeInterface g_iface;
+  GObjectClass parent_class;
 
-  const char *(*get_name) (LxcmonMonitor *self);
-  LxcmonSource (*get_source) (LxcmonMonitor *self);
-  LxcmonState (*get_state) (LxcmonMonitor *self);
-  gint (*get_init_pid) (LxcmonMonitor *self);
-  gint (*get_controller_pid) (LxcmonMonitor *self);
-  gboolean (*get_exited) (LxcmonMonitor *self);
-  LxcmonExitStatus (*get_exit_status) (LxcmonMonitor *self);
-  gint (*get_exit_raw) (LxcmonMonitor *self);
-  const GError *(*get_error) (LxcmonMonitor *self);
-  guint64 (*get_skipped) (LxcmonMonitor *self);
+  /*< private >*/
+  gpointer padding[8];
 };
 
 LXCMON_AVAILABLE_IN_0_1
@@ -97,19 +95,20 @@ LxcmonExitStatus lxcmon_monitor_get_exit_status (LxcmonMonitor *self);
 LXCMON_AVAILABLE_IN_0_1
 gint lxcmon_monitor_get_exit_raw (LxcmonMonitor *self);
 LXCMON_AVAILABLE_IN_0_1
+LxcmonEnd lxcmon_monitor_get_end (LxcmonMonitor *self);
+LXCMON_AVAILABLE_IN_0_1
 const GError *lxcmon_monitor_get_error (LxcmonMonitor *self);
 LXCMON_AVAILABLE_IN_0_1
-guint64 lxcmon_monitor_get_skipped (LxcmonMonitor *self);
+char *lxcmon_monitor_describe_end (LxcmonMonitor *self);
 
 LXCMON_AVAILABLE_IN_0_1
-guint lxcmon_monitor_install_properties (GObjectClass *klass, guint first_prop);
+void lxcmon_monitor_wait_exit_async (LxcmonMonitor *self, GCancellable *cancellable,
+                                     GAsyncReadyCallback callback, gpointer user_data);
 LXCMON_AVAILABLE_IN_0_1
-gboolean lxcmon_monitor_read_property (LxcmonMonitor *self, GParamSpec *pspec, GValue *value);
+LxcmonExitStatus lxcmon_monitor_wait_exit_finish (LxcmonMonitor *self, GAsyncResult *result,
+                                                  GError **error);
 LXCMON_AVAILABLE_IN_0_1
-void lxcmon_monitor_emit_init (LxcmonMonitor *self, gint pid);
-LXCMON_AVAILABLE_IN_0_1
-void lxcmon_monitor_emit_exit (LxcmonMonitor *self, LxcmonExitStatus status);
-LXCMON_AVAILABLE_IN_0_1
-void lxcmon_monitor_emit_closed (LxcmonMonitor *self, const GError *error);
+LxcmonExitStatus lxcmon_monitor_wait_exit (LxcmonMonitor *self, GCancellable *cancellable,
+                                           GError **error);
 
 G_END_DECLS

@@ -1,418 +1,457 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns what becomes of libvirt's words: which of them start a container, end it, or say that we have
- * missed something. Nothing is invented: where an end was not seen, "closed" says so. Nothing is told
- * twice: a container's id tells one life of it from the next.
+ * Owns what libvirt's events and lists mean: which of them start a container, which end it, and which show
+ * that something was missed. Nothing is invented: if an end was not seen, "closed" says so. Nothing is
+ * reported twice: a container's id differs from one life to the next.
  *
- * All that is to be done stands in one queue of steps. Nothing is decided before all that was there
- * first is done, and deciding calls no handler: so a main loop within a handler, in which the next event
- * comes, goes on exactly where the handler was called, and who called it finds nothing left.
+ * Each event and each list is a step. It decides what changes, without calling code of the app, and makes a
+ * plan: steps that run before all later events. So a decision is made when all earlier plans have run, and
+ * a main loop in a handler continues exactly where the handler was called.
  *
- * A handler may stop the host at any step: then nothing more is said of what was before.
+ * Plans change the rows' models, and which rows are in the list. Decisions themselves change the rows' ids
+ * and the table of uuids, so that the next decision starts from them.
+ *
+ * If a container is destroyed, libvirtd may report first that its controller has ended. An end that is
+ * neither a shutdown nor a destruction is therefore held for a moment, to learn whether a destruction
+ * follows. It is reported before any other event of its container.
  */
 
 #include "lxcmon-libvirt-host-private.h"
 
-#include <string.h>
+/* Destroyed was reported within 9 ms after Failed. */
+#define HOLD_MS 250
 
-typedef enum
+typedef LxcmonLibvirtHost Host;
+typedef LxcmonLibvirtMonitor Row;
+typedef LxcmonLibvirtDomain Domain;
+typedef LxcmonLibvirtStep Step;
+
+/* ---- Plans ---- */
+
+/* What is decided, in the order in which it is to happen. */
+typedef struct
 {
-  STEP_EVENT,   /* decide what an event means */
-  STEP_LIST,    /* decide what a list changes */
-  STEP_ADD,     /* a row comes into the list */
-  STEP_ADD_ALL, /* many at once */
-  STEP_BEGIN,   /* the row has a new life */
-  STEP_INIT,
-  STEP_EXIT,
-  STEP_CLOSED,
-  STEP_REMOVE, /* the row leaves the list */
-} StepKind;
+  Host *host;
+  GQueue steps;
+} Plan;
 
-struct _LxcmonLibvirtStep
+static void
+report_row (Host *self, const Step *step)
 {
-  StepKind kind;
-  LxcmonLibvirtMonitor *row;   /* NULL for INIT of one that an earlier step adds */
-  LxcmonLibvirtDomain *domain; /* of EVENT, ADD, BEGIN, and INIT */
-  GPtrArray *domains;          /* of LIST and ADD_ALL */
-  GError *error;               /* of CLOSED; may be NULL */
-  LxcmonExitStatus status;     /* of EXIT */
-  gint pid;                    /* of INIT, where it is told already */
-  gboolean told;               /* by the row itself: now it is the list's turn */
-  LxcmonLibvirtEventKind event_kind;
-  gint event_detail;
-  guint serial; /* of EVENT and LIST */
-};
-
-typedef struct _LxcmonLibvirtStep Step;
-
-void
-_lxcmon_libvirt_step_free (LxcmonLibvirtStep *step)
-{
-  g_clear_object (&step->row);
-  g_clear_error (&step->error);
-  g_clear_pointer (&step->domain, _lxcmon_libvirt_domain_free);
-  g_clear_pointer (&step->domains, g_ptr_array_unref);
-  g_free (step);
+  _lxcmon_monitor_list_report (LXCMON_MONITOR_LIST (self), LXCMON_MONITOR (step->row), step->report,
+                               &step->model, step->error);
 }
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (Step, _lxcmon_libvirt_step_free)
+static void
+add_rows (Host *self, const Step *step)
+{
+  _lxcmon_monitor_list_add (LXCMON_MONITOR_LIST (self), step->rows);
+}
+
+static void
+remove_row (Host *self, const Step *step)
+{
+  _lxcmon_monitor_list_remove (LXCMON_MONITOR_LIST (self), LXCMON_MONITOR (step->row));
+}
 
 static Step *
-add_step (LxcmonLibvirtHost *self, StepKind kind, LxcmonLibvirtMonitor *row)
+plan_step (Plan *self, LxcmonLibvirtStepFunc func)
 {
-  Step *step = g_new0 (Step, 1);
+  Step *step = _lxcmon_libvirt_step_new (self->host, func);
 
-  step->kind = kind;
-  step->row = row != NULL ? g_object_ref (row) : NULL;
   g_queue_push_tail (&self->steps, step);
   return step;
 }
 
-static Step *
-add_step_for (LxcmonLibvirtHost *self, StepKind kind, LxcmonLibvirtMonitor *row,
-              const LxcmonLibvirtDomain *domain)
+/* Plans a report; @error is taken over. */
+static void
+plan_report (Plan *self, Row *row, LxcmonReport what, const LxcmonModel *model, GError *error)
 {
-  Step *step = add_step (self, kind, row);
+  Step *step = plan_step (self, report_row);
 
-  step->domain = _lxcmon_libvirt_domain_copy (domain);
-  return step;
+  step->row = g_object_ref (row);
+  step->report = what;
+  step->model = *model;
+  step->error = error;
 }
 
-/* ---- Deciding ---- */
+static void
+plan_removal (Plan *self, Row *row)
+{
+  plan_step (self, remove_row)->row = g_object_ref (row);
+  g_hash_table_remove (self->host->by_uuid, row->uuid);
+}
+
+/* Makes the row of a container that has appeared; it has still to be added to the list. */
+static Row *
+make_row (Host *self, const Domain *domain)
+{
+  Row *row = _lxcmon_libvirt_monitor_new (domain);
+
+  g_hash_table_replace (self->by_uuid, row->uuid, row);
+  return row;
+}
+
+/* Plans to add a row: together with others if the list is empty. Otherwise each is a step, so that the list
+ * is right when a handler runs a main loop. */
+static void
+plan_addition (Plan *self, Row *row)
+{
+  gboolean is_empty = g_list_model_get_n_items (G_LIST_MODEL (self->host)) == 0;
+  Step *step = g_queue_peek_tail (&self->steps);
+
+  if (!is_empty || step == NULL || step->func != add_rows)
+    {
+      step = plan_step (self, add_rows);
+      step->rows = g_ptr_array_new_with_free_func (g_object_unref);
+    }
+  g_ptr_array_add (step->rows, g_object_ref (row));
+}
+
+static void
+plan_push (Plan *self)
+{
+  Step *step;
+
+  while ((step = g_queue_pop_tail (&self->steps)) != NULL)
+    _lxcmon_libvirt_step_push_first (self->host, step);
+}
+
+/* ---- Starts and ends ---- */
 
 /* The container has ended with EXIT. */
 static void
-add_exit (LxcmonLibvirtHost *self, LxcmonLibvirtMonitor *row, LxcmonExitStatus status)
+end_with_exit (Plan *plan, Row *row, LxcmonExitStatus status, LxcmonEnd end)
 {
-  add_step (self, STEP_EXIT, row)->status = status;
-  add_step (self, STEP_CLOSED, row);
-}
+  LxcmonModel model = *_lxcmon_monitor_get_model (LXCMON_MONITOR (row));
 
-/* The container has ended in a way that EXIT does not tell, or did not tell us. */
-static void
-add_end (LxcmonLibvirtHost *self, LxcmonLibvirtMonitor *row, LxcmonMonitorError code,
-         const char *why)
-{
-  add_step (self, STEP_CLOSED, row)->error
-      = g_error_new (LXCMON_MONITOR_ERROR, (int) code, "%s: %s",
-                     lxcmon_monitor_get_name (LXCMON_MONITOR (row)), why);
-  add_step (self, STEP_REMOVE, row);
+  model.state = LXCMON_STATE_EXITED;
+  model.exited = TRUE;
+  model.exit_status = status;
+  model.end = end;
+  plan_report (plan, row, LXCMON_REPORT_EXIT, &model, NULL);
+  model.state = LXCMON_STATE_CLOSED;
+  plan_report (plan, row, LXCMON_REPORT_CLOSED, &model, NULL);
 }
 
 static void
-decide_stopped (LxcmonLibvirtHost *self, LxcmonLibvirtMonitor *row, int detail)
+clear_held (Row *row)
+{
+  row->held = NULL;
+  if (row->hold_timer != NULL)
+    g_source_destroy (row->hold_timer);
+  g_clear_pointer (&row->hold_timer, g_source_unref);
+}
+
+/* The container has ended without EXIT, or EXIT was not seen. */
+static void
+end_without_exit (Plan *plan, Row *row, LxcmonMonitorError code, const char *why)
+{
+  LxcmonModel model = *_lxcmon_monitor_get_model (LXCMON_MONITOR (row));
+
+  model.state = LXCMON_STATE_CLOSED;
+  model.end = code == LXCMON_MONITOR_ERROR_DESTROYED ? LXCMON_END_DESTROYED : LXCMON_END_LOST;
+  clear_held (row);
+  plan_report (plan, row, LXCMON_REPORT_CLOSED, &model,
+               g_error_new (LXCMON_MONITOR_ERROR, (int) code, "%s: %s",
+                            lxcmon_monitor_get_name (LXCMON_MONITOR (row)), why));
+  plan_removal (plan, row);
+}
+
+static void
+end_held (Plan *plan, Row *row)
+{
+  if (row->held != NULL)
+    end_without_exit (plan, row, LXCMON_MONITOR_ERROR_LOST, row->held);
+}
+
+/* A step: no other event has followed. */
+static void
+apply_held (Host *self, const Step *step)
+{
+  Plan plan = { self, G_QUEUE_INIT };
+
+  end_held (&plan, step->row);
+  plan_push (&plan);
+}
+
+static gboolean
+on_hold_timeout (gpointer user_data)
+{
+  Row *row = user_data;
+  Step *step = _lxcmon_libvirt_step_new (row->host, apply_held);
+
+  step->row = g_object_ref (row);
+  _lxcmon_libvirt_step_push (row->host, step);
+  return G_SOURCE_REMOVE;
+}
+
+/* Holds an end. The timer is destroyed before the row, and before the host is stopped. */
+static void
+hold (Host *self, Row *row, const char *why)
+{
+  row->held = why;
+  row->host = self;
+  row->hold_timer = g_timeout_source_new (HOLD_MS);
+  g_source_set_static_name (row->hold_timer, "[lxcmon] libvirt end held");
+  g_source_set_callback (row->hold_timer, on_hold_timeout, row, NULL);
+  g_source_attach (row->hold_timer, _lxcmon_monitor_list_get_context (LXCMON_MONITOR_LIST (self)));
+}
+
+/* What a domain adds to what is known of the life that its row is about. */
+static LxcmonModel
+complete (Row *row, const Domain *domain)
+{
+  LxcmonModel model = *_lxcmon_monitor_get_model (LXCMON_MONITOR (row));
+
+  if (model.controller_pid == 0)
+    model.controller_pid = domain->controller_pid;
+  if (model.init_pid == 0)
+    model.init_pid = domain->init_pid;
+  return model;
+}
+
+/* ---- Events ---- */
+
+static void
+decide_stopped (Plan *plan, Row *row, int detail)
 {
   switch (detail)
     {
     case VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN:
-      add_exit (self, row, LXCMON_EXIT_STATUS_SHUTDOWN);
-      add_step (self, STEP_REMOVE, row);
+      end_with_exit (plan, row, LXCMON_EXIT_STATUS_SHUTDOWN, LXCMON_END_SHUTDOWN);
+      plan_removal (plan, row);
       break;
     case VIR_DOMAIN_EVENT_STOPPED_DESTROYED:
-      add_end (self, row, LXCMON_MONITOR_ERROR_DESTROYED, "it was destroyed through libvirt");
+      end_without_exit (plan, row, LXCMON_MONITOR_ERROR_DESTROYED,
+                        "it was destroyed through libvirt");
       break;
     case VIR_DOMAIN_EVENT_STOPPED_FAILED:
-      add_end (self, row, LXCMON_MONITOR_ERROR_LOST, "its controller went without EXIT");
+      hold (plan->host, row, "its controller ended without EXIT");
       break;
     default:
-      /* Crashed, migrated, saved, and what newer versions may add: so far no LXC container ends so. */
-      add_end (self, row, LXCMON_MONITOR_ERROR_LOST, "libvirt does not say that it was shut down");
+      /* Crashed, migrated, saved, and what newer versions may add: no LXC container has ended so yet. */
+      hold (plan->host, row, "libvirt does not say that it was shut down");
       break;
     }
 }
 
-static void
-decide_started (LxcmonLibvirtHost *self, LxcmonLibvirtMonitor *row,
-                const LxcmonLibvirtDomain *domain)
+/* Finds a row, unless it is about to leave the list. */
+static Row *
+find_by_name (Host *self, const char *name)
 {
-  if (row != NULL && _lxcmon_libvirt_monitor_get_id (row) != domain->id)
+  Row *row = (Row *) lxcmon_monitor_list_lookup (LXCMON_MONITOR_LIST (self), name);
+
+  return row != NULL && g_hash_table_lookup (self->by_uuid, row->uuid) == row ? row : NULL;
+}
+
+static void
+decide_started (Plan *plan, Row *row, const Domain *domain)
+{
+  Row *before = row != NULL ? row : find_by_name (plan->host, domain->name);
+
+  /* A uuid, or a name, belongs to one container at a time. */
+  if (before != NULL && (before != row || row->id != domain->id))
     {
-      add_end (self, row, LXCMON_MONITOR_ERROR_LOST, "its end was not seen");
+      end_without_exit (plan, before, LXCMON_MONITOR_ERROR_LOST, "its end was not seen");
       row = NULL;
     }
-  if (row != NULL && _lxcmon_libvirt_monitor_get_init_told (row))
-    return;
-
-  if (row == NULL)
-    add_step_for (self, STEP_ADD, NULL, domain);
-  add_step_for (self, STEP_INIT, row, domain);
-}
-
-/* The row stays. */
-static void
-decide_rebooted (LxcmonLibvirtHost *self, LxcmonLibvirtMonitor *row,
-                 const LxcmonLibvirtDomain *domain)
-{
   if (row == NULL)
     {
-      decide_started (self, NULL, domain);
+      row = make_row (plan->host, domain);
+      plan_addition (plan, row);
+    }
+  if (!row->init_reported)
+    {
+      const LxcmonModel model = complete (row, domain);
+      row->init_reported = TRUE;
+      plan_report (plan, row, LXCMON_REPORT_INIT, &model, NULL);
+    }
+}
+
+/* The row stays in the list. */
+static void
+decide_rebooted (Plan *plan, Row *row, const Domain *domain)
+{
+  const LxcmonModel next = _lxcmon_libvirt_model_new (domain);
+
+  if (row == NULL)
+    {
+      decide_started (plan, NULL, domain);
       return;
     }
-  add_exit (self, row, LXCMON_EXIT_STATUS_REBOOT);
-  add_step_for (self, STEP_BEGIN, row, domain);
-  add_step_for (self, STEP_INIT, row, domain);
+  end_with_exit (plan, row, LXCMON_EXIT_STATUS_REBOOT, LXCMON_END_REBOOT);
+  row->id = domain->id;
+  row->init_reported = TRUE;
+  plan_report (plan, row, LXCMON_REPORT_INIT, &next, NULL);
 }
 
-/* Until the list has been compared, an event says more of its container than the list does. */
-static void
-remember (LxcmonLibvirtHost *self, const char *uuid, guint serial)
+/*< private >
+ * _lxcmon_libvirt_host_apply_event:
+ *
+ * A step: something has happened to a container. If that was reported before the list is applied, it is
+ * newer than what the list says of the container.
+ */
+void
+_lxcmon_libvirt_host_apply_event (Host *self, const Step *step)
 {
-  if (self->is_listed)
-    return;
-  if (self->heard_serial != serial)
-    g_hash_table_remove_all (self->heard);
-  self->heard_serial = serial;
-  g_hash_table_add (self->heard, g_strdup (uuid));
-}
+  const Domain *domain = step->event->domain;
+  Row *row = g_hash_table_lookup (self->by_uuid, domain->uuid);
+  Plan plan = { self, G_QUEUE_INIT };
 
-static void
-decide_event (LxcmonLibvirtHost *self, const Step *step)
-{
-  const LxcmonLibvirtDomain *domain = step->domain;
-  LxcmonLibvirtMonitor *row = g_hash_table_lookup (self->by_uuid, domain->uuid);
-
-  remember (self, domain->uuid, step->serial);
-  switch (step->event_kind)
+  if (!self->is_listed)
+    g_hash_table_insert (self->reported, g_strdup (domain->uuid),
+                         GUINT_TO_POINTER (step->event->serial));
+  if (row != NULL && row->held != NULL && step->event->detail != VIR_DOMAIN_EVENT_STOPPED_DESTROYED)
+    {
+      end_held (&plan, row);
+      row = NULL;
+    }
+  switch (step->event->type)
     {
     case LXCMON_LIBVIRT_EVENT_STARTED:
-      decide_started (self, row, domain);
+      decide_started (&plan, row, domain);
       break;
     case LXCMON_LIBVIRT_EVENT_STOPPED:
       if (row != NULL)
-        decide_stopped (self, row, step->event_detail);
+        decide_stopped (&plan, row, step->event->detail);
       break;
     case LXCMON_LIBVIRT_EVENT_REBOOTED:
-      decide_rebooted (self, row, domain);
+      decide_rebooted (&plan, row, domain);
       break;
     default:
       g_assert_not_reached ();
     }
+  plan_push (&plan);
 }
 
-/* Whether a container's event has said what the list would say. */
+/* ---- Lists ---- */
+
+/* Whether a connection has reported an event of a container before its list. */
 static gboolean
-was_heard (LxcmonLibvirtHost *self, const char *uuid)
+was_reported (Host *self, const char *uuid, guint serial)
 {
-  return g_hash_table_contains (self->heard, uuid);
+  return g_hash_table_lookup (self->reported, uuid) == GUINT_TO_POINTER (serial);
+}
+
+/* Whether an event has reported something newer about the container, or about another one of its name. */
+static gboolean
+is_outdated (Host *self, const Domain *listed, guint serial)
+{
+  Row *found = find_by_name (self, listed->name);
+
+  return was_reported (self, listed->uuid, serial)
+         || (found != NULL && was_reported (self, found->uuid, serial));
 }
 
 /* Whether what is listed is the life that the row is about. */
 static gboolean
-is_same_life (LxcmonLibvirtMonitor *row, const LxcmonLibvirtDomain *listed)
+is_same_life (Row *row, const Domain *listed)
 {
-  gint id = _lxcmon_libvirt_monitor_get_id (row);
-
-  return id == listed->id || id == 0;
+  return row->id == listed->id || row->id == 0;
 }
 
 /* Compares a row with what the list has of its uuid. */
 static void
-compare (LxcmonLibvirtHost *self, LxcmonLibvirtMonitor *row, const LxcmonLibvirtDomain *listed)
+compare_row (Plan *plan, Row *row, const Domain *listed)
 {
   if (listed == NULL)
-    add_end (self, row, LXCMON_MONITOR_ERROR_LOST,
-             "it ended while the connection to libvirtd was lost");
+    end_without_exit (plan, row, LXCMON_MONITOR_ERROR_LOST,
+                      "it ended while the connection to libvirtd was lost");
   else if (!is_same_life (row, listed))
-    add_end (self, row, LXCMON_MONITOR_ERROR_LOST,
-             "it ended and was started again while the connection to libvirtd was lost");
+    end_without_exit (plan, row, LXCMON_MONITOR_ERROR_LOST,
+                      "it ended and was started again while the connection to libvirtd was lost");
   else
-    /* The list may know what an event did not. */
-    add_step_for (self, STEP_BEGIN, row, listed);
+    {
+      LxcmonModel model = complete (row, listed);
+      row->id = listed->id;
+      plan_report (plan, row, LXCMON_REPORT_CHANGED, &model, NULL);
+    }
 }
 
 static void
-compare_rows (LxcmonLibvirtHost *self, GHashTable *listed)
+compare_rows (Plan *plan, GHashTable *listed, guint serial)
 {
-  guint n = g_list_model_get_n_items (G_LIST_MODEL (self->rows));
+  GListModel *rows = G_LIST_MODEL (plan->host);
+  guint n = g_list_model_get_n_items (rows);
 
   for (guint i = 0; i < n; i++)
     {
-      g_autoptr (LxcmonLibvirtMonitor) row = g_list_model_get_item (G_LIST_MODEL (self->rows), i);
-      const char *uuid = _lxcmon_libvirt_monitor_get_uuid (row);
+      g_autoptr (LxcmonLibvirtMonitor) row = g_list_model_get_item (rows, i);
 
-      if (!was_heard (self, uuid))
-        compare (self, row, g_hash_table_lookup (listed, uuid));
+      if (!was_reported (plan->host, row->uuid, serial))
+        compare_row (plan, row, g_hash_table_lookup (listed, row->uuid));
     }
 }
 
-/* The rows become those of libvirtd's list, but for the containers that its events have told of since. */
-static void
-decide_list (LxcmonLibvirtHost *self, const Step *step)
+/*< private >
+ * _lxcmon_libvirt_host_apply_list:
+ *
+ * A step: the rows become what the list has, but for the containers of which the same connection has
+ * reported events before it.
+ */
+void
+_lxcmon_libvirt_host_apply_list (Host *self, const Step *step)
 {
   g_autoptr (GHashTable) listed = g_hash_table_new (g_str_hash, g_str_equal);
-  GPtrArray *appeared
-      = g_ptr_array_new_with_free_func ((GDestroyNotify) _lxcmon_libvirt_domain_free);
+  g_autoptr (GPtrArray) appeared = g_ptr_array_new ();
+  Plan plan = { self, G_QUEUE_INIT };
 
-  if (self->heard_serial != step->serial)
-    g_hash_table_remove_all (self->heard);
-  self->heard_serial = step->serial;
-  for (guint i = 0; i < step->domains->len; i++)
+  for (guint i = 0; i < step->event->domains->len; i++)
     {
-      LxcmonLibvirtDomain *domain = step->domains->pdata[i];
-      LxcmonLibvirtMonitor *row = g_hash_table_lookup (self->by_uuid, domain->uuid);
+      Domain *domain = step->event->domains->pdata[i];
+      Row *row = g_hash_table_lookup (self->by_uuid, domain->uuid);
 
       g_hash_table_insert (listed, domain->uuid, domain);
-      if (!was_heard (self, domain->uuid) && (row == NULL || !is_same_life (row, domain)))
-        g_ptr_array_add (appeared, _lxcmon_libvirt_domain_copy (domain));
+      if (!is_outdated (self, domain, step->event->serial)
+          && (row == NULL || !is_same_life (row, domain)))
+        g_ptr_array_add (appeared, domain);
     }
-  compare_rows (self, listed);
-  add_step (self, STEP_ADD_ALL, NULL)->domains = appeared;
+  compare_rows (&plan, listed, step->event->serial);
+  for (guint i = 0; i < appeared->len; i++)
+    plan_addition (&plan, make_row (self, appeared->pdata[i]));
   self->is_listed = TRUE;
-  g_hash_table_remove_all (self->heard);
+  g_hash_table_remove_all (self->reported);
+  plan_push (&plan);
 }
 
-/* What is decided comes before all that is there already. */
-static void
-decide (LxcmonLibvirtHost *self, const Step *step)
-{
-  GQueue later = self->steps;
-
-  g_queue_init (&self->steps);
-  if (step->kind == STEP_EVENT)
-    decide_event (self, step);
-  else
-    decide_list (self, step);
-  while (!g_queue_is_empty (&later))
-    g_queue_push_tail_link (&self->steps, g_queue_pop_head_link (&later));
-}
-
-/* ---- Doing ---- */
-
-/* At once where there is nothing yet, one after the other otherwise. */
-static void
-add_all (LxcmonLibvirtHost *self, GPtrArray *domains)
-{
-  if (g_list_model_get_n_items (G_LIST_MODEL (self->rows)) == 0)
-    {
-      _lxcmon_libvirt_host_add_all (self, domains);
-      return;
-    }
-  for (guint i = domains->len; i > 0; i--)
-    {
-      add_step_for (self, STEP_ADD, NULL, domains->pdata[i - 1]);
-      g_queue_push_head_link (&self->steps, g_queue_pop_tail_link (&self->steps));
-    }
-}
-
-/* What the row tells now, the list tells next. */
-static void
-tell_by_row (LxcmonLibvirtHost *self, const Step *step)
-{
-  LxcmonLibvirtMonitor *found
-      = step->row != NULL ? step->row : g_hash_table_lookup (self->by_uuid, step->domain->uuid);
-  g_autoptr (LxcmonLibvirtMonitor) row = g_object_ref (found);
-  Step *next = add_step (self, step->kind, row);
-
-  g_queue_push_head_link (&self->steps, g_queue_pop_tail_link (&self->steps));
-  next->told = TRUE;
-  next->status = step->status;
-  next->error = step->error != NULL ? g_error_copy (step->error) : NULL;
-  next->pid = lxcmon_monitor_get_init_pid (LXCMON_MONITOR (row));
-  /* The next step may be done, and gone, before these return. */
-  if (step->kind == STEP_EXIT)
-    _lxcmon_libvirt_monitor_tell_exit (row, step->status);
-  else if (step->kind == STEP_CLOSED)
-    _lxcmon_libvirt_monitor_tell_closed (row, step->error);
-  else
-    _lxcmon_libvirt_monitor_tell_init (row);
-}
-
-static void
-tell_by_list (LxcmonLibvirtHost *self, const Step *step)
-{
-  LxcmonMonitorList *list = LXCMON_MONITOR_LIST (self);
-  LxcmonMonitor *monitor = LXCMON_MONITOR (step->row);
-
-  if (step->kind == STEP_EXIT)
-    lxcmon_monitor_list_emit_exit (list, monitor, step->status);
-  else if (step->kind == STEP_CLOSED)
-    lxcmon_monitor_list_emit_closed (list, monitor, step->error);
-  else
-    lxcmon_monitor_list_emit_init (list, monitor, step->pid);
-}
-
-static void
-do_step (LxcmonLibvirtHost *self, const Step *step)
-{
-  switch (step->kind)
-    {
-    case STEP_EVENT:
-    case STEP_LIST:
-      decide (self, step);
-      break;
-    case STEP_ADD:
-      _lxcmon_libvirt_host_add (self, step->domain);
-      break;
-    case STEP_ADD_ALL:
-      add_all (self, step->domains);
-      break;
-    case STEP_BEGIN:
-      _lxcmon_libvirt_monitor_begin (step->row, step->domain);
-      break;
-    case STEP_INIT:
-    case STEP_EXIT:
-    case STEP_CLOSED:
-      if (step->told)
-        tell_by_list (self, step);
-      else
-        tell_by_row (self, step);
-      break;
-    case STEP_REMOVE:
-      _lxcmon_libvirt_host_remove (self, step->row);
-      break;
-    default:
-      g_assert_not_reached ();
-    }
-}
+/* ---- The end of a connection ---- */
 
 /*< private >
- * _lxcmon_libvirt_host_do_steps:
- * @self: a host that the caller has taken a reference to
+ * _lxcmon_libvirt_host_end_held:
  *
- * Does what is left to be done of all that was told so far. Called within a handler, it goes on behind
- * what that is told.
- */
-void
-_lxcmon_libvirt_host_do_steps (LxcmonLibvirtHost *self)
-{
-  guint epoch = self->epoch;
-
-  while (!_lxcmon_libvirt_host_has_left (self, epoch) && !g_queue_is_empty (&self->steps))
-    {
-      g_autoptr (Step) step = g_queue_pop_head (&self->steps);
-      do_step (self, step);
-    }
-}
-
-/*< private >
- * _lxcmon_libvirt_host_take_event:
- * @self: a host that the caller has taken a reference to
- */
-void
-_lxcmon_libvirt_host_take_event (LxcmonLibvirtHost *self, const LxcmonLibvirtEvent *event,
-                                 guint serial)
-{
-  Step *step = add_step_for (self, STEP_EVENT, NULL, event->domain);
-
-  step->event_kind = event->kind;
-  step->event_detail = event->detail;
-  step->serial = serial;
-  _lxcmon_libvirt_host_do_steps (self);
-}
-
-/*< private >
- * _lxcmon_libvirt_host_take_list:
- * @self: a host that the caller has taken a reference to
+ * Plans to report all ends that are held, since no event will follow.
  *
- * Makes the rows those of libvirtd's list, but for the containers that its events have told of since.
+ * Returns: whether there are any
+ */
+gboolean
+_lxcmon_libvirt_host_end_held (Host *self)
+{
+  g_autoptr (GList) rows = g_hash_table_get_values (self->by_uuid);
+  Plan plan = { self, G_QUEUE_INIT };
+
+  for (GList *link = rows; link != NULL; link = link->next)
+    end_held (&plan, link->data);
+  gboolean any = !g_queue_is_empty (&plan.steps);
+  plan_push (&plan);
+
+  return any;
+}
+
+/*< private >
+ * _lxcmon_libvirt_host_forget:
+ *
+ * Forgets all containers, when the host is stopped.
  */
 void
-_lxcmon_libvirt_host_take_list (LxcmonLibvirtHost *self, GPtrArray *domains, guint serial)
+_lxcmon_libvirt_host_forget (Host *self)
 {
-  Step *step = add_step (self, STEP_LIST, NULL);
+  g_autoptr (GList) rows = g_hash_table_get_values (self->by_uuid);
 
-  step->domains = g_ptr_array_ref (domains);
-  step->serial = serial;
-  _lxcmon_libvirt_host_do_steps (self);
+  for (GList *link = rows; link != NULL; link = link->next)
+    clear_held (link->data);
+  g_hash_table_remove_all (self->by_uuid);
+  g_hash_table_remove_all (self->reported);
+  self->is_listed = FALSE;
 }

@@ -3,50 +3,55 @@
 #pragma once
 
 /*
- * What the host's two files share: its list, and what becomes of what libvirt says.
+ * What the files of a host share: lxcmon-libvirt-step.c its steps, lxcmon-libvirt-events.c what libvirt's
+ * events and lists change, lxcmon-libvirt-host.c the type and its connection.
  */
 
+#include "../lxcmon-glib/lxcmon-monitor-list-private.h"
 #include "lxcmon-libvirt-host.h"
 #include "lxcmon-libvirt-link-private.h"
 #include "lxcmon-libvirt-monitor-private.h"
 
-/* Something that is still to be done of what was told; see lxcmon-libvirt-events.c. */
-typedef struct _LxcmonLibvirtStep LxcmonLibvirtStep;
-
 struct _LxcmonLibvirtHost
 {
-  GObject parent_instance;
+  LxcmonMonitorList parent_instance;
 
   GVirConnection *connection;
   char *uri;
-  GMainContext *context;
-
-  GListStore *rows;    /* of LxcmonLibvirtMonitor, sorted by name */
-  GHashTable *by_uuid; /* the same; keys are the rows' own */
-
   LxcmonLibvirtLink *link; /* while started */
-  GTask *start_task;
-  GSource *cancel_source;
-  guint epoch; /* changes when the host is stopped */
   gboolean connected;
   GError *error;
 
-  /* Which containers a connection has told events of before its list was taken. */
-  GHashTable *heard;
-  guint heard_serial;
-  gboolean is_listed;
-
-  GQueue steps; /* of LxcmonLibvirtStep */
+  GHashTable *by_uuid;  /* the rows, and those that a step is about to add */
+  gboolean is_listed;   /* the list of this connection was applied */
+  GHashTable *reported; /* before that: uuids of events; the values are serials of connections */
 };
 
-LxcmonLibvirtMonitor *_lxcmon_libvirt_host_add (LxcmonLibvirtHost *self,
-                                                const LxcmonLibvirtDomain *domain);
-void _lxcmon_libvirt_host_remove (LxcmonLibvirtHost *self, LxcmonLibvirtMonitor *row);
-void _lxcmon_libvirt_host_add_all (LxcmonLibvirtHost *self, GPtrArray *domains);
-gboolean _lxcmon_libvirt_host_has_left (LxcmonLibvirtHost *self, guint epoch);
+/* Something to be done, in the queue of the main context. It is dropped if the host was stopped since. */
+typedef struct _LxcmonLibvirtStep LxcmonLibvirtStep;
+typedef void (*LxcmonLibvirtStepFunc) (LxcmonLibvirtHost *self, const LxcmonLibvirtStep *step);
 
-void _lxcmon_libvirt_step_free (LxcmonLibvirtStep *step);
-void _lxcmon_libvirt_host_do_steps (LxcmonLibvirtHost *self);
-void _lxcmon_libvirt_host_take_event (LxcmonLibvirtHost *self, const LxcmonLibvirtEvent *event,
-                                      guint serial);
-void _lxcmon_libvirt_host_take_list (LxcmonLibvirtHost *self, GPtrArray *domains, guint serial);
+struct _LxcmonLibvirtStep
+{
+  LxcmonLibvirtStepFunc func;
+  guint epoch; /* the host's */
+
+  /* An event to be applied, or one change that an event has made: */
+  LxcmonLibvirtEvent *event;
+  GPtrArray *rows;           /* to be added */
+  LxcmonLibvirtMonitor *row; /* to be reported, or removed */
+  LxcmonReport report;
+  LxcmonModel model;
+  GError *error;
+};
+
+/* lxcmon-libvirt-step.c */
+LxcmonLibvirtStep *_lxcmon_libvirt_step_new (LxcmonLibvirtHost *host, LxcmonLibvirtStepFunc func);
+void _lxcmon_libvirt_step_push (LxcmonLibvirtHost *host, LxcmonLibvirtStep *step);
+void _lxcmon_libvirt_step_push_first (LxcmonLibvirtHost *host, LxcmonLibvirtStep *step);
+
+/* lxcmon-libvirt-events.c */
+void _lxcmon_libvirt_host_apply_event (LxcmonLibvirtHost *self, const LxcmonLibvirtStep *step);
+void _lxcmon_libvirt_host_apply_list (LxcmonLibvirtHost *self, const LxcmonLibvirtStep *step);
+gboolean _lxcmon_libvirt_host_end_held (LxcmonLibvirtHost *self);
+void _lxcmon_libvirt_host_forget (LxcmonLibvirtHost *self);

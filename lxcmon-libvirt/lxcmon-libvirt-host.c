@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the type: the list and its order, the properties, starting and stopping. Refuses to know what
- * libvirt's events mean, and to call libvirt.
+ * Owns the type: its properties, starting and stopping, and what the state of the connection changes. It
+ * does not know what libvirt's events mean, and does not call libvirt.
  */
 
 #include "lxcmon-libvirt-host-private.h"
-
-#include <string.h>
 
 #include "lxcmon-libvirt-loop-private.h"
 
@@ -16,11 +14,11 @@
 /**
  * LxcmonLibvirtHost:
  *
- * All LXC containers that a libvirtd keeps, on this host or another one.
+ * All LXC containers that a libvirtd manages, on this host or on another one.
  *
- * A controller serves one client, and where libvirtd lives, that is libvirtd. This is the way to watch
- * such containers: it tells what libvirtd tells its clients, with the signals and properties of
- * [iface@Lxcmon.MonitorList]. A read-only connection is enough, so the caller need not be root.
+ * A controller has one client slot, and if libvirtd manages the container, libvirtd uses it. This list
+ * reports such containers as libvirtd reports them to its clients, with the signals and properties of
+ * [class@Lxcmon.MonitorList]. A read-only connection is enough, so the caller need not be root.
  *
  * ```c
  * g_autoptr (LxcmonLibvirtHost) host = lxcmon_libvirt_host_new_for_uri ("lxc:///system");
@@ -30,47 +28,40 @@
  * lxcmon_monitor_list_start_async (LXCMON_MONITOR_LIST (host), NULL, on_started, NULL);
  * ```
  *
- * What libvirtd tells becomes this:
+ * The events of libvirtd are reported as follows:
  *
- * | libvirtd | the signals |
+ * | libvirtd | signals |
  * | --- | --- |
- * | started | "init", with pid 0 where it cannot be known |
+ * | started | "init", with pid 0 if it cannot be known |
  * | stopped: shutdown | "exit::shutdown", "closed" |
  * | stopped: destroyed | "closed" with %LXCMON_MONITOR_ERROR_DESTROYED |
- * | stopped: failed, or otherwise | "closed" with %LXCMON_MONITOR_ERROR_LOST |
+ * | stopped: failed, or otherwise | "closed" with %LXCMON_MONITOR_ERROR_LOST, after 250 ms |
  * | reboot | "exit::reboot", "closed", "init", on the same monitor |
  *
- * A container that runs already when the list is made is in it without "init". One that has closed
- * leaves the list once "closed" was told.
+ * Containers that already run when the first list is complete are in it without "init". A container that
+ * has ended leaves the list after "closed".
  *
  * The monitors' `source` is %LXCMON_SOURCE_LIBVIRT. Their `controller-pid` and `init-pid` are known on
- * this host alone, and are 0 through a remote URI.
+ * this host only, and are 0 through a remote URI.
  *
- * Where the connection is lost, [property@LxcmonLibvirt.Host:connected] turns %FALSE, and the host tries
- * to connect again, after a tenth of a second at first and every ten seconds at last, until it is
- * stopped. Its containers stay meanwhile. Once connected again, it tells what it has missed: containers
- * whose end was not seen are closed with %LXCMON_MONITOR_ERROR_LOST, those that are new appear without
- * "init".
+ * If the connection is lost, [property@LxcmonLibvirt.Host:connected] becomes %FALSE, and the list keeps
+ * its monitors. The host tries to connect again, first after 100 ms and finally every ten seconds, until
+ * it is stopped. When it is connected again, it reports what was missed: containers whose end was not
+ * seen are closed with %LXCMON_MONITOR_ERROR_LOST, and new ones appear without "init".
  *
- * libvirt's events come through libvirt-glib, whose event loop runs on the default main context, so
- * some thread has to run that one, whatever context the host belongs to: where nobody does, starting
- * fails with %LXCMON_MONITOR_ERROR_TIMED_OUT after 5 seconds. libvirt-glib is initialised when the first
- * host is made; that sets libvirt's error function, so an app that has one of its own sets it afterwards.
+ * libvirt's events come through libvirt-glib, whose event loop runs in the default main context. Some
+ * thread has to run that context, even if the host belongs to another one. If none does, starting fails
+ * with %LXCMON_MONITOR_ERROR_TIMED_OUT after 5 seconds. libvirt-glib is initialized when the first host
+ * is made. This sets libvirt's error function; an app that has its own sets it afterwards.
  *
  * A host belongs to the main context that was thread-default when it was made. Dropping the last
- * reference stops it; a pending start keeps it alive. The connection is closed by a thread of its own,
- * which may take a moment longer.
+ * reference stops the host; a pending start keeps it alive. The connection is closed by a separate
+ * thread, which may take a moment longer.
  *
  * Since: 0.1
  */
 
-static void list_model_iface_init (GListModelInterface *iface);
-static void monitor_list_iface_init (LxcmonMonitorListInterface *iface);
-
-G_DEFINE_FINAL_TYPE_WITH_CODE (LxcmonLibvirtHost, lxcmon_libvirt_host, G_TYPE_OBJECT,
-                               G_IMPLEMENT_INTERFACE (G_TYPE_LIST_MODEL, list_model_iface_init)
-                                   G_IMPLEMENT_INTERFACE (LXCMON_TYPE_MONITOR_LIST,
-                                                          monitor_list_iface_init))
+G_DEFINE_FINAL_TYPE (LxcmonLibvirtHost, lxcmon_libvirt_host, LXCMON_TYPE_MONITOR_LIST)
 
 enum
 {
@@ -78,163 +69,21 @@ enum
   PROP_URI,
   PROP_CONNECTED,
   PROP_ERROR,
-  N_PROPS,
-  PROP_N_ITEMS = N_PROPS
+  N_PROPS
 };
 
 static GParamSpec *properties[N_PROPS];
 
-/* ---- The list ---- */
-
-static GType
-get_item_type (GListModel *model)
-{
-  return LXCMON_TYPE_MONITOR;
-}
-
-static guint
-get_n_items (GListModel *model)
-{
-  return g_list_model_get_n_items (G_LIST_MODEL (LXCMON_LIBVIRT_HOST (model)->rows));
-}
-
-static gpointer
-get_item (GListModel *model, guint position)
-{
-  return g_list_model_get_item (G_LIST_MODEL (LXCMON_LIBVIRT_HOST (model)->rows), position);
-}
-
-static void
-list_model_iface_init (GListModelInterface *iface)
-{
-  iface->get_item_type = get_item_type;
-  iface->get_n_items = get_n_items;
-  iface->get_item = get_item;
-}
-
-static void
-on_items_changed (GListModel *rows, guint position, guint removed, guint added, gpointer user_data)
-{
-  LxcmonLibvirtHost *self = user_data;
-
-  g_list_model_items_changed (G_LIST_MODEL (self), position, removed, added);
-  if (removed != added)
-    g_object_notify (G_OBJECT (self), "n-items");
-}
-
-static int
-compare_names (gconstpointer a, gconstpointer b, gpointer user_data)
-{
-  return strcmp (lxcmon_monitor_get_name (LXCMON_MONITOR ((gpointer) a)),
-                 lxcmon_monitor_get_name (LXCMON_MONITOR ((gpointer) b)));
-}
-
-static int
-compare_pointed_names (gconstpointer a, gconstpointer b)
-{
-  return compare_names (*(gconstpointer *) a, *(gconstpointer *) b, NULL);
-}
-
-/* Makes a row and remembers it; it still has to come into the list. */
-static LxcmonLibvirtMonitor *
-make_row (LxcmonLibvirtHost *self, const LxcmonLibvirtDomain *domain)
-{
-  LxcmonLibvirtMonitor *row = _lxcmon_libvirt_monitor_new (domain);
-
-  g_hash_table_insert (self->by_uuid, (char *) _lxcmon_libvirt_monitor_get_uuid (row), row);
-  return row;
-}
-
-/*< private >
- * _lxcmon_libvirt_host_add:
- *
- * The one way for a row into the list, but for the first time. Returns it, without a reference.
- */
-LxcmonLibvirtMonitor *
-_lxcmon_libvirt_host_add (LxcmonLibvirtHost *self, const LxcmonLibvirtDomain *domain)
-{
-  LxcmonLibvirtMonitor *row = make_row (self, domain);
-
-  g_list_store_insert_sorted (self->rows, row, compare_names, NULL);
-  g_object_unref (row);
-  return row;
-}
-
-/*< private >
- * _lxcmon_libvirt_host_add_all:
- * @domains: of #LxcmonLibvirtDomain
- *
- * Adds rows to a list that is empty, with one change of it.
- */
-void
-_lxcmon_libvirt_host_add_all (LxcmonLibvirtHost *self, GPtrArray *domains)
-{
-  g_autoptr (GPtrArray) rows = g_ptr_array_new_with_free_func (g_object_unref);
-  for (guint i = 0; i < domains->len; i++)
-    g_ptr_array_add (rows, make_row (self, domains->pdata[i]));
-  g_ptr_array_sort (rows, compare_pointed_names);
-  if (rows->len > 0)
-    g_list_store_splice (self->rows, 0, 0, rows->pdata, rows->len);
-}
-
-/*< private >
- * _lxcmon_libvirt_host_remove:
- *
- * The one way for a row out of the list, but for all at once.
- */
-void
-_lxcmon_libvirt_host_remove (LxcmonLibvirtHost *self, LxcmonLibvirtMonitor *row)
-{
-  guint position;
-
-  if (g_hash_table_lookup (self->by_uuid, _lxcmon_libvirt_monitor_get_uuid (row)) == row)
-    g_hash_table_remove (self->by_uuid, _lxcmon_libvirt_monitor_get_uuid (row));
-  if (g_list_store_find (self->rows, row, &position))
-    g_list_store_remove (self->rows, position);
-}
-
-static LxcmonMonitor *
-lookup (LxcmonMonitorList *list, const char *name)
-{
-  LxcmonLibvirtHost *self = LXCMON_LIBVIRT_HOST (list);
-  guint low = 0, high = g_list_model_get_n_items (G_LIST_MODEL (self->rows));
-
-  while (low < high)
-    {
-      guint middle = low + (high - low) / 2;
-      g_autoptr (LxcmonMonitor) row = g_list_model_get_item (G_LIST_MODEL (self->rows), middle);
-      int order = strcmp (name, lxcmon_monitor_get_name (row));
-      if (order == 0)
-        return row; /* the list has a reference too */
-      if (order < 0)
-        high = middle;
-      else
-        low = middle + 1;
-    }
-  return NULL;
-}
-
-/* ---- What the link tells ---- */
-
-/*< private >
- * _lxcmon_libvirt_host_has_left:
- *
- * Whether a handler has stopped the host since @epoch, or dropped the last reference but the one that
- * the caller has taken.
- */
-gboolean
-_lxcmon_libvirt_host_has_left (LxcmonLibvirtHost *self, guint epoch)
-{
-  return self->epoch != epoch || g_atomic_int_get (&((GObject *) self)->ref_count) == 1;
-}
+/* ---- The connection ---- */
 
 static void
 set_connected (LxcmonLibvirtHost *self, gboolean connected)
 {
   if (self->connected == connected)
     return;
+
   self->connected = connected;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_CONNECTED]);
+  _lxcmon_monitor_list_notify (LXCMON_MONITOR_LIST (self), properties[PROP_CONNECTED]);
 }
 
 static void
@@ -242,168 +91,87 @@ set_error (LxcmonLibvirtHost *self, const GError *error)
 {
   if (self->error == NULL && error == NULL)
     return;
+
   g_clear_error (&self->error);
   self->error = error != NULL ? g_error_copy (error) : NULL;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_ERROR]);
+  _lxcmon_monitor_list_notify (LXCMON_MONITOR_LIST (self), properties[PROP_ERROR]);
 }
 
-/* Takes the start that is pending away, if there is one: whoever tells anything before returning it may
- * meet a handler that starts again. */
-static GTask *
-steal_start (LxcmonLibvirtHost *self)
+/* Steps that on_event() queues. */
+
+static void
+apply_connected (LxcmonLibvirtHost *self, const LxcmonLibvirtStep *step)
 {
-  if (self->cancel_source != NULL)
+  set_connected (self, TRUE);
+}
+
+/* Completes the start: its list is complete, or connecting has failed. */
+static void
+apply_started (LxcmonLibvirtHost *self, const LxcmonLibvirtStep *step)
+{
+  const GError *error = step->event != NULL ? step->event->error : NULL;
+
+  _lxcmon_monitor_list_started (LXCMON_MONITOR_LIST (self), error);
+}
+
+static void
+apply_lost (LxcmonLibvirtHost *self, const LxcmonLibvirtStep *step)
+{
+  self->is_listed = FALSE;
+  _lxcmon_libvirt_host_end_held (self);
+  /* Both have their new value when a handler runs. */
+  g_object_freeze_notify (G_OBJECT (self));
+  set_error (self, step->event->error);
+  set_connected (self, FALSE);
+  g_object_thaw_notify (G_OBJECT (self));
+}
+
+/* Queues a step; @event is taken over. */
+static void
+push (LxcmonLibvirtHost *self, LxcmonLibvirtStepFunc func, LxcmonLibvirtEvent *event)
+{
+  LxcmonLibvirtStep *step = _lxcmon_libvirt_step_new (self, func);
+
+  step->event = event;
+  _lxcmon_libvirt_step_push (self, step);
+}
+
+/* Called for each event of the link. Its steps do not run before the function has returned, when the caller
+ * has dropped its reference to the host: a handler may then drop the last one. */
+static void
+on_event (GObject *owner, LxcmonLibvirtEvent *event)
+{
+  LxcmonLibvirtHost *self = LXCMON_LIBVIRT_HOST (owner);
+  gboolean is_starting = _lxcmon_monitor_list_is_starting (LXCMON_MONITOR_LIST (self));
+
+  switch (event->type)
     {
-      g_source_destroy (self->cancel_source);
-      g_clear_pointer (&self->cancel_source, g_source_unref);
+    case LXCMON_LIBVIRT_EVENT_LISTED:
+      /* At a start, the list is complete before the host is connected. Later the host is connected again
+       * before it reports what has changed meanwhile. */
+      if (!is_starting)
+        push (self, apply_connected, NULL);
+      push (self, _lxcmon_libvirt_host_apply_list, event);
+      if (is_starting)
+        push (self, apply_connected, NULL);
+      if (is_starting)
+        push (self, apply_started, NULL);
+      break;
+    case LXCMON_LIBVIRT_EVENT_LOST:
+      push (self, apply_lost, event);
+      break;
+    case LXCMON_LIBVIRT_EVENT_FAILED:
+      push (self, apply_started, event);
+      break;
+    default:
+      push (self, _lxcmon_libvirt_host_apply_event, event);
+      break;
     }
-  return g_steal_pointer (&self->start_task);
 }
-
-/* Ends a start, if there is one. Takes both over. */
-static void
-return_start (GTask *start, GError *error)
-{
-  g_autoptr (GTask) task = start;
-
-  if (task == NULL)
-    g_clear_error (&error);
-  else if (error != NULL)
-    g_task_return_error (task, error);
-  else
-    g_task_return_boolean (task, TRUE);
-}
-
-static void
-on_event (GObject *owner, const LxcmonLibvirtEvent *event, guint serial)
-{
-  _lxcmon_libvirt_host_take_event (LXCMON_LIBVIRT_HOST (owner), event, serial);
-}
-
-/* The first list is there before anybody is told that it is. Later ones tell that libvirtd is back, and
- * then what has changed. */
-static void
-on_listed (GObject *owner, GPtrArray *domains, guint serial)
-{
-  LxcmonLibvirtHost *self = LXCMON_LIBVIRT_HOST (owner);
-  gboolean is_first = self->start_task != NULL;
-  guint epoch = self->epoch;
-
-  _lxcmon_libvirt_host_do_steps (self);
-  if (!is_first && self->epoch == epoch)
-    set_connected (self, TRUE);
-  if (self->epoch == epoch)
-    _lxcmon_libvirt_host_take_list (self, domains, serial);
-  /* It may be lost again, where a handler has run a main loop. */
-  if (is_first && self->epoch == epoch && self->is_listed)
-    set_connected (self, TRUE);
-  if (is_first && self->epoch == epoch)
-    return_start (steal_start (self), NULL);
-}
-
-static void
-on_lost (GObject *owner, const GError *error)
-{
-  LxcmonLibvirtHost *self = LXCMON_LIBVIRT_HOST (owner);
-  guint epoch = self->epoch;
-
-  _lxcmon_libvirt_host_do_steps (self);
-  if (self->epoch != epoch)
-    return;
-  self->is_listed = FALSE;
-  set_error (self, error);
-  if (self->epoch == epoch)
-    set_connected (self, FALSE);
-}
-
-static void
-leave (LxcmonLibvirtHost *self)
-{
-  self->epoch++;
-  self->is_listed = FALSE;
-  g_hash_table_remove_all (self->heard);
-  g_queue_clear_full (&self->steps, (GDestroyNotify) _lxcmon_libvirt_step_free);
-  g_clear_pointer (&self->link, _lxcmon_libvirt_link_stop);
-}
-
-static void
-empty_list (LxcmonLibvirtHost *self)
-{
-  guint n = g_list_model_get_n_items (G_LIST_MODEL (self->rows));
-  g_autoptr (GPtrArray) rows = g_ptr_array_new_with_free_func (g_object_unref);
-
-  for (guint i = 0; i < n; i++)
-    g_ptr_array_add (rows, g_list_model_get_item (G_LIST_MODEL (self->rows), i));
-  g_hash_table_remove_all (self->by_uuid);
-  if (n > 0)
-    g_list_store_remove_all (self->rows);
-  for (guint i = 0; i < n; i++)
-    _lxcmon_libvirt_monitor_leave (rows->pdata[i]);
-}
-
-static void
-on_failed (GObject *owner, const GError *error)
-{
-  LxcmonLibvirtHost *self = LXCMON_LIBVIRT_HOST (owner);
-  GTask *start = steal_start (self);
-
-  leave (self);
-  empty_list (self);
-  return_start (start, g_error_copy (error));
-}
-
-static const LxcmonLibvirtLinkFuncs link_funcs = {
-  .event = on_event,
-  .listed = on_listed,
-  .lost = on_lost,
-  .failed = on_failed,
-};
 
 /* ---- Starting and stopping ---- */
 
-static gboolean
-check_thread (LxcmonLibvirtHost *self, const char *function)
-{
-  if (g_main_context_acquire (self->context))
-    {
-      g_main_context_release (self->context);
-      return TRUE;
-    }
-
-  g_critical ("%s: called from another thread than the one that runs the host's main context; "
-              "use g_main_context_invoke() to get there",
-              function);
-  return FALSE;
-}
-
-static void
-stop (LxcmonMonitorList *list)
-{
-  LxcmonLibvirtHost *self = LXCMON_LIBVIRT_HOST (list);
-
-  if (!check_thread (self, "lxcmon_monitor_list_stop") || self->link == NULL)
-    return;
-
-  g_autoptr (LxcmonLibvirtHost) alive = g_object_ref (self);
-  GTask *start = steal_start (self);
-  gboolean was_connected = self->connected;
-
-  leave (self);
-  self->connected = FALSE;
-  empty_list (self);
-  if (was_connected && !self->connected)
-    g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_CONNECTED]);
-  return_start (start, g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "it was stopped"));
-}
-
-static gboolean
-on_cancelled (GCancellable *cancellable, gpointer user_data)
-{
-  stop (user_data);
-  return G_SOURCE_REMOVE;
-}
-
-/* A reference to the connection's own handle, where it is open. */
+/* A reference to the connection's own handle, if it is open. */
 static virConnectPtr
 get_handle (LxcmonLibvirtHost *self)
 {
@@ -414,64 +182,33 @@ get_handle (LxcmonLibvirtHost *self)
   return handle;
 }
 
-static GTask *
-make_task (LxcmonLibvirtHost *self, GCancellable *cancellable, GAsyncReadyCallback callback,
-           gpointer user_data)
-{
-  g_main_context_push_thread_default (self->context);
-  GTask *task = g_task_new (self, cancellable, callback, user_data);
-  g_main_context_pop_thread_default (self->context);
-  g_task_set_source_tag (task, lxcmon_monitor_list_start_async);
-  /* A start that has succeeded is told so. */
-  g_task_set_check_cancellable (task, FALSE);
-
-  return task;
-}
-
 static void
-start_async (LxcmonMonitorList *list, GCancellable *cancellable, GAsyncReadyCallback callback,
-             gpointer user_data)
+lxcmon_libvirt_host_start (LxcmonMonitorList *list)
 {
   LxcmonLibvirtHost *self = LXCMON_LIBVIRT_HOST (list);
 
-  if (!check_thread (self, "lxcmon_monitor_list_start_async"))
-    return;
-  GTask *task = make_task (self, cancellable, callback, user_data);
-  if (self->link != NULL)
-    {
-      g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_PENDING, "the host is started already");
-      g_object_unref (task);
-      return;
-    }
-
-  self->start_task = task;
-  self->link = _lxcmon_libvirt_link_start (G_OBJECT (self), &link_funcs, self->context, self->uri,
+  self->link = _lxcmon_libvirt_link_start (G_OBJECT (self), on_event,
+                                           _lxcmon_monitor_list_get_context (list), self->uri,
                                            get_handle (self));
-  if (cancellable != NULL)
-    {
-      self->cancel_source = g_cancellable_source_new (cancellable);
-      g_source_set_static_name (self->cancel_source, "[lxcmon] libvirt start cancelled");
-      g_source_set_callback (self->cancel_source, G_SOURCE_FUNC (on_cancelled), self, NULL);
-      g_source_attach (self->cancel_source, self->context);
-    }
   set_error (self, NULL);
 }
 
-static gboolean
-start_finish (LxcmonMonitorList *list, GAsyncResult *result, GError **error)
+/* Reports the ends that are held. */
+static void
+lxcmon_libvirt_host_flush (LxcmonMonitorList *list)
 {
-  g_return_val_if_fail (g_task_is_valid (result, list), FALSE);
-
-  return g_task_propagate_boolean (G_TASK (result), error);
+  if (_lxcmon_libvirt_host_end_held (LXCMON_LIBVIRT_HOST (list)))
+    _lxcmon_main_source_run_steps (_lxcmon_monitor_list_get_source (list));
 }
 
 static void
-monitor_list_iface_init (LxcmonMonitorListInterface *iface)
+lxcmon_libvirt_host_stop (LxcmonMonitorList *list)
 {
-  iface->start_async = start_async;
-  iface->start_finish = start_finish;
-  iface->stop = stop;
-  iface->lookup = lookup;
+  LxcmonLibvirtHost *self = LXCMON_LIBVIRT_HOST (list);
+
+  g_clear_pointer (&self->link, _lxcmon_libvirt_link_stop);
+  _lxcmon_libvirt_host_forget (self);
+  set_connected (self, FALSE);
 }
 
 /* ---- The object ---- */
@@ -495,11 +232,9 @@ lxcmon_libvirt_host_get_property (GObject *object, guint prop_id, GValue *value,
     case PROP_ERROR:
       g_value_set_boxed (value, self->error);
       break;
-    case PROP_N_ITEMS:
-      g_value_set_uint (value, g_list_model_get_n_items (G_LIST_MODEL (self->rows)));
-      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
+      break;
     }
 }
 
@@ -519,6 +254,7 @@ lxcmon_libvirt_host_set_property (GObject *object, guint prop_id, const GValue *
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
+      break;
     }
 }
 
@@ -538,124 +274,107 @@ lxcmon_libvirt_host_constructed (GObject *object)
     self->uri = g_strdup (URI_DEFAULT);
 }
 
-/* Nothing is emitted any more. */
-static void
-lxcmon_libvirt_host_dispose (GObject *object)
-{
-  LxcmonLibvirtHost *self = LXCMON_LIBVIRT_HOST (object);
-  /* It holds a reference, so there is none, unless this was run by hand. */
-  GTask *start = steal_start (self);
-
-  leave (self);
-  return_start (start, g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "the host is gone"));
-  G_OBJECT_CLASS (lxcmon_libvirt_host_parent_class)->dispose (object);
-}
-
 static void
 lxcmon_libvirt_host_finalize (GObject *object)
 {
   LxcmonLibvirtHost *self = LXCMON_LIBVIRT_HOST (object);
 
-  g_signal_handlers_disconnect_by_data (self->rows, self);
   g_hash_table_unref (self->by_uuid);
-  g_object_unref (self->rows);
-  g_hash_table_unref (self->heard);
+  g_hash_table_unref (self->reported);
   g_clear_object (&self->connection);
-  g_free (self->uri);
   g_clear_error (&self->error);
-  g_main_context_unref (self->context);
+  g_free (self->uri);
+
   G_OBJECT_CLASS (lxcmon_libvirt_host_parent_class)->finalize (object);
 }
 
+#define CONSTRUCT (G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS)
+#define READABLE  (G_PARAM_READABLE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS)
+
 static void
-define_properties (void)
+install_properties (GObjectClass *klass)
 {
   /**
-   * LxcmonLibvirtHost:connection: (attributes org.gtk.Property.get=lxcmon_libvirt_host_get_connection)
+   * LxcmonLibvirtHost:connection: (getter get_connection)
    *
    * The connection that the host was made for.
    *
-   * Where it is open when the host is started, the host uses it; otherwise, and once it was lost, the
-   * host makes one of its own to the same URI.
+   * If it is open when the host is started, the host uses it. Otherwise, and after it was lost, the host
+   * makes a connection of its own to the same URI.
    *
    * Since: 0.1
    */
   properties[PROP_CONNECTION]
-      = g_param_spec_object ("connection", NULL, NULL, GVIR_TYPE_CONNECTION,
-                             G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS);
+      = g_param_spec_object ("connection", NULL, NULL, GVIR_TYPE_CONNECTION, CONSTRUCT);
 
   /**
-   * LxcmonLibvirtHost:uri: (attributes org.gtk.Property.get=lxcmon_libvirt_host_get_uri)
+   * LxcmonLibvirtHost:uri: (getter get_uri)
    *
-   * Where libvirtd is; the connection's, where the host was made for one.
+   * The URI of libvirtd; that of the connection if the host was made for one.
    *
    * Since: 0.1
    */
-  properties[PROP_URI]
-      = g_param_spec_string ("uri", NULL, NULL, NULL,
-                             G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS);
+  properties[PROP_URI] = g_param_spec_string ("uri", NULL, NULL, NULL, CONSTRUCT);
 
   /**
-   * LxcmonLibvirtHost:connected: (attributes org.gtk.Property.get=lxcmon_libvirt_host_get_connected)
+   * LxcmonLibvirtHost:connected: (getter get_connected)
    *
-   * Whether the host is connected to libvirtd, so that the list is true.
+   * Whether the host is connected to libvirtd, so that the list is up to date.
    *
-   * It is notified after the first list was made, and before a later one is.
+   * It is notified after the first list is complete, and before a later list is applied.
    *
    * Since: 0.1
    */
-  properties[PROP_CONNECTED]
-      = g_param_spec_boolean ("connected", NULL, NULL, FALSE,
-                              G_PARAM_READABLE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+  properties[PROP_CONNECTED] = g_param_spec_boolean ("connected", NULL, NULL, FALSE, READABLE);
 
   /**
-   * LxcmonLibvirtHost:error: (attributes org.gtk.Property.get=lxcmon_libvirt_host_get_error)
+   * LxcmonLibvirtHost:error: (getter get_error)
    *
-   * Why the connection was lost the last time, since the host was started.
+   * Why the connection was last lost since the host was started.
    *
    * Since: 0.1
    */
-  properties[PROP_ERROR]
-      = g_param_spec_boxed ("error", NULL, NULL, G_TYPE_ERROR,
-                            G_PARAM_READABLE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+  properties[PROP_ERROR] = g_param_spec_boxed ("error", NULL, NULL, G_TYPE_ERROR, READABLE);
+
+  g_object_class_install_properties (klass, N_PROPS, properties);
 }
 
 static void
 lxcmon_libvirt_host_class_init (LxcmonLibvirtHostClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  LxcmonMonitorListClass *list_class = LXCMON_MONITOR_LIST_CLASS (klass);
 
   object_class->get_property = lxcmon_libvirt_host_get_property;
   object_class->set_property = lxcmon_libvirt_host_set_property;
   object_class->constructed = lxcmon_libvirt_host_constructed;
-  object_class->dispose = lxcmon_libvirt_host_dispose;
   object_class->finalize = lxcmon_libvirt_host_finalize;
-  define_properties ();
-  g_object_class_install_properties (object_class, N_PROPS, properties);
-  g_object_class_override_property (object_class, PROP_N_ITEMS, "n-items");
+  list_class->start = lxcmon_libvirt_host_start;
+  list_class->flush = lxcmon_libvirt_host_flush;
+  list_class->stop = lxcmon_libvirt_host_stop;
+  install_properties (object_class);
 }
 
 static void
 lxcmon_libvirt_host_init (LxcmonLibvirtHost *self)
 {
-  /* Not with the class: whoever only looks at the type has nothing to do with libvirt. */
+  /* Not with the class: a program that only reads the type must not initialize libvirt. */
   _lxcmon_libvirt_loop_register ();
-  self->context = g_main_context_ref_thread_default ();
-  self->rows = g_list_store_new (LXCMON_TYPE_MONITOR);
-  self->by_uuid = g_hash_table_new (g_str_hash, g_str_equal);
-  self->heard = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  g_signal_connect (self->rows, "items-changed", G_CALLBACK (on_items_changed), self);
+  /* The keys are the rows' own. */
+  self->by_uuid = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_object_unref);
+  self->reported = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
 }
 
 /**
  * lxcmon_libvirt_host_new:
  * @connection: a connection, open or not
  *
- * Makes a host for the containers of a libvirtd to which the app has a connection. Only the handle is
- * used, and callbacks are registered with it; its [class@LibvirtGObject.Domain] objects are not.
+ * Makes a host for the containers of a libvirtd to which the app has a connection. The host uses the
+ * connection's handle and registers callbacks with it. It does not use the
+ * [class@LibvirtGObject.Domain] objects.
  *
- * It may belong to any driver of libvirt: each domain that runs is taken for a container. Their pids
- * are known with LXC's own alone.
+ * The connection may belong to any driver of libvirt: each domain that runs is taken for a container.
+ * Pids are known with the LXC driver only.
  *
  * Returns: (transfer full): a host
  *
@@ -674,8 +393,8 @@ lxcmon_libvirt_host_new (GVirConnection *connection)
  * @uri: (nullable): such as "lxc:///system" or "lxc+ssh://root@web.example.org/system"; %NULL is the
  *   former
  *
- * Makes a host for the containers of the libvirtd at a URI. It connects read-only, and asks nobody for a
- * password: libvirt's file "auth.conf" may have one.
+ * Makes a host for the containers of the libvirtd at a URI. The host connects read-only, and does not ask
+ * for a password; libvirt's file "auth.conf" may contain one.
  *
  * Returns: (transfer full): a host
  *
@@ -688,12 +407,12 @@ lxcmon_libvirt_host_new_for_uri (const char *uri)
 }
 
 /**
- * lxcmon_libvirt_host_get_connection: (attributes org.gtk.Method.get_property=connection)
+ * lxcmon_libvirt_host_get_connection: (get-property connection)
  * @self: a host
  *
- * The connection that the host was made for.
+ * Gets the connection that the host was made for.
  *
- * Returns: (transfer none) (nullable): that connection, or %NULL where it was made for a URI
+ * Returns: (transfer none) (nullable): the connection, or %NULL if the host was made for a URI
  *
  * Since: 0.1
  */
@@ -706,10 +425,10 @@ lxcmon_libvirt_host_get_connection (LxcmonLibvirtHost *self)
 }
 
 /**
- * lxcmon_libvirt_host_get_uri: (attributes org.gtk.Method.get_property=uri)
+ * lxcmon_libvirt_host_get_uri: (get-property uri)
  * @self: a host
  *
- * Where libvirtd is.
+ * Gets the URI of libvirtd.
  *
  * Returns: (transfer none): a URI
  *
@@ -724,12 +443,12 @@ lxcmon_libvirt_host_get_uri (LxcmonLibvirtHost *self)
 }
 
 /**
- * lxcmon_libvirt_host_get_connected: (attributes org.gtk.Method.get_property=connected)
+ * lxcmon_libvirt_host_get_connected: (get-property connected)
  * @self: a host
  *
- * Whether the host is connected to libvirtd. Without, its list is what was true when it was.
+ * Gets whether the host is connected to libvirtd. If it is not, the list is what it was when it last was.
  *
- * Returns: whether it is
+ * Returns: whether the host is connected
  *
  * Since: 0.1
  */
@@ -742,13 +461,13 @@ lxcmon_libvirt_host_get_connected (LxcmonLibvirtHost *self)
 }
 
 /**
- * lxcmon_libvirt_host_get_error: (attributes org.gtk.Method.get_property=error)
+ * lxcmon_libvirt_host_get_error: (get-property error)
  * @self: a host
  *
- * Why the connection was lost the last time. It stays when the host is connected again, until the next
+ * Gets why the connection was last lost. The error stays when the host is connected again, until the next
  * start.
  *
- * Returns: (transfer none) (nullable): %LXCMON_MONITOR_ERROR_LOST with a message, or %NULL where the
+ * Returns: (transfer none) (nullable): %LXCMON_MONITOR_ERROR_LOST with a message, or %NULL if the
  *   connection was never lost
  *
  * Since: 0.1

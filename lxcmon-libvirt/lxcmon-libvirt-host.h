@@ -17,7 +17,8 @@ G_BEGIN_DECLS
 #define LXCMON_LIBVIRT_TYPE_HOST (lxcmon_libvirt_host_get_type ())
 
 LXCMON_LIBVIRT_AVAILABLE_IN_0_1
-G_DECLARE_FINAL_TYPE (LxcmonLibvirtHost, lxcmon_libvirt_host, LXCMON_LIBVIRT, HOST, GObject)
+G_DECLARE_FINAL_TYPE (LxcmonLibvirtHost, lxcmon_libvirt_host, LXCMON_LIBVIRT, HOST,
+                      LxcmonMonitorList)
 
 LXCMON_LIBVIRT_AVAILABLE_IN_0_1
 LxcmonLibvirtHost *lxcmon_libvirt_host_new (GVirConnection *connection);

@@ -3,8 +3,8 @@
 #pragma once
 
 /*
- * What the parts of a link share: the thread that keeps the connection, what libvirt calls back, and
- * what is told to the owner.
+ * What the parts of a link share: lxcmon-libvirt-link.c the thread that keeps the connection,
+ * lxcmon-libvirt-registration.c what libvirt calls back.
  */
 
 #include "lxcmon-libvirt-link-private.h"
@@ -13,11 +13,9 @@
 
 struct _LxcmonLibvirtLink
 {
-  gatomicrefcount refs;
-
   /* These do not change. */
   GWeakRef owner;
-  const LxcmonLibvirtLinkFuncs *funcs;
+  LxcmonLibvirtLinkFunc func;
   GMainContext *context;
   char *uri;
 
@@ -26,13 +24,13 @@ struct _LxcmonLibvirtLink
   gboolean stopped;
   int lost; /* a virConnectCloseReason, or LXCMON_LIBVIRT_NOT_LOST */
 
-  gint serial; /* counts attempts to connect; atomic */
-  guint told;  /* in the owner's context: reports of older ones come too late */
+  gint serial;    /* counts attempts to connect; atomic */
+  guint reported; /* in the owner's context: reports of earlier connections come too late */
 
-  /* These belong to our own thread. */
+  /* These belong to the link's own thread. */
   virConnectPtr handle;
-  gboolean handle_is_new;      /* given to us, and not used yet */
-  gpointer close_registration; /* NULL where libvirt has not taken it */
+  gboolean handle_is_new;      /* given by the owner, and not used yet */
+  gpointer close_registration; /* NULL if libvirt has not accepted it */
   int lifecycle_id;
   int reboot_id;
 };
@@ -40,12 +38,7 @@ struct _LxcmonLibvirtLink
 LxcmonLibvirtLink *_lxcmon_libvirt_link_ref (LxcmonLibvirtLink *self);
 void _lxcmon_libvirt_link_unref (LxcmonLibvirtLink *self);
 gboolean _lxcmon_libvirt_link_is_stopped (LxcmonLibvirtLink *self);
+void _lxcmon_libvirt_link_post (LxcmonLibvirtLink *self, LxcmonLibvirtEvent *event);
 
 gboolean _lxcmon_libvirt_link_register (LxcmonLibvirtLink *self, gboolean is_local, GError **error);
 void _lxcmon_libvirt_link_deregister (LxcmonLibvirtLink *self);
-
-void _lxcmon_libvirt_link_post_event (LxcmonLibvirtLink *self, guint serial,
-                                      const LxcmonLibvirtEvent *event);
-void _lxcmon_libvirt_link_post_list (LxcmonLibvirtLink *self, GPtrArray *domains);
-void _lxcmon_libvirt_link_post_loss (LxcmonLibvirtLink *self, GError *error);
-void _lxcmon_libvirt_link_post_failure (LxcmonLibvirtLink *self, GError *error);

@@ -3,34 +3,48 @@
 #pragma once
 
 /*
- * The connection to libvirtd, which is kept in a thread of its own. What it has to tell arrives in the
- * owner's main context, in order.
+ * The connection to libvirtd, which is kept in a thread of its own. What it reports arrives in the owner's
+ * main context, in order.
  */
 
 #include <gio/gio.h>
 
 #include "lxcmon-libvirt-domain-private.h"
 
-typedef struct _LxcmonLibvirtLink LxcmonLibvirtLink;
-
-/* What a link tells its owner. @serial counts connections: events of one that was never listed come
- * before the list of another. */
-typedef struct
+typedef enum
 {
   /* Something has happened to a container. */
-  void (*event) (GObject *owner, const LxcmonLibvirtEvent *event, guint serial);
-  /* Connected; all containers that run. Each event that came before is told in the list as well, and
-   * what is in the list happened before each event that comes later. */
-  void (*listed) (GObject *owner, GPtrArray *domains, guint serial);
-  /* The connection was lost; another one is tried until the link is stopped. */
-  void (*lost) (GObject *owner, const GError *error);
-  /* There was no first connection; this was the last word. */
-  void (*failed) (GObject *owner, const GError *error);
-} LxcmonLibvirtLinkFuncs;
+  LXCMON_LIBVIRT_EVENT_STARTED,
+  LXCMON_LIBVIRT_EVENT_STOPPED,
+  LXCMON_LIBVIRT_EVENT_REBOOTED,
+  /* Connected; the list of all containers that run. What events before it have reported is older than the
+   * list, or part of it. All that the list contains is older than the events after it. */
+  LXCMON_LIBVIRT_EVENT_LISTED,
+  /* The connection was lost. The link tries to connect again until it is stopped. */
+  LXCMON_LIBVIRT_EVENT_LOST,
+  /* The first connection failed. Nothing more is reported. */
+  LXCMON_LIBVIRT_EVENT_FAILED
+} LxcmonLibvirtEventType;
 
-LxcmonLibvirtLink *_lxcmon_libvirt_link_start (GObject *owner, const LxcmonLibvirtLinkFuncs *funcs,
+typedef struct
+{
+  LxcmonLibvirtEventType type;
+  guint serial;                /* another one for each attempt to connect */
+  LxcmonLibvirtDomain *domain; /* of STARTED, STOPPED, REBOOTED */
+  int detail;                  /* of STOPPED: a virDomainEventStoppedDetailType */
+  GPtrArray *domains;          /* of LISTED */
+  GError *error;               /* of LOST, FAILED */
+} LxcmonLibvirtEvent;
+
+typedef struct _LxcmonLibvirtLink LxcmonLibvirtLink;
+
+/* Receives an event in the owner's context; @event is the receiver's to free. */
+typedef void (*LxcmonLibvirtLinkFunc) (GObject *owner, LxcmonLibvirtEvent *event);
+
+LxcmonLibvirtLink *_lxcmon_libvirt_link_start (GObject *owner, LxcmonLibvirtLinkFunc func,
                                                GMainContext *context, const char *uri,
                                                virConnectPtr handle);
 void _lxcmon_libvirt_link_stop (LxcmonLibvirtLink *self);
 
+void _lxcmon_libvirt_event_free (LxcmonLibvirtEvent *self);
 GError *_lxcmon_libvirt_error_new (const char *what);

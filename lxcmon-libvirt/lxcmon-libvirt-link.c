@@ -1,90 +1,33 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the connection to libvirtd: it is opened, registered at, listed, lost and opened again, in a
- * thread of the link's own, since each of these may block for long. Refuses to know what becomes of
- * what libvirt tells.
+ * Owns the connection to libvirtd: opening it, registering, listing, noticing that it is lost, and opening
+ * it again. Each of these may block for long, so they happen in a thread of the link's own. The link does
+ * not know what libvirt's reports mean.
  */
 
 #include "lxcmon-libvirt-link-parts-private.h"
 
-#include <errno.h>
-#include <libvirt/virterror.h>
 #include <stdlib.h>
 
 #include <lxcmon-glib/lxcmon-glib.h>
 
 #include "lxcmon-libvirt-loop-private.h"
 
-/* How long the app may take to come to its main loop. */
+/* How long the app may take to run its main loop. */
 #define LOOP_TIMEOUT_MS 5000
 
-/* Pauses between two attempts to connect: each is twice as long as the one before. libvirtd is back
- * within a second where it was only restarted, and after a day where it was not. */
+/* Pauses between two attempts to connect: each is twice as long as the one before. A libvirtd that is
+ * restarted is back within a second; one that is stopped may be back after a day. */
 #define PAUSE_MIN_MS 100
 #define PAUSE_MAX_MS 10000
 
-/* A libvirtd that hangs is noticed after some 20 s. */
+/* A libvirtd that hangs is noticed after about 20 s. */
 #define KEEPALIVE_INTERVAL_S 5
 #define KEEPALIVE_COUNT      3
 
-/* How often a connection is looked at that somebody else's close callback has been registered with. */
-#define LOOK_INTERVAL_MS 1000
-
-LxcmonLibvirtLink *
-_lxcmon_libvirt_link_ref (LxcmonLibvirtLink *self)
-{
-  g_atomic_ref_count_inc (&self->refs);
-  return self;
-}
-
-void
-_lxcmon_libvirt_link_unref (LxcmonLibvirtLink *self)
-{
-  if (!g_atomic_ref_count_dec (&self->refs))
-    return;
-
-  if (self->handle != NULL)
-    virConnectClose (self->handle);
-  g_weak_ref_clear (&self->owner);
-  g_main_context_unref (self->context);
-  g_mutex_clear (&self->mutex);
-  g_cond_clear (&self->cond);
-  g_free (self->uri);
-  g_free (self);
-}
-
-gboolean
-_lxcmon_libvirt_link_is_stopped (LxcmonLibvirtLink *self)
-{
-  g_mutex_lock (&self->mutex);
-  gboolean stopped = self->stopped;
-  g_mutex_unlock (&self->mutex);
-
-  return stopped;
-}
-
-/*< private >
- * _lxcmon_libvirt_error_new:
- * @what: what was tried
- *
- * Makes an error of libvirt's last one in this thread.
- */
-GError *
-_lxcmon_libvirt_error_new (const char *what)
-{
-  virErrorPtr why = virGetLastError ();
-  LxcmonMonitorError code = LXCMON_MONITOR_ERROR_FAILED;
-
-  if (why != NULL
-      && (why->code == VIR_ERR_AUTH_FAILED || why->code == VIR_ERR_AUTH_CANCELLED
-          || why->code == VIR_ERR_AUTH_UNAVAILABLE || why->code == VIR_ERR_ACCESS_DENIED
-          || (why->code == VIR_ERR_SYSTEM_ERROR && (why->int1 == EACCES || why->int1 == EPERM))))
-    code = LXCMON_MONITOR_ERROR_PERMISSION;
-
-  return g_error_new (LXCMON_MONITOR_ERROR, (int) code, "%s: %s", what,
-                      why != NULL ? why->message : "libvirt does not say why");
-}
+/* How often a connection is checked whose one close callback the app has registered. */
+#define CHECK_INTERVAL_MS 1000
 
 static gboolean
 open_handle (LxcmonLibvirtLink *self, GError **error)
@@ -98,7 +41,7 @@ open_handle (LxcmonLibvirtLink *self, GError **error)
   if (self->handle != NULL)
     virConnectClose (self->handle);
   self->handle_is_new = FALSE;
-  /* To look on is all that we need. */
+  /* It only reads. */
   self->handle = virConnectOpenReadOnly (self->uri);
   if (self->handle != NULL)
     return TRUE;
@@ -130,9 +73,9 @@ close_handle (LxcmonLibvirtLink *self)
   g_clear_pointer (&self->handle, virConnectClose);
 }
 
-/* What is in libvirtd's list may have happened before events that it has still to send: it sends them
- * from its main loop, and answers from other threads. That loop reads our next calls too, so after two
- * more answers it has sent them; and after a round of the loop here, the callbacks have been called. */
+/* libvirtd's list may contain what events report that it has not sent yet: it sends events from its main
+ * loop, and answers from other threads. That loop also reads our next calls, so after two more answers it
+ * has sent them. After one iteration of the loop here, the callbacks have been called. */
 static gboolean
 catch_up (LxcmonLibvirtLink *self)
 {
@@ -168,13 +111,26 @@ list_domains (LxcmonLibvirtLink *self, gboolean local, GError **error)
 
   if (!catch_up (self))
     {
-      g_propagate_error (error, _lxcmon_libvirt_error_new ("the connection does not last"));
+      g_propagate_error (error, _lxcmon_libvirt_error_new ("the connection was lost at once"));
       return NULL;
     }
   return g_steal_pointer (&domains);
 }
 
-/* Connects: registers first, and lists second. */
+/* Reports what has become of the connection; @domains and @error are taken over. */
+static void
+post (LxcmonLibvirtLink *self, LxcmonLibvirtEventType type, GPtrArray *domains, GError *error)
+{
+  LxcmonLibvirtEvent *event = g_new0 (LxcmonLibvirtEvent, 1);
+
+  event->type = type;
+  event->serial = (guint) g_atomic_int_get (&self->serial);
+  event->domains = domains;
+  event->error = error;
+  _lxcmon_libvirt_link_post (self, event);
+}
+
+/* Connects: registers first, and lists afterwards. */
 static gboolean
 connect_once (LxcmonLibvirtLink *self, GError **error)
 {
@@ -188,17 +144,17 @@ connect_once (LxcmonLibvirtLink *self, GError **error)
   gboolean local = is_local (self);
   if (!_lxcmon_libvirt_link_register (self, local, error))
     return FALSE;
-  /* Drivers within our own process know no keepalive, and need none. */
+  /* Drivers that run in this process have no keepalive, and need none. */
   virConnectSetKeepAlive (self->handle, KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT);
 
   GPtrArray *domains = list_domains (self, local, error);
   if (domains == NULL)
     return FALSE;
-  _lxcmon_libvirt_link_post_list (self, domains);
+  post (self, LXCMON_LIBVIRT_EVENT_LISTED, domains, NULL);
   return TRUE;
 }
 
-/* Waits for the end of the connection, or until we are stopped. */
+/* Waits until the connection is lost, or the link is stopped. */
 static void
 wait_for_loss (LxcmonLibvirtLink *self)
 {
@@ -210,7 +166,7 @@ wait_for_loss (LxcmonLibvirtLink *self)
           g_cond_wait (&self->cond, &self->mutex);
           continue;
         }
-      gint64 deadline = g_get_monotonic_time () + LOOK_INTERVAL_MS * G_TIME_SPAN_MILLISECOND;
+      gint64 deadline = g_get_monotonic_time () + CHECK_INTERVAL_MS * G_TIME_SPAN_MILLISECOND;
       g_cond_wait_until (&self->cond, &self->mutex, deadline);
       if (virConnectIsAlive (self->handle) != 1)
         self->lost = VIR_CONNECT_CLOSE_REASON_ERROR;
@@ -226,7 +182,7 @@ get_reason (int reason)
     case VIR_CONNECT_CLOSE_REASON_EOF:
       return "libvirtd closed it, or ended";
     case VIR_CONNECT_CLOSE_REASON_KEEPALIVE:
-      return "libvirtd does not answer any more";
+      return "libvirtd does not answer";
     case VIR_CONNECT_CLOSE_REASON_CLIENT:
       return "it was closed on this side";
     case VIR_CONNECT_CLOSE_REASON_ERROR:
@@ -235,19 +191,18 @@ get_reason (int reason)
     }
 }
 
-/* Tells of the loss, after all events that came before it. */
+/* Reports the loss, after all events that came before it. */
 static void
-tell_loss (LxcmonLibvirtLink *self)
+report_loss (LxcmonLibvirtLink *self)
 {
   g_mutex_lock (&self->mutex);
   int reason = self->lost;
   g_mutex_unlock (&self->mutex);
 
   _lxcmon_libvirt_loop_pass (LOOP_TIMEOUT_MS);
-  _lxcmon_libvirt_link_post_loss (self,
-                                  g_error_new (LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_LOST,
-                                               "the connection to %s was lost: %s", self->uri,
-                                               get_reason (reason)));
+  post (self, LXCMON_LIBVIRT_EVENT_LOST, NULL,
+        g_error_new (LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_LOST,
+                     "the connection to %s was lost: %s", self->uri, get_reason (reason)));
 }
 
 static void
@@ -261,7 +216,7 @@ sleep_unless_stopped (LxcmonLibvirtLink *self, gint64 pause_ms)
   g_mutex_unlock (&self->mutex);
 }
 
-/* Connects again and again, until it has worked or we are stopped. */
+/* Tries to connect until it succeeds, or the link is stopped. */
 static gboolean
 connect_again (LxcmonLibvirtLink *self)
 {
@@ -289,13 +244,13 @@ link_run (gpointer data)
       = _lxcmon_libvirt_loop_check (LOOP_TIMEOUT_MS, &error) && connect_once (self, &error);
 
   if (!connected)
-    _lxcmon_libvirt_link_post_failure (self, error);
+    post (self, LXCMON_LIBVIRT_EVENT_FAILED, NULL, error);
   while (connected)
     {
       wait_for_loss (self);
       if (_lxcmon_libvirt_link_is_stopped (self))
         break;
-      tell_loss (self);
+      report_loss (self);
       close_handle (self);
       connected = connect_again (self);
     }
@@ -307,21 +262,24 @@ link_run (gpointer data)
 
 /*< private >
  * _lxcmon_libvirt_link_start:
- * @owner: who is told; no reference is kept to it
- * @context: where it is told
- * @handle: (nullable) (transfer full): a connection to begin with
+ * @owner: the object that reports go to; referred to weakly
+ * @func: called for each event
+ * @context: the main context in which it is called
+ * @uri: the URI of libvirtd
+ * @handle: (nullable) (transfer full): a connection to use first
  *
- * Begins to keep a connection. Nothing is told before this has returned.
+ * Begins to keep a connection. Nothing is reported before this function has returned.
+ *
+ * Returns: (transfer full): a link to end with _lxcmon_libvirt_link_stop()
  */
 LxcmonLibvirtLink *
-_lxcmon_libvirt_link_start (GObject *owner, const LxcmonLibvirtLinkFuncs *funcs,
-                            GMainContext *context, const char *uri, virConnectPtr handle)
+_lxcmon_libvirt_link_start (GObject *owner, LxcmonLibvirtLinkFunc func, GMainContext *context,
+                            const char *uri, virConnectPtr handle)
 {
-  LxcmonLibvirtLink *self = g_new0 (LxcmonLibvirtLink, 1);
+  LxcmonLibvirtLink *self = g_atomic_rc_box_new0 (LxcmonLibvirtLink);
 
-  g_atomic_ref_count_init (&self->refs);
   g_weak_ref_init (&self->owner, owner);
-  self->funcs = funcs;
+  self->func = func;
   self->context = g_main_context_ref (context);
   self->uri = g_strdup (uri);
   g_mutex_init (&self->mutex);
@@ -337,8 +295,9 @@ _lxcmon_libvirt_link_start (GObject *owner, const LxcmonLibvirtLinkFuncs *funcs,
 
 /*< private >
  * _lxcmon_libvirt_link_stop:
+ * @self: (transfer full): a link
  *
- * Tells nothing more, and closes the connection in its own time. Takes the link over.
+ * Ends a link. Nothing more is reported, and its thread closes the connection.
  */
 void
 _lxcmon_libvirt_link_stop (LxcmonLibvirtLink *self)

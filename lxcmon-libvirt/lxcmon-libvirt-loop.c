@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the question whether somebody runs libvirt's event loop. libvirt has one for the whole process,
- * and libvirt-glib's runs on the default main context alone, whatever context an app's objects belong
- * to: without it no event comes, and libvirtd drops connections that answer no keepalive.
+ * Owns libvirt's event loop: registering libvirt-glib's, and checking that some thread runs it. libvirt has
+ * one event loop for each process, and libvirt-glib's runs in the default main context only, whichever
+ * context an app's objects belong to. If it does not run, no event arrives, and libvirtd closes the
+ * connections that do not answer its keepalive.
  *
- * Nothing here waits but the calls that say so; those are for threads of our own.
+ * The functions that wait say so; they are for threads of our own.
  */
 
 #include "lxcmon-libvirt-loop-private.h"
@@ -15,10 +16,9 @@
 
 #include <lxcmon-glib/lxcmon-glib.h>
 
-/* A question that is answered in another thread, and maybe after who asked has gone. */
+/* A question that another thread answers, maybe after the wait for the answer has ended. */
 typedef struct
 {
-  gatomicrefcount refs;
   GMutex mutex;
   GCond cond;
   gboolean answered;
@@ -27,31 +27,26 @@ typedef struct
 static Question *
 question_new (void)
 {
-  Question *self = g_new0 (Question, 1);
+  Question *self = g_atomic_rc_box_new0 (Question);
 
-  g_atomic_ref_count_init (&self->refs);
   g_mutex_init (&self->mutex);
   g_cond_init (&self->cond);
   return self;
 }
 
-static Question *
-question_ref (Question *self)
+static void
+question_clear (gpointer data)
 {
-  g_atomic_ref_count_inc (&self->refs);
-  return self;
+  Question *self = data;
+
+  g_mutex_clear (&self->mutex);
+  g_cond_clear (&self->cond);
 }
 
 static void
 question_unref (void *data)
 {
-  Question *self = data;
-
-  if (!g_atomic_ref_count_dec (&self->refs))
-    return;
-  g_mutex_clear (&self->mutex);
-  g_cond_clear (&self->cond);
-  g_free (self);
+  g_atomic_rc_box_release_full (data, question_clear);
 }
 
 static void
@@ -87,14 +82,16 @@ on_timeout (int timer, void *data)
 /*< private >
  * _lxcmon_libvirt_loop_pass:
  *
- * Waits until libvirt's event loop has come round: what was pending in it before has been dispatched
- * then. Returns whether it has, in time.
+ * Waits until libvirt's event loop has dispatched what is pending in it now.
+ *
+ * Returns: whether it has done so in time
  */
 gboolean
 _lxcmon_libvirt_loop_pass (guint timeout_ms)
 {
   Question *question = question_new ();
-  int timer = virEventAddTimeout (0, on_timeout, question_ref (question), question_unref);
+  int timer
+      = virEventAddTimeout (0, on_timeout, g_atomic_rc_box_acquire (question), question_unref);
 
   if (timer < 0)
     question_unref (question);
@@ -113,7 +110,7 @@ on_idle (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Whether somebody runs the default main context. */
+/* Whether some thread runs the default main context. */
 static gboolean
 default_context_runs (guint timeout_ms)
 {
@@ -122,7 +119,7 @@ default_context_runs (guint timeout_ms)
 
   g_source_set_static_name (source, "[lxcmon] does the default context run?");
   g_source_set_priority (source, G_PRIORITY_DEFAULT);
-  g_source_set_callback (source, on_idle, question_ref (question), question_unref);
+  g_source_set_callback (source, on_idle, g_atomic_rc_box_acquire (question), question_unref);
   g_source_attach (source, NULL);
   gboolean answered = wait_for_answer (question, timeout_ms);
   g_source_destroy (source);
@@ -134,10 +131,12 @@ default_context_runs (guint timeout_ms)
 /*< private >
  * _lxcmon_libvirt_loop_check:
  *
- * Waits for libvirt's event loop to come round, and where it does not, finds out why.
+ * Waits until libvirt's event loop has dispatched what is pending in it, and finds out why if it does not.
  *
- * An app may have registered another event loop with libvirt before libvirt-glib was asked to: libvirt
- * then goes on with that one and says nothing. As long as somebody runs it, it serves as well.
+ * An app may have registered another event loop with libvirt before libvirt-glib did. libvirt then keeps
+ * that one, and reports no error. It serves as well if some thread runs it.
+ *
+ * Returns: whether the event loop runs
  */
 gboolean
 _lxcmon_libvirt_loop_check (guint timeout_ms, GError **error)
@@ -150,7 +149,7 @@ _lxcmon_libvirt_loop_check (guint timeout_ms, GError **error)
         error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_TIMED_OUT,
         "libvirt's event loop has not answered for %u ms, although the default main "
         "context runs: another one than libvirt-glib's was registered with libvirt before, "
-        "and nobody runs it",
+        "and no thread runs it",
         timeout_ms);
   else
     g_set_error (error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_TIMED_OUT,
@@ -163,7 +162,7 @@ _lxcmon_libvirt_loop_check (guint timeout_ms, GError **error)
 static gpointer
 register_once (gpointer data)
 {
-  /* Without this libvirt prints every failed attempt to connect on standard error. */
+  /* Otherwise libvirt prints each failed attempt to connect on standard error. */
   gvir_init (NULL, NULL);
   gvir_event_register ();
   return NULL;
@@ -172,7 +171,7 @@ register_once (gpointer data)
 /*< private >
  * _lxcmon_libvirt_loop_register:
  *
- * Makes libvirt-glib's the event loop of libvirt, if there is none yet.
+ * Registers libvirt-glib's event loop with libvirt, if no other one is registered.
  */
 void
 _lxcmon_libvirt_loop_register (void)

@@ -3,26 +3,30 @@
 #pragma once
 
 /*
- * A row of the host's list. Each step changes the properties first, then emits its signal; afterwards
- * the caller asks whether a handler has left.
+ * A row of the host's list. What is known of its container is the model of #LxcmonMonitor.
  */
 
-#include <lxcmon-glib/lxcmon-glib.h>
-
+#include "../lxcmon-glib/lxcmon-monitor-private.h"
 #include "lxcmon-libvirt-domain-private.h"
 
 #define LXCMON_LIBVIRT_TYPE_MONITOR (_lxcmon_libvirt_monitor_get_type ())
 
 G_DECLARE_FINAL_TYPE (LxcmonLibvirtMonitor, _lxcmon_libvirt_monitor, LXCMON_LIBVIRT, MONITOR,
-                      GObject)
+                      LxcmonMonitor)
+
+struct _LxcmonLibvirtMonitor
+{
+  LxcmonMonitor parent_instance;
+
+  char *uuid;
+  gint id;                /* of the life that the row is about; 0 if it is not known */
+  gboolean init_reported; /* in that life */
+
+  /* While its end is held; see lxcmon-libvirt-events.c. */
+  const char *held; /* why it is not known how the container ended; NULL if no end is held */
+  GSource *hold_timer;
+  gpointer host; /* the #LxcmonLibvirtHost; not owned */
+};
 
 LxcmonLibvirtMonitor *_lxcmon_libvirt_monitor_new (const LxcmonLibvirtDomain *domain);
-const char *_lxcmon_libvirt_monitor_get_uuid (LxcmonLibvirtMonitor *self);
-gint _lxcmon_libvirt_monitor_get_id (LxcmonLibvirtMonitor *self);
-gboolean _lxcmon_libvirt_monitor_get_init_told (LxcmonLibvirtMonitor *self);
-
-void _lxcmon_libvirt_monitor_begin (LxcmonLibvirtMonitor *self, const LxcmonLibvirtDomain *domain);
-void _lxcmon_libvirt_monitor_tell_init (LxcmonLibvirtMonitor *self);
-void _lxcmon_libvirt_monitor_tell_exit (LxcmonLibvirtMonitor *self, LxcmonExitStatus status);
-void _lxcmon_libvirt_monitor_tell_closed (LxcmonLibvirtMonitor *self, const GError *error);
-void _lxcmon_libvirt_monitor_leave (LxcmonLibvirtMonitor *self);
+LxcmonModel _lxcmon_libvirt_model_new (const LxcmonLibvirtDomain *domain);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns what libvirt calls back: containers' lives, their reboots, and the end of the connection. All of it
- * happens in the thread that runs libvirt's event loop, and is only handed on there: no call to libvirtd,
- * which would block the loop that its answer has to come through.
+ * Owns what libvirt calls back: the starts, ends and reboots of containers, and the end of the connection.
+ * Callbacks run in the thread that runs libvirt's event loop, and only pass on what they are given. They do
+ * not call libvirtd: that would block the loop through which the answer has to come.
  *
- * It is the connection's handle that callbacks are registered with, and not libvirt-glib's objects: those
- * know no reboot, call libvirtd in the midst of an event, and are made anew at each listing.
+ * Callbacks are registered with the connection's handle, and not with libvirt-glib's objects. These do not
+ * report reboots, call libvirtd during an event, and are replaced by each listing.
  */
 
 #include "lxcmon-libvirt-link-parts-private.h"
@@ -29,7 +29,7 @@ registration_new (LxcmonLibvirtLink *link, gboolean is_local)
   return self;
 }
 
-/* libvirt calls it when no callback runs any more, which may be after it was deregistered. */
+/* libvirt calls it when no callback runs any more, which may be later than the deregistration. */
 static void
 registration_free (void *data)
 {
@@ -40,34 +40,34 @@ registration_free (void *data)
 }
 
 static void
-post_event (Registration *self, virDomainPtr domain, LxcmonLibvirtEventKind kind, int detail)
+post (Registration *self, LxcmonLibvirtEventType type, virDomainPtr domain, int detail)
 {
-  LxcmonLibvirtEvent event = {
-    .kind = kind,
-    .detail = detail,
-    .domain = _lxcmon_libvirt_domain_new (domain, self->is_local),
-  };
+  LxcmonLibvirtEvent *event = g_new0 (LxcmonLibvirtEvent, 1);
 
-  _lxcmon_libvirt_link_post_event (self->link, self->serial, &event);
+  event->type = type;
+  event->serial = self->serial;
+  event->domain = _lxcmon_libvirt_domain_new (domain, self->is_local);
+  event->detail = detail;
+  _lxcmon_libvirt_link_post (self->link, event);
 }
 
 static int
 on_lifecycle (virConnectPtr handle, virDomainPtr domain, int event, int detail, void *data)
 {
   if (event == VIR_DOMAIN_EVENT_STARTED && detail != VIR_DOMAIN_EVENT_STARTED_WAKEUP)
-    post_event (data, domain, LXCMON_LIBVIRT_EVENT_STARTED, detail);
+    post (data, LXCMON_LIBVIRT_EVENT_STARTED, domain, 0);
   else if (event == VIR_DOMAIN_EVENT_STOPPED)
-    post_event (data, domain, LXCMON_LIBVIRT_EVENT_STOPPED, detail);
+    post (data, LXCMON_LIBVIRT_EVENT_STOPPED, domain, detail);
   return 0;
 }
 
 static void
 on_reboot (virConnectPtr handle, virDomainPtr domain, void *data)
 {
-  post_event (data, domain, LXCMON_LIBVIRT_EVENT_REBOOTED, 0);
+  post (data, LXCMON_LIBVIRT_EVENT_REBOOTED, domain, 0);
 }
 
-/* libvirt holds a lock of the connection's while it calls this. */
+/* libvirt holds a lock of the connection while it calls this. */
 static void
 on_close (virConnectPtr handle, int reason, void *data)
 {
@@ -97,15 +97,15 @@ register_event (LxcmonLibvirtLink *self, gboolean is_local, int event,
 
 /*< private >
  * _lxcmon_libvirt_link_register:
- * @is_local: whether the ids of domains are pids of controllers on this machine
+ * @is_local: whether domains' ids are pids of controllers on this machine
  *
- * Registers with the link's connection.
+ * Registers callbacks with the link's connection.
  */
 gboolean
 _lxcmon_libvirt_link_register (LxcmonLibvirtLink *self, gboolean is_local, GError **error)
 {
-  /* Not every driver calls the function that would free it, so that we do; libvirt calls back and takes
-   * the callback away under the same lock. */
+  /* Not every driver calls the function that would free the data, so the link frees it itself: libvirt
+   * calls and removes the callback under the same lock. */
   Registration *close_registration = registration_new (self, is_local);
 
   if (virConnectRegisterCloseCallback (self->handle, on_close, close_registration, NULL) < 0)
@@ -113,7 +113,7 @@ _lxcmon_libvirt_link_register (LxcmonLibvirtLink *self, gboolean is_local, GErro
   self->close_registration = close_registration;
   self->lifecycle_id = register_event (self, is_local, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
                                        VIR_DOMAIN_EVENT_CALLBACK (on_lifecycle));
-  /* libvirt tells a container's reboot by this one alone. */
+  /* libvirt reports a container's reboot with this event only. */
   self->reboot_id = register_event (self, is_local, VIR_DOMAIN_EVENT_ID_REBOOT,
                                     VIR_DOMAIN_EVENT_CALLBACK (on_reboot));
   if (self->lifecycle_id >= 0 && self->reboot_id >= 0)
@@ -126,7 +126,7 @@ _lxcmon_libvirt_link_register (LxcmonLibvirtLink *self, gboolean is_local, GErro
 /*< private >
  * _lxcmon_libvirt_link_deregister:
  *
- * Takes back what was registered. A callback may still be running; what it needs is freed after it.
+ * Deregisters the callbacks. One may still be running; its data is freed afterwards.
  */
 void
 _lxcmon_libvirt_link_deregister (LxcmonLibvirtLink *self)
@@ -136,7 +136,7 @@ _lxcmon_libvirt_link_deregister (LxcmonLibvirtLink *self)
   if (self->reboot_id >= 0)
     virConnectDomainEventDeregisterAny (self->handle, self->reboot_id);
   self->lifecycle_id = self->reboot_id = -1;
-  /* This one holds a reference to the connection. */
+  /* The close callback holds a reference to the connection. */
   if (self->close_registration != NULL)
     virConnectUnregisterCloseCallback (self->handle, on_close);
   g_clear_pointer (&self->close_registration, registration_free);

@@ -3,7 +3,7 @@
 #pragma once
 
 /*
- * lxcmon through libvirt: the monitors of a host whose containers libvirtd keeps, here or elsewhere.
+ * lxcmon through libvirt: monitors of the containers that a libvirtd manages, on this host or another one.
  */
 
 #define LXCMON_LIBVIRT_INSIDE

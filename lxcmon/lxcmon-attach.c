@@ -1,51 +1,38 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the way in: from a path to being connected, and the manners on it. A controller serves one
- * client, gives INIT to its very first one, and libvirtd needs that place where it manages the
- * container. Even a client that connects and leaves does harm: where nobody is served yet, its dead
- * entry in the backlog takes INIT from whoever comes next. So we look before we connect, and once
- * connected we stay while nobody else is served.
+ * Owns the way from a path to a connected socket. A controller has one client slot and gives INIT to its
+ * very first client, and libvirtd needs the slot of the containers that it manages. A client that connects
+ * and leaves does harm too: if nobody is accepted yet, its dead entry in the backlog gets the INIT that the
+ * next client should have had. So there is a busy check before connecting, and a connection that is queued
+ * stays while nobody else is accepted.
  *
- * Refuses to judge what comes over the wire: the first message makes a connection served, elsewhere.
+ * That a connection is accepted is known by the first message (lxcmon-reader.c).
  */
 
-#include "lxcmon-connection-private.h"
-#include "lxcmon-clock-private.h"
+#include "lxcmon-attach-private.h"
 #include "lxcmon-diag-private.h"
 #include "lxcmon-error-private.h"
-#include "lxcmon-fork-private.h"
-#include "lxcmon-hub-private.h"
 #include "lxcmon-process-private.h"
 #include "lxcmon-snapshot-private.h"
+#include "lxcmon-target-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-/* Pauses between two looks for a place that somebody has: a look reads all of /proc/net/unix. */
-#define PLACE_INTERVAL_MIN_MS 100
-#define PLACE_INTERVAL_MAX_MS 1000
+/* Pauses between two busy checks, each of which reads all of /proc/net/unix. */
+#define RETRY_INTERVAL_MIN_MS 100
+#define RETRY_INTERVAL_MAX_MS 1000
 
-/* A pause before judging again where bytes lie unread: who only waits to be served leaves them there. */
+/* A pause before a timeout is handled again because there are bytes that the loop has not read yet. */
 #define UNREAD_INTERVAL_MS 10
 
-void
-_lxcmon_connection_drop_attempt (LxcmonConnection *self)
-{
-  if (self->attempt == NULL)
-    return;
-
-  free (self->attempt->path);
-  free (self->attempt);
-  self->attempt = NULL;
-}
-
-/* Writes who a process is, as far as that can be known. */
+/* Describes a process, as far as it is known. */
 static const char *
 describe_process (int pid, const char *otherwise, char *text, size_t size)
 {
@@ -62,145 +49,135 @@ describe_process (int pid, const char *otherwise, char *text, size_t size)
 }
 
 static bool
-fail_driver_lives (const LxcmonDriver *driver, const char *path, LxcmonError *error)
+fail_driver_running (const LxcmonDriver *driver, const char *path, LxcmonError *error)
 {
-  char who[64];
+  char process[64];
 
-  return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_BUSY, 0,
-                            "%s manages the containers beside %s and needs the controller's one "
-                            "place; whoever took it would cost it the container's end",
-                            describe_process (driver->pid, "libvirtd", who, sizeof who), path);
+  return _lxcmon_error_set (
+      error, LXCMON_MONITOR_ERROR_BUSY, 0,
+      "%s manages the containers in the directory of %s and needs the controller's one client slot: "
+      "without it, it would not see the container's end",
+      describe_process (driver->pid, "libvirtd", process, sizeof process), path);
 }
 
 static bool
-fail_served (const char *const paths[2], LxcmonError *error)
+fail_slot_taken (const char *const paths[2], LxcmonError *error)
 {
-  char who[64];
-  uint64_t client = _lxcmon_diag_find_served_client (paths);
+  char process[64];
+  uint64_t client = _lxcmon_diag_find_accepted_client (paths);
   int pid = _lxcmon_process_find_socket_owner (client);
 
   return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_BUSY, 0,
-                            "the controller of %s serves one client, and that is %s", paths[0],
-                            describe_process (pid, "another process", who, sizeof who));
+                            "the one client slot of the controller of %s is taken by %s", paths[0],
+                            describe_process (pid, "another process", process, sizeof process));
 }
 
-/* The controller may be another one than before, or none. */
-static void
-compare_controller_pid (LxcmonConnection *self, int before)
-{
-  if (self->controller_pid != before)
-    self->changes |= LXCMON_CHANGE_CONTROLLER_PID;
-}
-
-/* Looks whether the place is free, without connecting. */
+/* Checks that the slot is free, without connecting. */
 static bool
-look_first (const LxcmonConnection *self, const LxcmonTarget *target, LxcmonError *error)
+busy_check (const LxcmonConnection *self, const LxcmonTarget *target, LxcmonError *error)
 {
-  LxcmonPlace place;
+  LxcmonSlot slot;
   LxcmonDriver driver = _lxcmon_target_find_driver (target);
 
-  if (driver.lives)
-    return fail_driver_lives (&driver, target->path, error);
-  if (!_lxcmon_snapshot_look (LXCMON_LOOK_SHARED, target->paths, &place, error))
+  if (driver.running)
+    return fail_driver_running (&driver, target->path, error);
+  if (!_lxcmon_snapshot_get (LXCMON_SNAPSHOT_SHARED, target->paths, &slot, error))
     return false;
-  if (place.n_served == 0)
+  if (slot.n_accepted == 0)
     return true;
 
-  /* Who waits for the place looks again anyway, and need not be told who has it. */
-  if (self->attempt->wait_if_busy)
+  /* There will be another check soon, and the error goes nowhere. */
+  if (self->wait_if_busy)
     return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_BUSY, 0,
-                              "the controller of %s serves somebody else", target->path);
+                              "the one client slot of the controller of %s is taken", target->path);
 
-  /* A shared look may be older than somebody's leaving: a refusal is true when it is told. */
-  if (!_lxcmon_snapshot_look (LXCMON_LOOK_FRESH, target->paths, &place, error))
+  /* The shared snapshot may be from before the other client left. */
+  if (!_lxcmon_snapshot_get (LXCMON_SNAPSHOT_FRESH, target->paths, &slot, error))
     return false;
-  return place.n_served == 0 || fail_served (target->paths, error);
+  return slot.n_accepted == 0 || fail_slot_taken (target->paths, error);
 }
 
-/* Takes a connected descriptor into use: watched, asked by one PING whether it is served. */
+/* Begins to use a connected descriptor: watches it, and sends the PING whose answer will show that the
+ * controller has accepted us. */
 static bool
-start_waiting (LxcmonConnection *self, int fd, LxcmonError *error)
+become_queued (LxcmonConnection *self, LxcmonError *error)
 {
-  self->fd = fd;
-  if (self->hub != NULL && !_lxcmon_hub_watch (self->hub, self, error))
+  if (!_lxcmon_poller_watch (self->poller, self->fd, self, error))
     return false;
 
   _lxcmon_sender_add_ping (self);
   _lxcmon_sender_flush (self);
-  if (!self->attempt->wait_if_busy)
-    _lxcmon_connection_set_timer (self, self->attempt->attach_timeout);
+  if (!self->wait_if_busy)
+    _lxcmon_connection_set_timer (self, self->attach_timeout);
   _lxcmon_connection_set_state (self, LXCMON_STATE_QUEUED);
   return true;
 }
 
 static bool
-connect_target (LxcmonConnection *self, const LxcmonTarget *target, LxcmonError *error)
+connect_to_target (LxcmonConnection *self, const LxcmonTarget *target, LxcmonError *error)
 {
   int fd;
 
-  if (!self->attempt->force && !look_first (self, target, error))
+  if (!self->force && !busy_check (self, target, error))
     return false;
   if (target->open_to_others)
-    _lxcmon_connection_log (
-        self, LXCMON_LOG_WARNING,
-        "others than its owner may connect to %s: a controller makes its socket "
-        "with mode 0700",
-        target->path);
+    _lxcmon_connection_log (self, LXCMON_LOG_WARNING,
+                            "others than its owner may connect to %s: the mode of a controller's "
+                            "socket is 0700",
+                            target->path);
   if (!_lxcmon_target_connect (target, &fd, error))
     return false;
-  _lxcmon_snapshot_spoil (target->paths);
-  /* From here on the descriptor is the connection's: whoever gives that up closes it. */
+  _lxcmon_snapshot_invalidate (target->paths);
   self->fd = fd;
-  if (!_lxcmon_peer_check (fd, target->path, &self->controller_pid, error))
-    return false;
-
-  return start_waiting (self, fd, error);
+  return _lxcmon_peer_check (fd, target->path, &self->controller_pid, error)
+         && become_queued (self, error);
 }
 
+/* Tries once to connect. */
 static bool
 try_to_connect (LxcmonConnection *self, LxcmonError *error)
 {
   LxcmonTarget target;
 
-  if (!_lxcmon_target_open (&target, self->attempt->path, error))
+  if (!_lxcmon_target_open (&target, self->path, error))
     return false;
-  bool done = connect_target (self, &target, error);
+  bool done = connect_to_target (self, &target, error);
   _lxcmon_target_close (&target);
 
   return done;
 }
 
-/* Waits for the next look for the place, longer each time up to a bound. */
+/* Sets the timer for the next try, longer each time up to a bound. */
 static void
-wait_for_next_look (LxcmonConnection *self)
+schedule_retry (LxcmonConnection *self)
 {
-  _lxcmon_connection_set_timer (self, self->attempt->place_interval);
-  self->attempt->place_interval *= 2;
-  if (self->attempt->place_interval > PLACE_INTERVAL_MAX_MS)
-    self->attempt->place_interval = PLACE_INTERVAL_MAX_MS;
+  _lxcmon_connection_set_timer (self, self->retry_interval);
+  self->retry_interval *= 2;
+  if (self->retry_interval > RETRY_INTERVAL_MAX_MS)
+    self->retry_interval = RETRY_INTERVAL_MAX_MS;
 }
 
-static void
-look_again (LxcmonConnection *self)
-{
-  LxcmonError error;
-  bool done = try_to_connect (self, &error);
-
-  compare_controller_pid (self, 0);
-  if (done)
-    {
-      if (!self->attempt->quiet && self->callbacks->queued != NULL)
-        self->callbacks->queued (self, self->user_data);
-    }
-  else if (error.code == LXCMON_MONITOR_ERROR_BUSY)
-    wait_for_next_look (self);
-  else
-    _lxcmon_connection_end (self, &error);
-}
-
-/* Whether the controller has accepted us, which is not yet to say that it answers. */
 static bool
-is_accepted (const LxcmonConnection *self, const LxcmonPlace *place)
+may_retry (const LxcmonConnection *self, const LxcmonError *error)
+{
+  return self->wait_if_busy && self->fd < 0 && error->code == LXCMON_MONITOR_ERROR_BUSY;
+}
+
+static bool
+retry (LxcmonConnection *self, LxcmonEvent *event, LxcmonError *error)
+{
+  if (try_to_connect (self, error))
+    return _lxcmon_event_set (event, LXCMON_EVENT_CONNECTED, self);
+  if (!may_retry (self, error))
+    return _lxcmon_connection_end (self, event, error);
+
+  schedule_retry (self);
+  return false;
+}
+
+/* Whether the controller has accepted the connection; it may not have answered yet. */
+static bool
+is_accepted (const LxcmonConnection *self, const LxcmonSlot *slot)
 {
   struct stat info;
   uint64_t peer_inode;
@@ -208,88 +185,72 @@ is_accepted (const LxcmonConnection *self, const LxcmonPlace *place)
   if (fstat (self->fd, &info) == 0 && _lxcmon_diag_find_peer (info.st_ino, &peer_inode))
     return peer_inode != 0;
 
-  /* Without sock_diag: who waits stands among those who wait. */
-  return place->n_queued == 0;
+  /* Without sock_diag: if it were not, there would be something in the backlog. */
+  return slot->n_queued == 0;
 }
 
-/* The attach timeout is over. Where somebody else is served there is no use in waiting; where nobody
- * is, leaving would cost the next client its INIT, so we stay. */
-static void
-judge_waiting (LxcmonConnection *self)
+/* The attach timeout has passed. If another client is accepted, waiting is of no use. If none is, leaving
+ * would take INIT from the next client, so the connection stays. */
+static bool
+handle_attach_timeout (LxcmonConnection *self, LxcmonEvent *event, LxcmonError *error)
 {
   LxcmonTarget target;
-  LxcmonPlace place;
-  LxcmonError error;
+  LxcmonSlot slot;
   bool busy = false;
 
   if (_lxcmon_connection_has_unread (self))
     {
-      /* Its turn comes as soon as the loop gets to it. */
       _lxcmon_connection_set_timer (self, UNREAD_INTERVAL_MS);
-      return;
+      return false;
     }
 
-  if (self->attempt->path != NULL && _lxcmon_target_open (&target, self->attempt->path, NULL))
+  if (self->path != NULL && _lxcmon_target_open (&target, self->path, NULL))
     {
-      if (_lxcmon_snapshot_look (LXCMON_LOOK_FRESH, target.paths, &place, NULL)
-          && place.n_served > 0 && !is_accepted (self, &place))
-        busy = !fail_served (target.paths, &error);
+      if (_lxcmon_snapshot_get (LXCMON_SNAPSHOT_FRESH, target.paths, &slot, NULL)
+          && slot.n_accepted > 0 && !is_accepted (self, &slot))
+        busy = !fail_slot_taken (target.paths, error);
       _lxcmon_target_close (&target);
     }
-
   if (busy)
-    _lxcmon_connection_end (self, &error);
-  else
-    _lxcmon_connection_set_timer (self, self->attempt->attach_timeout);
+    return _lxcmon_connection_end (self, event, error);
+
+  _lxcmon_connection_set_timer (self, self->attach_timeout);
+  return false;
 }
 
 /**
  * _lxcmon_attach_on_timer:
+ * @self: a connection that is connecting or queued
+ * @event: (out): what happened
+ * @error: (out): memory for the event's error
  *
- * The timer of a connection that is attaching has gone off. The connection may be gone afterwards.
+ * Handles the timer, which is not set any more.
+ *
+ * Returns: whether there is an event
  */
-void
-_lxcmon_attach_on_timer (LxcmonConnection *self)
+bool
+_lxcmon_attach_on_timer (LxcmonConnection *self, LxcmonEvent *event, LxcmonError *error)
 {
   if (self->state == LXCMON_STATE_CONNECTING)
-    look_again (self);
-  else
-    judge_waiting (self);
+    return retry (self, event, error);
+  return handle_attach_timeout (self, event, error);
 }
 
 static bool
 check_options (const LxcmonAttachOptions *options, LxcmonError *error)
 {
   if (options->size < sizeof *options)
-    return _lxcmon_error_set (
-        error, LXCMON_MONITOR_ERROR_FAILED, EINVAL,
-        "bad options: size is %zu, and LXCMON_ATTACH_OPTIONS_INIT makes it %zu", options->size,
-        sizeof *options);
+    return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_FAILED, EINVAL,
+                              "invalid options: size is %zu, and LXCMON_ATTACH_OPTIONS_INIT makes "
+                              "it %zu",
+                              options->size, sizeof *options);
   if (options->attach_timeout == 0)
     return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_FAILED, EINVAL,
-                              "bad options: attach_timeout is 0, and has to be 1 ms at least");
+                              "invalid options: attach_timeout is 0, and must be at least 1 ms");
   return true;
 }
 
-/* Everything of an earlier attach is forgotten. Whether the controller is another one, whoever connects
- * will see. */
-static void
-forget_last_attach (LxcmonConnection *self)
-{
-  _lxcmon_connection_forget_error (self);
-  if (lxcmon_decoder_get_skipped (&self->decoder) > 0)
-    self->changes |= LXCMON_CHANGE_SKIPPED;
-  lxcmon_decoder_reset (&self->decoder);
-  self->controller_pid = 0;
-  _lxcmon_connection_note_init_pid (self, 0);
-  _lxcmon_connection_note_exit (self, false, 0);
-  self->n_pongs_due = 0;
-  self->n_sent_of_first = 0;
-  self->ping_due = self->ping_unanswered = self->send_blocked = false;
-  self->heard = self->late = self->hung_up = false;
-}
-
-/* Begins an attach: after it the connection is connecting, or nothing has happened. */
+/* Begins the one attach of a connection. On success its state is CONNECTING. */
 static bool
 begin (LxcmonConnection *self, const char *path, const LxcmonAttachOptions *options,
        LxcmonError *error)
@@ -298,63 +259,53 @@ begin (LxcmonConnection *self, const char *path, const LxcmonAttachOptions *opti
 
   if (options == NULL)
     options = &defaults;
+  if (self->attach_called)
+    return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_FAILED, EALREADY,
+                              "a connection can be attached once: make a new one");
+  self->attach_called = true;
   if (!check_options (options, error))
     return false;
-  if (_lxcmon_connection_is_attached (self))
-    return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_FAILED, EALREADY,
-                              "the connection is attached already: detach it first");
+  if (_lxcmon_poller_was_forked (self->poller))
+    return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_FAILED, EINVAL,
+                              "cannot attach with the hub of another process: make one after fork");
 
-  LxcmonAttempt *attempt = calloc (1, sizeof *attempt);
-  if (attempt != NULL && path != NULL)
-    attempt->path = strdup (path);
-  if (attempt == NULL || (path != NULL && attempt->path == NULL))
-    {
-      free (attempt);
-      return _lxcmon_error_set_no_memory (error);
-    }
-  if (self->hub != NULL && !_lxcmon_hub_add (self->hub, self, error))
-    {
-      free (attempt->path);
-      free (attempt);
-      return false;
-    }
-
-  forget_last_attach (self);
-  attempt->attach_timeout = options->attach_timeout;
-  attempt->place_interval = PLACE_INTERVAL_MIN_MS;
-  attempt->force = options->force;
-  attempt->wait_if_busy = options->wait_if_busy;
-  self->attempt = attempt;
+  if (path != NULL && (self->path = strdup (path)) == NULL)
+    return _lxcmon_error_set_no_memory (error);
+  if (!_lxcmon_poller_add (self->poller, error))
+    return false;
+  self->attach_timeout = options->attach_timeout;
   self->keepalive_interval = options->keepalive_interval;
-  self->fork_generation = (uint16_t) _lxcmon_fork_generation ();
+  self->force = options->force;
+  self->wait_if_busy = options->wait_if_busy;
+  self->retry_interval = RETRY_INTERVAL_MIN_MS;
   _lxcmon_connection_set_state (self, LXCMON_STATE_CONNECTING);
   return true;
 }
 
-/* Gives up an attach that the caller is told about by the return value. */
+/* Ends an attach that the caller learns about by the return value. */
 static bool
-give_up (LxcmonConnection *self, const LxcmonError *why, LxcmonError *error)
+give_up (LxcmonConnection *self)
 {
-  self->attempt->quiet = true;
-  _lxcmon_connection_end (self, why);
-  if (error != NULL)
-    *error = *why;
+  _lxcmon_connection_leave (self);
+  _lxcmon_connection_set_state (self, LXCMON_STATE_DETACHED);
   return false;
 }
 
 /**
  * lxcmon_connection_attach:
- * @self: a connection that is not attached
- * @socket_path: the path of a controller's socket, of any length; lxcmon_name_to_socket_path() knows
- *   where libvirt puts it
+ * @self: a connection that was not attached before
+ * @socket_path: the path of a controller's socket, of any length; see lxcmon_name_to_socket_path()
  * @options: (nullable): how to attach; %NULL for the defaults
- * @error: (out) (optional): where the error goes
+ * @error: (out) (optional): return location for an error
  *
- * Begins to attach: looks whether the controller's place is free, connects, and asks by one PING
- * whether we are served. It never blocks. When it returns true, the state is %LXCMON_STATE_QUEUED, or
- * %LXCMON_STATE_CONNECTING where it waits for the place, and `served` or `failed` follows.
+ * Begins to attach: checks that the controller's client slot is free, connects, and sends a PING whose
+ * answer will show that the controller has accepted the connection. It never blocks.
  *
- * Returns: whether it has begun; where not, the state is what it was, or %LXCMON_STATE_DETACHED
+ * If it returns true, the state is %LXCMON_STATE_QUEUED, or %LXCMON_STATE_CONNECTING if it waits for the
+ * slot, and %LXCMON_EVENT_ATTACHED or %LXCMON_EVENT_FAILED follows. If it returns false, the state is
+ * %LXCMON_STATE_DETACHED, and the connection can only be freed.
+ *
+ * Returns: whether it has begun
  *
  * Since: 0.1
  */
@@ -362,27 +313,28 @@ bool
 lxcmon_connection_attach (LxcmonConnection *self, const char *socket_path,
                           const LxcmonAttachOptions *options, LxcmonError *error)
 {
-  LxcmonError why;
-  int last_pid = self->controller_pid;
+  LxcmonError reason;
 
   if (socket_path == NULL)
     return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_INVALID_NAME, EINVAL,
                               "not a socket's path: it is NULL");
   if (!begin (self, socket_path, options, error))
     return false;
-  bool done = try_to_connect (self, &why);
-  compare_controller_pid (self, last_pid);
-  if (done)
+  if (try_to_connect (self, &reason))
     return true;
-  if (why.code != LXCMON_MONITOR_ERROR_BUSY || !self->attempt->wait_if_busy)
-    return give_up (self, &why, error);
+  if (!may_retry (self, &reason))
+    {
+      if (error != NULL)
+        *error = reason;
+      return give_up (self);
+    }
 
-  _lxcmon_connection_log (self, LXCMON_LOG_DEBUG, "waits for the place: %s", why.message);
-  wait_for_next_look (self);
+  _lxcmon_connection_log (self, LXCMON_LOG_DEBUG, "waits for the slot: %s", reason.message);
+  schedule_retry (self);
   return true;
 }
 
-/* Makes a descriptor that was handed over fit to be used. */
+/* Makes a descriptor that was passed in fit for use. */
 static bool
 prepare_descriptor (int fd, LxcmonError *error)
 {
@@ -393,7 +345,7 @@ prepare_descriptor (int fd, LxcmonError *error)
     return _lxcmon_error_set_system (error, errno, "cannot attach to descriptor %d", fd);
   if (type != SOCK_STREAM)
     return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_UNTRUSTED, EPROTOTYPE,
-                              "descriptor %d is no stream socket, as a controller's is", fd);
+                              "descriptor %d is not a stream socket, as a controller's is", fd);
 
   int flags = fcntl (fd, F_GETFL);
   if (flags < 0 || fcntl (fd, F_SETFL, flags | O_NONBLOCK) < 0
@@ -404,15 +356,14 @@ prepare_descriptor (int fd, LxcmonError *error)
 
 /**
  * lxcmon_connection_attach_fd:
- * @self: a connection that is not attached
- * @fd: (transfer full): a connected stream socket; it is the connection's from now on, also where
- *   this fails
+ * @self: a connection that was not attached before
+ * @fd: (transfer full): a connected stream socket; it belongs to the connection, also if this fails
  * @options: (nullable): how to attach; %NULL for the defaults
- * @error: (out) (optional): where the error goes
+ * @error: (out) (optional): return location for an error
  *
- * As lxcmon_connection_attach(), with a socket that was connected elsewhere: by a privileged helper,
- * or as one end of a socketpair. It is made non-blocking and close-on-exec. Nothing is known of its
- * path, so nobody can be found to have the place.
+ * Attaches, like lxcmon_connection_attach(), with a socket that was connected elsewhere: by a privileged
+ * helper, or one end of a socketpair. It is made non-blocking and close-on-exec. Its path is not known, so
+ * there is no busy check.
  *
  * Returns: whether it has begun
  *
@@ -422,21 +373,18 @@ bool
 lxcmon_connection_attach_fd (LxcmonConnection *self, int fd, const LxcmonAttachOptions *options,
                              LxcmonError *error)
 {
-  LxcmonError why;
-  int last_pid = self->controller_pid;
-
   if (fd < 0)
     return _lxcmon_error_set_system (error, EBADF, "cannot attach to descriptor %d", fd);
   if (!begin (self, NULL, options, error))
     {
-      _lxcmon_target_close (&(LxcmonTarget){ .dir_fd = -1, .socket_fd = fd });
+      close (fd);
       return false;
     }
 
   self->fd = fd;
-  bool done = prepare_descriptor (fd, &why)
-              && _lxcmon_peer_check (fd, "the descriptor", &self->controller_pid, &why)
-              && start_waiting (self, fd, &why);
-  compare_controller_pid (self, last_pid);
-  return done || give_up (self, &why, error);
+  if (prepare_descriptor (fd, error)
+      && _lxcmon_peer_check (fd, "the descriptor", &self->controller_pid, error)
+      && become_queued (self, error))
+    return true;
+  return give_up (self);
 }

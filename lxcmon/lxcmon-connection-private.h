@@ -3,126 +3,104 @@
 #pragma once
 
 /*
- * What the files of a connection share. Who does what: lxcmon-connection.c what a user calls,
- * lxcmon-state.c the states, ends and callbacks, lxcmon-attach.c the way in, lxcmon-reader.c what
- * comes, lxcmon-sender.c what goes.
+ * A connection, as the files that run it share it: lxcmon-state.c its states and its end, lxcmon-sender.c
+ * what it sends, lxcmon-reader.c what it receives, lxcmon-attach.c how it connects.
  */
 
 #include "lxcmon-connection.h"
 #include "lxcmon-decoder-private.h"
-#include "lxcmon-fork-private.h"
-#include "lxcmon-target-private.h"
+#include "lxcmon-hub.h"
+#include "lxcmon-poller-private.h"
 
-typedef struct _LxcmonReader LxcmonReader;
+#include <stdatomic.h>
 
-/* What is needed until the controller serves us, and freed then: an idle client should cost little. */
+/* Where log messages go; a hub has one for all its connections. */
 typedef struct
 {
-  char *path; /* NULL for a descriptor that was handed over */
-  unsigned int attach_timeout;
-  unsigned int place_interval; /* until the next look for the place, in ms */
-  bool force;
-  bool wait_if_busy;
-  bool quiet; /* a blocking call waits: it says itself how the attach went */
-} LxcmonAttempt;
-
-#define LXCMON_TIMER_NONE UINT32_MAX
+  LxcmonLogFunc func; /* nullable */
+  LxcmonLogLevel level;
+  void *user_data;
+} LxcmonLog;
 
 struct _LxcmonConnection
 {
-  const LxcmonCallbacks *callbacks;
+  LxcmonHub *hub; /* owned */
+  LxcmonPoller *poller;
+  const LxcmonLog *log;
+  const LxcmonCallbacks *callbacks; /* nullable */
   void *user_data;
-  LxcmonHub *hub;       /* owned; NULL where the user's loop runs the connection itself */
-  LxcmonReader *reader; /* that holds bytes of ours at present */
-  union
-  {
-    LxcmonAttempt *attempt; /* where we are attached: what is left to do until we are served */
-    LxcmonError *error; /* where not: why the last attach ended, where it did so with an error */
-  };
   LxcmonDecoder decoder;
-  int64_t deadline; /* of the one timer, monotonic, in ns; valid where one is set */
-  int fd;
+  LxcmonTimer timer; /* what for depends on the state */
+
+  /* The socket, or -1 before there is one. It is set once, and closed when the connection is freed:
+   * lxcmon_connection_shutdown() in another thread must never meet a number that was used again. */
+  atomic_int fd;
+  LxcmonState state; /* only set_state() writes it */
+  bool attach_called;
+
+  /* Until the controller has accepted us */
+  char *path; /* NULL for a descriptor that was passed in */
+  unsigned int attach_timeout;
+  unsigned int retry_interval; /* until the next busy check, in ms */
+  bool force;
+  bool wait_if_busy;
+
+  /* What is known of the container */
   int controller_pid;
   int init_pid;
   int exit_raw;
-  uint32_t timer_index; /* in the hub's heap; any number but NONE where there is no hub */
+  bool missed_init;
+  bool exited;
+
+  /* What is to be sent, and keepalive */
   unsigned int keepalive_interval;
-  uint16_t fork_generation; /* the lower half: nobody forks 65536 times in a row */
-  uint16_t n_pongs_due;
-  uint8_t changes;             /* LxcmonChange that nobody has taken yet */
-  uint8_t state : 3;           /* LxcmonState; only set_state() writes it */
-  uint8_t n_sent_of_first : 5; /* bytes of the first message due that have gone already */
-  bool ping_due : 1;
-  bool first_is_ping : 1; /* of the messages that are due */
-  bool ping_unanswered : 1;
-  bool send_blocked : 1;
-  bool heard : 1; /* since the keepalive timer was set */
-  bool late : 1;
-  bool exited : 1;
-  bool debug : 1;
-  bool hung_up : 1; /* the peer has closed its end, as far as the hub was told */
+  uint16_t n_pongs_pending;
+  uint8_t n_sent_of_first; /* bytes of the first pending message that were sent already */
+  bool first_is_ping;      /* of the pending messages */
+  bool ping_pending;
+  bool ping_unanswered;
+  bool send_blocked;
+  bool received; /* anything, since the keepalive timer was set */
 };
 
 /* lxcmon-state.c */
 void _lxcmon_connection_set_state (LxcmonConnection *self, LxcmonState state);
 void _lxcmon_connection_become_attached (LxcmonConnection *self, LxcmonMessageKind first);
-void _lxcmon_connection_become_exited (LxcmonConnection *self, bool end_is_near);
-void _lxcmon_connection_end (LxcmonConnection *self, const LxcmonError *error);
+void _lxcmon_connection_become_exited (LxcmonConnection *self);
 void _lxcmon_connection_leave (LxcmonConnection *self);
-void _lxcmon_connection_forget_error (LxcmonConnection *self);
+bool _lxcmon_connection_end (LxcmonConnection *self, LxcmonEvent *event, const LxcmonError *error);
+bool _lxcmon_connection_on_timer (LxcmonConnection *self, LxcmonEvent *event, LxcmonError *error);
 bool _lxcmon_connection_has_unread (const LxcmonConnection *self);
-void _lxcmon_connection_clear_timer (LxcmonConnection *self);
 void _lxcmon_connection_set_timer (LxcmonConnection *self, unsigned int ms);
-void _lxcmon_connection_on_timer (LxcmonConnection *self);
 void _lxcmon_connection_log (LxcmonConnection *self, LxcmonLogLevel level, const char *format, ...)
     __attribute__ ((format (printf, 3, 4)));
-bool _lxcmon_connection_was_forked (const LxcmonConnection *self);
 
-/* Where a callback has run: it may have forked. */
+/* From the start of its attach to its end */
 static inline bool
-_lxcmon_connection_was_forked_now (const LxcmonConnection *self)
-{
-  return self->fork_generation != (uint16_t) _lxcmon_fork_count;
-}
-
-static inline bool
-_lxcmon_connection_is_attached (const LxcmonConnection *self)
+_lxcmon_connection_is_active (const LxcmonConnection *self)
 {
   return self->state != LXCMON_STATE_DETACHED && self->state != LXCMON_STATE_CLOSED;
 }
 
-static inline LxcmonAttempt *
-_lxcmon_connection_get_attempt (const LxcmonConnection *self)
+static inline LxcmonConnection *
+_lxcmon_connection_from_timer (LxcmonTimer *timer)
 {
-  return _lxcmon_connection_is_attached (self) ? self->attempt : NULL;
+  return (LxcmonConnection *) (void *) ((char *) timer - offsetof (LxcmonConnection, timer));
 }
 
-/* The one place where the init pid changes. */
-static inline void
-_lxcmon_connection_note_init_pid (LxcmonConnection *self, int pid)
+/* An event without anything but its type. Always returns true, so that what makes an event can return it. */
+static inline bool
+_lxcmon_event_set (LxcmonEvent *event, LxcmonEventType type, LxcmonConnection *connection)
 {
-  if (self->init_pid == pid)
-    return;
-
-  self->init_pid = pid;
-  self->changes |= LXCMON_CHANGE_INIT_PID;
+  *event = (LxcmonEvent){
+    .type = type,
+    .connection = connection,
+    .user_data = connection->user_data,
+    .status = LXCMON_EXIT_STATUS_UNKNOWN,
+    .raw = LXCMON_EXIT_STATUS_UNKNOWN,
+  };
+  return true;
 }
-
-/* The one place where what is known of EXIT changes. */
-static inline void
-_lxcmon_connection_note_exit (LxcmonConnection *self, bool exited, int raw)
-{
-  if (self->exited == exited && self->exit_raw == raw)
-    return;
-
-  self->changes |= LXCMON_CHANGE_EXIT;
-  self->exited = exited;
-  self->exit_raw = raw;
-}
-
-/* lxcmon-attach.c */
-void _lxcmon_connection_drop_attempt (LxcmonConnection *self);
-void _lxcmon_attach_on_timer (LxcmonConnection *self);
 
 /* lxcmon-sender.c */
 void _lxcmon_sender_add_ping (LxcmonConnection *self);
@@ -130,7 +108,7 @@ void _lxcmon_sender_add_pong (LxcmonConnection *self);
 void _lxcmon_sender_flush (LxcmonConnection *self);
 
 static inline bool
-_lxcmon_sender_is_due (const LxcmonConnection *self)
+_lxcmon_sender_has_pending (const LxcmonConnection *self)
 {
-  return self->ping_due || self->n_pongs_due > 0;
+  return self->ping_pending || self->n_pongs_pending > 0;
 }

@@ -3,8 +3,8 @@
 #pragma once
 
 /*
- * The decoder: bytes in, messages out. It does no I/O and keeps no more than one message's first
- * bytes, whatever length a peer claims, so it can be fed from anywhere.
+ * The decoder: bytes in, messages out. It does no I/O, so the bytes can come from anywhere, and it keeps no
+ * more than the first bytes of one message, whatever length the peer claims.
  */
 
 #include "lxcmon-error.h"
@@ -23,8 +23,7 @@ LXCMON_BEGIN_DECLS
 /**
  * LXCMON_MESSAGE_LENGTH_MAX:
  *
- * The largest length in bytes that a message can have: libvirt's own limit of 32 MiB, and the length
- * field before it.
+ * The largest length in bytes that a message can have: libvirt's limit of 32 MiB, plus the length field.
  *
  * Since: 0.1
  */
@@ -32,13 +31,14 @@ LXCMON_BEGIN_DECLS
 
 /**
  * LxcmonMessageKind:
- * @LXCMON_MESSAGE_SKIPPED: well framed, and not for us: an unknown program, procedure, type or status
+ * @LXCMON_MESSAGE_SKIPPED: valid, but with no meaning for a client: an unknown program, procedure, type or
+ *   status
  * @LXCMON_MESSAGE_INIT: the container's init has started
  * @LXCMON_MESSAGE_EXIT: the container has ended
- * @LXCMON_MESSAGE_PING: the peer asks for a PONG
- * @LXCMON_MESSAGE_PONG: the peer's answer to a PING
+ * @LXCMON_MESSAGE_PING: a request for a PONG
+ * @LXCMON_MESSAGE_PONG: the answer to a PING
  *
- * What a message is to a client.
+ * What a message means.
  *
  * Since: 0.1
  */
@@ -53,11 +53,11 @@ typedef enum
 
 /**
  * LxcmonDecodeResult:
- * @LXCMON_DECODE_MESSAGE: a whole message was taken
- * @LXCMON_DECODE_NEED_MORE: all bytes were taken, and no message is complete
- * @LXCMON_DECODE_ERROR: what came is no message; there is no way to go on
+ * @LXCMON_DECODE_MESSAGE: there is a message
+ * @LXCMON_DECODE_NEED_MORE: all bytes were consumed, and no message is complete
+ * @LXCMON_DECODE_ERROR: the bytes are not a message; the stream cannot be decoded any further
  *
- * The one contract of each step of the decoder.
+ * What a call of the decoder has found.
  *
  * Since: 0.1
  */
@@ -73,9 +73,9 @@ typedef struct _LxcmonDecoder LxcmonDecoder;
 
 /**
  * LxcmonMessage:
- * @kind: what it is to a client
+ * @kind: what it means
  * @length: its length in bytes, the length field included
- * @offset: where it began: the number of bytes before it in the stream
+ * @offset: where it begins: the number of bytes before it in the stream
  * @program: the program's number
  * @version: the program's version
  * @procedure: the procedure within the program
@@ -111,11 +111,6 @@ LXCMON_EXPORT void lxcmon_decoder_reset (LxcmonDecoder *self);
 LXCMON_EXPORT LxcmonDecodeResult lxcmon_decoder_next (LxcmonDecoder *self, const uint8_t **bytes,
                                                       size_t *n_bytes, LxcmonMessage *message,
                                                       LxcmonError *error) LXCMON_WARN_UNUSED;
-LXCMON_EXPORT LxcmonDecodeResult lxcmon_decoder_next_many (LxcmonDecoder *self,
-                                                           const uint8_t **bytes, size_t *n_bytes,
-                                                           LxcmonMessage *messages,
-                                                           size_t *n_messages,
-                                                           LxcmonError *error) LXCMON_WARN_UNUSED;
 LXCMON_EXPORT bool lxcmon_decoder_finish (LxcmonDecoder *self, LxcmonError *error);
 LXCMON_EXPORT uint64_t lxcmon_decoder_get_offset (const LxcmonDecoder *self);
 LXCMON_EXPORT uint64_t lxcmon_decoder_get_skipped (const LxcmonDecoder *self);

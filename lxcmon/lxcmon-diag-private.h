@@ -3,10 +3,10 @@
 #pragma once
 
 /*
- * What the kernel's sock_diag tells of Unix sockets, beyond /proc/net/unix: who is at the other end.
+ * What sock_diag says about Unix sockets that /proc/net/unix does not: the peer of a socket.
  */
 
 #include "lxcmon-types.h"
 
 bool _lxcmon_diag_find_peer (uint64_t socket_inode, uint64_t *peer_inode);
-uint64_t _lxcmon_diag_find_served_client (const char *const paths[2]);
+uint64_t _lxcmon_diag_find_accepted_client (const char *const paths[2]);

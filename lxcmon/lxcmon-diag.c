@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the questions to sock_diag. It may be missing (a kernel without unix_diag, a sandbox):
- * whoever asks must be able to do without an answer.
+ * Owns the requests to sock_diag. It may be missing: in a kernel without unix_diag, or in a sandbox.
  */
 
 #include "lxcmon-diag-private.h"
@@ -25,7 +24,7 @@ typedef struct
   struct unix_diag_req request;
 } DiagRequest;
 
-/* What a row of the answer says, as far as it concerns us. */
+/* What is used of a row of the answer */
 typedef struct
 {
   uint64_t inode;
@@ -34,11 +33,11 @@ typedef struct
   size_t path_length;
 } DiagRow;
 
-/* Called for each row; returns whether to go on. */
+/* Called for each row; returns whether to continue. */
 typedef bool (*DiagRowFunc) (const DiagRow *row, void *user_data);
 
 static void
-take_attribute (DiagRow *row, unsigned int type, const uint8_t *data, size_t size)
+parse_attribute (DiagRow *row, unsigned int type, const uint8_t *data, size_t size)
 {
   uint32_t inode;
 
@@ -68,8 +67,8 @@ parse_row (const struct nlmsghdr *header)
       memcpy (&attribute, cursor, sizeof attribute);
       if (attribute.rta_len < sizeof attribute || attribute.rta_len > left)
         break;
-      take_attribute (&row, attribute.rta_type, cursor + sizeof attribute,
-                      attribute.rta_len - sizeof attribute);
+      parse_attribute (&row, attribute.rta_type, cursor + sizeof attribute,
+                       attribute.rta_len - sizeof attribute);
 
       size_t step = RTA_ALIGN ((size_t) attribute.rta_len);
       if (step > left)
@@ -91,7 +90,7 @@ next_message (const struct nlmsghdr *header, size_t *size)
   return (const void *) ((const char *) header + length);
 }
 
-/* Gives the rows of one datagram to @func. Returns whether more datagrams are to come. */
+/* Calls @func for the rows of one datagram. Returns whether there are more datagrams. */
 static bool
 walk_datagram (const void *data, size_t size, DiagRowFunc func, void *user_data)
 {
@@ -117,7 +116,7 @@ walk_datagram (const void *data, size_t size, DiagRowFunc func, void *user_data)
 static void
 ask (DiagRequest *request, DiagRowFunc func, void *user_data)
 {
-  /* Netlink fills up to 32 KiB a datagram where the reader has room; 16 are plenty and fit a stack. */
+  /* Netlink sends datagrams of up to 32 KiB if there is space for them; 16 KiB are enough. */
   uint8_t buffer[16384] __attribute__ ((aligned (NLMSG_ALIGNTO)));
   struct timeval limit = { .tv_sec = 1 };
   int fd = socket (AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
@@ -127,7 +126,7 @@ ask (DiagRequest *request, DiagRowFunc func, void *user_data)
   request->header.nlmsg_len = sizeof *request;
   request->header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
   request->request.sdiag_family = AF_UNIX;
-  /* The kernel answers at once; the limit is for a kernel that does not answer at all. */
+  /* The kernel answers at once; the limit is for one that does not answer at all. */
   (void) setsockopt (fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
 
   ssize_t n = send (fd, request, sizeof *request, MSG_NOSIGNAL);
@@ -149,7 +148,7 @@ typedef struct
 } PeerSearch;
 
 static bool
-take_peer (const DiagRow *row, void *user_data)
+handle_peer (const DiagRow *row, void *user_data)
 {
   PeerSearch *search = user_data;
 
@@ -161,8 +160,8 @@ take_peer (const DiagRow *row, void *user_data)
 /**
  * _lxcmon_diag_find_peer:
  *
- * Finds the inode of the socket at the other end of one of ours. It is 0 while the connection waits
- * in a listener's backlog: a socket has no inode before it is accepted.
+ * Finds the inode of the socket at the other end of one of ours. It is 0 while the connection is in the backlog
+ * of a listener: a socket has no inode before it is accepted.
  *
  * Returns: whether the kernel answered
  */
@@ -180,7 +179,7 @@ _lxcmon_diag_find_peer (uint64_t socket_inode, uint64_t *peer_inode)
     },
   };
 
-  ask (&request, take_peer, &search);
+  ask (&request, handle_peer, &search);
   *peer_inode = search.peer_inode;
   return search.found;
 }
@@ -192,7 +191,7 @@ typedef struct
 } ClientSearch;
 
 static bool
-handle_attached (const DiagRow *row, void *user_data)
+handle_accepted (const DiagRow *row, void *user_data)
 {
   ClientSearch *search = user_data;
 
@@ -208,15 +207,15 @@ handle_attached (const DiagRow *row, void *user_data)
 }
 
 /**
- * _lxcmon_diag_find_served_client:
- * @paths: the socket's path as it may have been bound
+ * _lxcmon_diag_find_accepted_client:
+ * @paths: the paths that the socket may have been bound to
  *
  * Finds the client that the listener on a path has accepted.
  *
- * Returns: the inode of the client's own socket, or 0 where it cannot be known
+ * Returns: the inode of the client's own socket, or 0 if it is not known
  */
 uint64_t
-_lxcmon_diag_find_served_client (const char *const paths[2])
+_lxcmon_diag_find_accepted_client (const char *const paths[2])
 {
   ClientSearch search = { .paths = paths };
   DiagRequest request = {
@@ -227,8 +226,8 @@ _lxcmon_diag_find_served_client (const char *const paths[2])
     },
   };
 
-  /* A dump that others' sockets come and go under may pass over a row. */
+  /* While sockets are made and closed, a dump may miss a row. */
   for (int i = 0; i < DUMPS_MAX && search.client_inode == 0; i++)
-    ask (&request, handle_attached, &search);
+    ask (&request, handle_accepted, &search);
   return search.client_inode;
 }

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns how messages become bytes, by rpcgen's own functions. Refuses I/O and memory of its own.
+ * Owns how messages are encoded, with the functions that rpcgen makes. It does no I/O and allocates nothing.
  */
 
 #include "lxcmon-encode.h"
 
 #include "lxcmon_protocol.h"
 
-/* On every event the controller sends serial 1, although the protocol's own comment says 0. */
+/* Controllers send serial 1 with every event, although a comment in the protocol says 0. */
 #define EVENT_SERIAL     1
 #define KEEPALIVE_SERIAL 0
 
-/* Writes length, header and what @encode_payload makes of @payload. The length is not known before
- * the payload is written, so its place is filled last. Returns the message's length, or 0 where
- * @size is too small. */
+/* Writes length, header and payload. The length is only known after the payload, and written last. Returns the
+ * message's length, or 0 if @size is too small. */
 static size_t
 encode (uint8_t *buffer, size_t size, LxcmonProtocolHeader *header, xdrproc_t encode_payload,
         void *payload)
@@ -70,12 +69,12 @@ encode_keepalive (uint8_t *buffer, size_t size, LxcmonProtocolKeepaliveProcedure
 /**
  * lxcmon_encode_init:
  * @buffer: (out caller-allocates): where to write
- * @size: the room there in bytes; %LXCMON_ENCODED_SIZE is always enough
- * @pid: the pid of the container's init; sent as it is, a wrong one too
+ * @size: its size in bytes; %LXCMON_ENCODED_SIZE is always enough
+ * @pid: the pid of the container's init; it is not checked
  *
- * Encodes INIT, which tells that the container's init has started.
+ * Encodes INIT, which reports that the container's init has started.
  *
- * Returns: the message's length in bytes, or 0 where @size is too small
+ * Returns: the message's length in bytes, or 0 if @size is too small
  *
  * Since: 0.1
  */
@@ -91,12 +90,12 @@ lxcmon_encode_init (uint8_t *buffer, size_t size, int pid)
 /**
  * lxcmon_encode_exit:
  * @buffer: (out caller-allocates): where to write
- * @size: the room there in bytes; %LXCMON_ENCODED_SIZE is always enough
+ * @size: its size in bytes; %LXCMON_ENCODED_SIZE is always enough
  * @raw_status: a [enum@Lxcmon.ExitStatus] or any other number
  *
- * Encodes EXIT, which tells how the container ended.
+ * Encodes EXIT, which reports how the container ended.
  *
- * Returns: the message's length in bytes, or 0 where @size is too small
+ * Returns: the message's length in bytes, or 0 if @size is too small
  *
  * Since: 0.1
  */
@@ -112,11 +111,11 @@ lxcmon_encode_exit (uint8_t *buffer, size_t size, int raw_status)
 /**
  * lxcmon_encode_ping:
  * @buffer: (out caller-allocates): where to write
- * @size: the room there in bytes; %LXCMON_ENCODED_SIZE is always enough
+ * @size: its size in bytes; %LXCMON_ENCODED_SIZE is always enough
  *
  * Encodes PING of libvirt's keepalive program.
  *
- * Returns: the message's length in bytes, or 0 where @size is too small
+ * Returns: the message's length in bytes, or 0 if @size is too small
  *
  * Since: 0.1
  */
@@ -129,11 +128,11 @@ lxcmon_encode_ping (uint8_t *buffer, size_t size)
 /**
  * lxcmon_encode_pong:
  * @buffer: (out caller-allocates): where to write
- * @size: the room there in bytes; %LXCMON_ENCODED_SIZE is always enough
+ * @size: its size in bytes; %LXCMON_ENCODED_SIZE is always enough
  *
- * Encodes PONG, the answer to PING. It carries nothing of the PING that it answers.
+ * Encodes PONG, the answer to PING. It repeats nothing of the PING.
  *
- * Returns: the message's length in bytes, or 0 where @size is too small
+ * Returns: the message's length in bytes, or 0 if @size is too small
  *
  * Since: 0.1
  */

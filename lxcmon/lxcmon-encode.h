@@ -3,7 +3,8 @@
 #pragma once
 
 /*
- * What goes over the wire, as bytes: for whoever plays the controller's part, and for PING and PONG.
+ * The encoder: messages as bytes. A client only sends PING and PONG; INIT and EXIT are for tests and
+ * simulations of controllers.
  */
 
 #include "lxcmon-types.h"
@@ -13,7 +14,7 @@ LXCMON_BEGIN_DECLS
 /**
  * LXCMON_ENCODED_SIZE:
  *
- * Room in bytes that is enough for any message that lxcmon encodes.
+ * A size in bytes that is enough for any message that lxcmon encodes.
  *
  * Since: 0.1
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns how a failure is worded and which code an errno gets: the one mapping of the core.
+ * Owns the form of error messages, and the mapping from errno to codes.
  */
 
 #include "lxcmon-error-private.h"
@@ -12,8 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What does not belong into one line of text becomes "?": a path can have any bytes, and bindings
- * refuse strings that are not UTF-8. So does a character that was cut in its middle. */
+/* Replaces by "?" what must not be in a line of text: a path can contain any bytes, and bindings refuse strings
+ * that are not UTF-8. A character may also have been truncated. */
 static void
 clean (char *text)
 {
@@ -35,7 +35,7 @@ clean (char *text)
   *to = '\0';
 }
 
-/* Writes a message into @size bytes, an end that finds no room being cut. */
+/* Writes a message into @size bytes, truncated if necessary. */
 __attribute__ ((format (printf, 3, 0))) static void
 write_message (char *text, size_t size, const char *format, va_list args)
 {
@@ -47,9 +47,9 @@ write_message (char *text, size_t size, const char *format, va_list args)
 /**
  * _lxcmon_error_set:
  *
- * Fills @error, where there is one.
+ * Fills @error, if it is not %NULL.
  *
- * Returns: always false, so that a failing function can return it
+ * Returns: false, so that a function that fails can return it
  */
 bool
 _lxcmon_error_set (LxcmonError *error, LxcmonMonitorError code, int system_errno,
@@ -98,9 +98,9 @@ code_for_errno (int system_errno)
 /**
  * _lxcmon_error_set_system:
  *
- * Fills @error from an errno: its code by the one mapping, its text behind what @format says.
+ * Fills @error from an errno. Its text is appended to what @format says.
  *
- * Returns: always false
+ * Returns: false
  */
 bool
 _lxcmon_error_set_system (LxcmonError *error, int system_errno, const char *format, ...)
@@ -111,7 +111,7 @@ _lxcmon_error_set_system (LxcmonError *error, int system_errno, const char *form
   if (error == NULL)
     return false;
 
-  /* The reason first: however long a path is, it is not what gets cut. */
+  /* The reason first, so that it is not truncated, however long a path is. */
   snprintf (reason, sizeof reason, ": %s%s", strerror (system_errno),
             system_errno == EMFILE ? " (raise the process's limit with setrlimit or ulimit -n)"
                                    : "");
@@ -126,11 +126,6 @@ _lxcmon_error_set_system (LxcmonError *error, int system_errno, const char *form
   return false;
 }
 
-/**
- * _lxcmon_error_set_no_memory:
- *
- * Returns: always false
- */
 bool
 _lxcmon_error_set_no_memory (LxcmonError *error)
 {
@@ -139,11 +134,11 @@ _lxcmon_error_set_no_memory (LxcmonError *error)
 
 /**
  * lxcmon_monitor_error_to_string:
- * @code: an error's code
+ * @code: an error code
  *
- * The nick of an error's code, such as "not-found".
+ * The nick of an error code, such as "not-found".
  *
- * Returns: (not nullable): a static string; "failed" for a number that is no code
+ * Returns: (not nullable): a static string; "failed" if @code is not a known one
  *
  * Since: 0.1
  */
@@ -186,7 +181,7 @@ lxcmon_monitor_error_to_string (LxcmonMonitorError code)
  *
  * The nick of a state, such as "attached".
  *
- * Returns: (not nullable): a static string; "invalid" for a number that is no state
+ * Returns: (not nullable): a static string; "invalid" if @state is not a known one
  *
  * Since: 0.1
  */
@@ -218,7 +213,7 @@ lxcmon_state_to_string (LxcmonState state)
  *
  * The nick of an exit status, such as "reboot".
  *
- * Returns: (not nullable): a static string; "unknown" for a number without a name
+ * Returns: (not nullable): a static string; "unknown" if @status is not a known one
  *
  * Since: 0.1
  */

@@ -3,7 +3,7 @@
 #pragma once
 
 /*
- * The core's error: a value on the caller's stack, so that telling of a failure never allocates.
+ * The core's error type: a struct that the caller provides, so that errors need no allocation.
  */
 
 #include "lxcmon-types.h"
@@ -13,7 +13,7 @@ LXCMON_BEGIN_DECLS
 /**
  * LXCMON_ERROR_MESSAGE_SIZE:
  *
- * The room for an error's message in bytes, its closing NUL included; a longer one is cut.
+ * The size of an error message in bytes, including the NUL at its end; a longer one is truncated.
  *
  * Since: 0.1
  */
@@ -23,12 +23,12 @@ typedef struct _LxcmonError LxcmonError;
 
 /**
  * LxcmonError:
- * @code: what kind of failure it is
- * @system_errno: the errno that was at the root of it, or 0
- * @message: what failed, where, and what to do, for people, in UTF-8 and without a newline
+ * @code: the kind of failure
+ * @system_errno: the errno that caused it, or 0
+ * @message: a message for people: what failed, where, and what to do; one line of UTF-8
  *
- * Why a call failed. Functions that take a pointer to one fill it when they fail and leave it alone
- * when they do not; the pointer may be %NULL.
+ * Why a function failed. Functions that take a pointer to one fill it if they fail, and do not change it
+ * otherwise; the pointer may be %NULL.
  *
  * Since: 0.1
  */

@@ -3,11 +3,11 @@
 #pragma once
 
 /*
- * In which process we are. A forked child shares its parent's sockets, epoll and timer: a shutdown or
- * a timer that it sets would be the parent's. So each object remembers the generation it was made in.
+ * Whether the process was forked. A child shares its parent's sockets, epoll and timer: what it does to them
+ * would affect the parent. So a hub keeps the generation that it was made in.
  */
 
-/* Written by the fork itself. To be read where an object is at hand, so that forks are watched already. */
+/* Counts once _lxcmon_fork_generation() has been called, as it is when a hub is made. */
 extern unsigned int _lxcmon_fork_count;
 
 unsigned int _lxcmon_fork_generation (void);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the count of forks between the first process that used the library and this one. getpid()
- * would do as well, and would be a system call in each dispatch.
+ * Owns the count of forks between the first process that used the library and this one. Comparing getpid()
+ * would need a system call for each event.
  */
 
 #include "lxcmon-fork-private.h"

@@ -2,16 +2,13 @@
 
 #pragma once
 
-/*
- * What a connection asks of the hub that it is behind.
- */
+#include "lxcmon-reader-private.h"
 
-#include "lxcmon-hub.h"
-
-bool _lxcmon_hub_add (LxcmonHub *self, LxcmonConnection *connection, LxcmonError *error);
-void _lxcmon_hub_remove (LxcmonHub *self, LxcmonConnection *connection);
-bool _lxcmon_hub_watch (LxcmonHub *self, LxcmonConnection *connection, LxcmonError *error);
-void _lxcmon_hub_watch_writable (LxcmonHub *self, LxcmonConnection *connection, bool watch);
-void _lxcmon_hub_set_timer (LxcmonHub *self, LxcmonConnection *connection);
-void _lxcmon_hub_clear_timer (LxcmonHub *self, LxcmonConnection *connection);
-void _lxcmon_hub_close_later (LxcmonHub *self, int fd);
+struct _LxcmonHub
+{
+  unsigned int ref_count;
+  LxcmonPoller poller;
+  LxcmonReader reader;
+  LxcmonLog log;
+  LxcmonError error; /* of the event that was returned last */
+};

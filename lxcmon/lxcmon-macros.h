@@ -3,8 +3,7 @@
 #pragma once
 
 /*
- * What every header of lxcmon needs and nothing more: how a symbol is exported and how C++ is told
- * that this is C.
+ * Macros for the other headers: exported symbols, and declarations for C++.
  */
 
 #if defined(__GNUC__)

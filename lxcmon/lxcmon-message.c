@@ -1,34 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns what one message means: its length first, its header, what it carries. Refuses streams: how a message
- * comes together, and how many there were, is the decoder's.
+ * Owns what one message means: its length first, then its header, then its payload.
  *
- * Strict where an event could be lost: a bad length, a wrong version of the monitor program, a CALL,
- * a payload that is too short, a pid that is no pid. Lenient where a newer controller may add
- * something: unknown programs and procedures are not for us, more payload is ignored.
+ * It is strict if an event could be lost: an invalid length, a wrong version of the monitor program, a CALL, a
+ * payload that is too short, an invalid pid. It is lenient about what a newer controller may add: unknown
+ * programs and procedures are skipped, more payload is ignored.
  */
 
 #include "lxcmon-message-private.h"
 #include "lxcmon-error-private.h"
-#include "lxcmon-event-private.h"
 
-#include <string.h>
-
-/* Where each field lies in a message, as error messages name it. */
+/* The offset of each field in a message, as error messages name it */
 enum
 {
   AT_LENGTH = 0,
+  AT_PROGRAM = 4,
   AT_VERSION = 8,
+  AT_PROCEDURE = 12,
   AT_TYPE = 16,
   AT_SERIAL = 20,
+  AT_STATUS = 24,
   AT_PAYLOAD = 28,
-};
-
-enum
-{
-  INIT_LENGTH = LXCMON_EVENT_INIT_LENGTH,
-  EXIT_LENGTH = LXCMON_EVENT_EXIT_LENGTH,
 };
 
 _Static_assert(LXCMON_MESSAGE_LENGTH_MIN
@@ -37,57 +30,26 @@ _Static_assert(LXCMON_MESSAGE_LENGTH_MIN
 _Static_assert(LXCMON_MESSAGE_LENGTH_MAX
                    == LXCMON_PROTOCOL_LENGTH_SIZE + LXCMON_PROTOCOL_CONTENT_MAX,
                "the largest message is a length and libvirt's limit");
-_Static_assert(INIT_LENGTH == AT_PAYLOAD + 8 && EXIT_LENGTH == AT_PAYLOAD + 4,
-               "the events are a header and what they carry");
-_Static_assert(LXCMON_DECODER_KEPT_MAX >= INIT_LENGTH && LXCMON_DECODER_KEPT_MAX >= EXIT_LENGTH,
-               "what is read of a message is kept");
+_Static_assert(LXCMON_DECODER_KEPT_MAX >= LXCMON_INIT_LENGTH
+                   && LXCMON_DECODER_KEPT_MAX >= LXCMON_EXIT_LENGTH,
+               "the decoder keeps all that is read of a message");
 
-uint32_t
-_lxcmon_message_get_length (const uint8_t *bytes)
-{
-  int32_t word;
-  int32_t *cursor = &word;
-
-  memcpy (&word, bytes, sizeof word);
-  return IXDR_GET_U_INT32 (cursor);
-}
-
-/* Whether a length is one that a message at @offset of the stream can have. */
+/* Checks the length of a message at @offset of the stream. */
 bool
 _lxcmon_message_check_length (uint32_t length, uint64_t offset, LxcmonError *error)
 {
+  if (_lxcmon_message_is_length (length))
+    return true;
   if (length < LXCMON_MESSAGE_LENGTH_MIN)
     return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
                               "the length at offset %llu is %lu, less than the %d bytes that every "
                               "message has",
                               (unsigned long long) offset + AT_LENGTH, (unsigned long) length,
                               LXCMON_MESSAGE_LENGTH_MIN);
-  if (length > LXCMON_MESSAGE_LENGTH_MAX)
-    return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
-                              "the length at offset %llu is %lu, more than libvirt's limit of %lu",
-                              (unsigned long long) offset + AT_LENGTH, (unsigned long) length,
-                              (unsigned long) LXCMON_MESSAGE_LENGTH_MAX);
-  return true;
-}
-
-/* Fills @message from the header in @frame. The bytes are copied out first: the inline macros want
- * words that are aligned, and a frame behind one of odd length is not. */
-static inline void
-read_header (const uint8_t *frame, LxcmonMessage *message)
-{
-  int32_t words[LXCMON_MESSAGE_LENGTH_MIN / 4];
-  int32_t *cursor = words;
-
-  memcpy (words, frame, sizeof words);
-  message->length = IXDR_GET_U_INT32 (cursor);
-  message->program = IXDR_GET_U_INT32 (cursor);
-  message->version = IXDR_GET_U_INT32 (cursor);
-  message->procedure = IXDR_GET_INT32 (cursor);
-  message->type = IXDR_GET_INT32 (cursor);
-  message->serial = IXDR_GET_U_INT32 (cursor);
-  message->status = IXDR_GET_INT32 (cursor);
-  message->pid = 0;
-  message->exit_raw = 0;
+  return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
+                            "the length at offset %llu is %lu, more than libvirt's limit of %lu",
+                            (unsigned long long) offset + AT_LENGTH, (unsigned long) length,
+                            (unsigned long) LXCMON_MESSAGE_LENGTH_MAX);
 }
 
 static LxcmonMessageKind
@@ -108,9 +70,22 @@ classify_keepalive (const LxcmonMessage *message)
     }
 }
 
-/* Types that a client may meet without having asked for anything. A CALL would want an answer that
- * we cannot give, and other numbers have no meaning. */
 static bool
+fail_type (const LxcmonMessage *message, LxcmonError *error)
+{
+  bool is_call = message->type == LXCMON_PROTOCOL_TYPE_CALL
+                 || message->type == LXCMON_PROTOCOL_TYPE_CALL_WITH_FDS;
+
+  return _lxcmon_error_set (
+      error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
+      "the type at offset %llu is %ld%s, which no controller sends to its client",
+      (unsigned long long) message->offset + AT_TYPE, (long) message->type,
+      is_call ? " (a call)" : "");
+}
+
+/* Checks that a client can get a message of this type. A CALL would need an answer that we do not know, and
+ * other numbers have no meaning. */
+static inline bool
 check_type (const LxcmonMessage *message, LxcmonError *error)
 {
   switch (message->type)
@@ -122,25 +97,23 @@ check_type (const LxcmonMessage *message, LxcmonError *error)
     case LXCMON_PROTOCOL_TYPE_STREAM_HOLE:
       return true;
     default:
-      return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
-                                "the type at offset %llu is %ld%s, which no controller sends to "
-                                "its client",
-                                (unsigned long long) message->offset + AT_TYPE,
-                                (long) message->type,
-                                message->type == LXCMON_PROTOCOL_TYPE_CALL
-                                        || message->type == LXCMON_PROTOCOL_TYPE_CALL_WITH_FDS
-                                    ? " (a call)"
-                                    : "");
+      return fail_type (message, error);
     }
 }
 
 static bool
-check_payload_length (const LxcmonMessage *message, const char *name, uint32_t known,
-                      LxcmonError *error)
+fail_version (const LxcmonMessage *message, LxcmonError *error)
 {
-  if (message->length >= known)
-    return true;
+  return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
+                            "the version at offset %llu is %lu, and version %d of the monitor "
+                            "program is the only one known",
+                            (unsigned long long) message->offset + AT_VERSION,
+                            (unsigned long) message->version, LXCMON_PROTOCOL_MONITOR_VERSION);
+}
 
+static bool
+fail_payload (const LxcmonMessage *message, const char *name, uint32_t known, LxcmonError *error)
+{
   return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
                             "the payload of %s at offset %llu has %lu bytes, and needs %lu", name,
                             (unsigned long long) message->offset + AT_PAYLOAD,
@@ -148,131 +121,96 @@ check_payload_length (const LxcmonMessage *message, const char *name, uint32_t k
                             (unsigned long) known - AT_PAYLOAD);
 }
 
-/* Decides what a message of the monitor program is. Whether its payload is long enough shows in the
- * length, so a short one is refused before its payload has come. */
 static bool
-classify_event (LxcmonMessage *message, LxcmonError *error)
+fail_pid (const LxcmonMessage *message, uint64_t pid, LxcmonError *error)
 {
-  if (message->version != LXCMON_PROTOCOL_MONITOR_VERSION)
-    return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
-                              "the version at offset %llu is %lu, and version %d of the monitor "
-                              "program is the only one known",
-                              (unsigned long long) message->offset + AT_VERSION,
-                              (unsigned long) message->version, LXCMON_PROTOCOL_MONITOR_VERSION);
+  return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
+                            "the pid of INIT at offset %llu is %llu, which is not a valid pid",
+                            (unsigned long long) message->offset + AT_PAYLOAD,
+                            (unsigned long long) pid);
+}
 
-  message->kind = LXCMON_MESSAGE_SKIPPED;
-  if (message->type != LXCMON_PROTOCOL_TYPE_MESSAGE || message->status != LXCMON_PROTOCOL_STATUS_OK)
+static inline bool
+read_init (LxcmonMessage *message, const uint8_t *payload, LxcmonError *error)
+{
+  message->kind = LXCMON_MESSAGE_INIT;
+  if (message->length < LXCMON_INIT_LENGTH)
+    return fail_payload (message, "INIT", LXCMON_INIT_LENGTH, error);
+  if (payload == NULL)
     return true;
 
-  switch (message->procedure)
-    {
-    case LXCMON_PROTOCOL_MONITOR_INIT:
-      message->kind = LXCMON_MESSAGE_INIT;
-      return check_payload_length (message, "INIT", INIT_LENGTH, error);
-    case LXCMON_PROTOCOL_MONITOR_EXIT:
-      message->kind = LXCMON_MESSAGE_EXIT;
-      return check_payload_length (message, "EXIT", EXIT_LENGTH, error);
-    default:
-      return true;
-    }
-}
-
-/**
- * _lxcmon_message_read_header:
- * @frame: the first LXCMON_MESSAGE_LENGTH_MIN bytes of a message whose length is checked
- * @offset: where in the stream it begins
- * @message: (out): all but what it carries
- * @error: (out) (optional): where the error goes
- *
- * Reads and judges a header.
- *
- * Returns: whether it makes sense
- */
-bool
-_lxcmon_message_read_header (const uint8_t *frame, uint64_t offset, LxcmonMessage *message,
-                             LxcmonError *error)
-{
-  read_header (frame, message);
-  message->offset = offset;
-
-  if (message->program == LXCMON_PROTOCOL_KEEPALIVE_PROGRAM)
-    {
-      message->kind = classify_keepalive (message);
-      return true;
-    }
-  if (!check_type (message, error))
-    return false;
-  if (message->program == LXCMON_PROTOCOL_MONITOR_PROGRAM)
-    return classify_event (message, error);
-
-  message->kind = LXCMON_MESSAGE_SKIPPED;
-  return true;
-}
-
-static bool
-read_init (const uint8_t *frame, LxcmonMessage *message, LxcmonError *error)
-{
-  int32_t words[2];
-  int32_t *cursor = words;
-
-  memcpy (words, frame + AT_PAYLOAD, sizeof words);
-  uint64_t high = IXDR_GET_U_INT32 (cursor);
-  uint64_t pid = high << 32 | IXDR_GET_U_INT32 (cursor);
+  uint64_t high = _lxcmon_message_get_word (payload);
+  uint64_t pid = high << 32 | _lxcmon_message_get_word (payload + 4);
   if (pid == 0 || pid > INT32_MAX)
-    return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
-                              "the pid of INIT at offset %llu is %llu, which no process has",
-                              (unsigned long long) message->offset + AT_PAYLOAD,
-                              (unsigned long long) pid);
-
+    return fail_pid (message, pid, error);
   message->pid = (int32_t) pid;
   return true;
 }
 
-static void
-read_exit (const uint8_t *frame, LxcmonMessage *message)
+static inline bool
+read_exit (LxcmonMessage *message, const uint8_t *payload, LxcmonError *error)
 {
-  int32_t word;
-  int32_t *cursor = &word;
+  message->kind = LXCMON_MESSAGE_EXIT;
+  if (message->length < LXCMON_EXIT_LENGTH)
+    return fail_payload (message, "EXIT", LXCMON_EXIT_LENGTH, error);
+  if (payload != NULL)
+    message->exit_raw = (int32_t) _lxcmon_message_get_word (payload);
+  return true;
+}
 
-  memcpy (&word, frame + AT_PAYLOAD, sizeof word);
-  message->exit_raw = IXDR_GET_INT32 (cursor);
+/* Reads a message of the monitor program. */
+static inline bool
+read_event (LxcmonMessage *message, const uint8_t *payload, LxcmonError *error)
+{
+  if (message->version != LXCMON_PROTOCOL_MONITOR_VERSION)
+    return fail_version (message, error);
+  if (message->type != LXCMON_PROTOCOL_TYPE_MESSAGE || message->status != LXCMON_PROTOCOL_STATUS_OK)
+    return true;
+  if (message->procedure == LXCMON_PROTOCOL_MONITOR_INIT)
+    return read_init (message, payload, error);
+  if (message->procedure == LXCMON_PROTOCOL_MONITOR_EXIT)
+    return read_exit (message, payload, error);
+  return true;
 }
 
 /**
  * _lxcmon_message_read:
- * @frame: a message whose length is checked: its first LXCMON_DECODER_KEPT_MAX bytes, or all of it
+ * @frame: the first LXCMON_MESSAGE_LENGTH_MIN bytes of a message whose length was checked, or of a complete
+ *   message all bytes, at most LXCMON_DECODER_KEPT_MAX of them
+ * @is_complete: which of the two
  * @offset: where in the stream it begins
- * @message: (out): what it says
- * @n_known: (out): how many of its bytes have a meaning to us
- * @error: (out) (optional): where the error goes
+ * @message: (out): the message
+ * @error: (out) (optional): return location for an error
  *
- * Reads and judges a message that is complete.
+ * Reads and checks a message, or its header alone.
  *
- * Returns: whether it makes sense
+ * Returns: whether it is valid
  */
 bool
-_lxcmon_message_read (const uint8_t *frame, uint64_t offset, LxcmonMessage *message,
-                      uint32_t *n_known, LxcmonError *error)
+_lxcmon_message_read (const uint8_t *frame, bool is_complete, uint64_t offset,
+                      LxcmonMessage *message, LxcmonError *error)
 {
-  if (!_lxcmon_message_read_header (frame, offset, message, error))
-    return false;
+  *message = (LxcmonMessage){
+    .kind = LXCMON_MESSAGE_SKIPPED,
+    .length = _lxcmon_message_get_word (frame + AT_LENGTH),
+    .offset = offset,
+    .program = _lxcmon_message_get_word (frame + AT_PROGRAM),
+    .version = _lxcmon_message_get_word (frame + AT_VERSION),
+    .procedure = (int32_t) _lxcmon_message_get_word (frame + AT_PROCEDURE),
+    .type = (int32_t) _lxcmon_message_get_word (frame + AT_TYPE),
+    .serial = _lxcmon_message_get_word (frame + AT_SERIAL),
+    .status = (int32_t) _lxcmon_message_get_word (frame + AT_STATUS),
+  };
 
-  switch (message->kind)
+  switch (message->program)
     {
-    case LXCMON_MESSAGE_INIT:
-      *n_known = INIT_LENGTH;
-      return read_init (frame, message, error);
-    case LXCMON_MESSAGE_EXIT:
-      *n_known = EXIT_LENGTH;
-      read_exit (frame, message);
+    case LXCMON_PROTOCOL_MONITOR_PROGRAM:
+      return check_type (message, error)
+             && read_event (message, is_complete ? frame + AT_PAYLOAD : NULL, error);
+    case LXCMON_PROTOCOL_KEEPALIVE_PROGRAM:
+      message->kind = classify_keepalive (message);
       return true;
-    case LXCMON_MESSAGE_SKIPPED:
-      *n_known = message->length;
-      return true;
-    case LXCMON_MESSAGE_PING:
-    case LXCMON_MESSAGE_PONG:
     default:
-      *n_known = AT_PAYLOAD;
-      return true;
+      return check_type (message, error);
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the rules for names. Refuses system calls: a bad name is refused before any is made.
+ * Owns the rules for names. It makes no system calls.
  */
 
 #include "lxcmon-name.h"
@@ -13,20 +13,6 @@
 #include <string.h>
 
 static bool
-is_utf8 (const char *text)
-{
-  while (*text != '\0')
-    {
-      size_t length = _lxcmon_utf8_character_length (text);
-      if (length == 0)
-        return false;
-      text += length;
-    }
-
-  return true;
-}
-
-static bool
 invalid (LxcmonError *error, const char *why)
 {
   return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_INVALID_NAME, 0,
@@ -35,13 +21,13 @@ invalid (LxcmonError *error, const char *why)
 
 /**
  * lxcmon_name_check:
- * @name: what should be a container's name
- * @error: (out) (optional): where the error goes
+ * @name: a name
+ * @error: (out) (optional): return location for an error
  *
  * Checks whether a container can have that name: 1 to %LXCMON_NAME_MAX bytes of UTF-8 without "/"
  * and without control characters, and neither "." nor "..".
  *
- * Returns: whether it can; where not, @error has the code %LXCMON_MONITOR_ERROR_INVALID_NAME
+ * Returns: whether it can; if not, @error has the code %LXCMON_MONITOR_ERROR_INVALID_NAME
  *
  * Since: 0.1
  */
@@ -55,11 +41,11 @@ lxcmon_name_check (const char *name, LxcmonError *error)
   if (strcmp (name, ".") == 0 || strcmp (name, "..") == 0)
     return invalid (error, "\".\" and \"..\" are directories");
   if (strchr (name, '/') != NULL)
-    return invalid (error, "it has a \"/\" in it; a socket elsewhere is named by its path");
+    return invalid (error, "it contains \"/\"; to name a socket elsewhere, use its path");
   for (const char *cursor = name; *cursor != '\0'; cursor++)
     if (_lxcmon_utf8_control_length (cursor) > 0)
-      return invalid (error, "it has a control character in it");
-  if (!is_utf8 (name))
+      return invalid (error, "it contains a control character");
+  if (!_lxcmon_utf8_is_valid (name))
     return invalid (error, "it is not UTF-8");
 
   return true;
@@ -69,9 +55,9 @@ lxcmon_name_check (const char *name, LxcmonError *error)
  * lxcmon_name_to_socket_path:
  * @runtime_dir: (nullable): the directory of the sockets; %NULL for %LXCMON_RUNTIME_DIR
  * @name: a container's name
- * @error: (out) (optional): where the error goes
+ * @error: (out) (optional): return location for an error
  *
- * Tells where the socket of a container's controller is. Nothing is looked up.
+ * Makes the path of the socket of a container's controller. It does not check that the socket exists.
  *
  * Returns: (transfer full) (nullable): a path to free with free(), or %NULL with @error set
  *

@@ -3,7 +3,7 @@
 #pragma once
 
 /*
- * Which names a container can have, and where its controller's socket is.
+ * The names of containers, and the paths of their controllers' sockets.
  */
 
 #include "lxcmon-error.h"
@@ -13,7 +13,7 @@ LXCMON_BEGIN_DECLS
 /**
  * LXCMON_RUNTIME_DIR:
  *
- * Where libvirt's LXC driver keeps the sockets of its controllers; it is compiled into libvirt.
+ * The directory of the controllers' sockets; it is compiled into libvirt.
  *
  * Since: 0.1
  */
@@ -22,7 +22,7 @@ LXCMON_BEGIN_DECLS
 /**
  * LXCMON_NAME_MAX:
  *
- * The longest name in bytes: with ".sock" behind it, it has to be a file's name.
+ * The greatest length of a name in bytes: with ".sock" appended it must be a valid file name.
  *
  * Since: 0.1
  */

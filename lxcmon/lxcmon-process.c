@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns reading of /proc/PID. Refuses to wait, to signal, and to believe a pid for longer than a call.
+ * Owns what is read from /proc/PID. A pid is only used during a call: it may be used again later.
  */
 
 #include "lxcmon-process-private.h"
@@ -10,21 +10,21 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-/* A status file is some 1500 bytes; a controller has one child, or a few where qemu-nbd helps it. */
+/* A status file has about 1500 bytes; a controller has one child, or a few if there is qemu-nbd. */
 #define FILE_SIZE_MAX 4096
 
-/* A look for a socket's owner is for an error message: it gives up on machines where it would take
- * long. A descriptor takes about a microsecond, a process some twenty. */
+/* Limits for what is only found for an error message: a descriptor takes about 1 µs, a process 20 µs. */
 #define PROCESSES_MAX   4096
 #define DESCRIPTORS_MAX 16384
 
-/* Reads the start of a small file into @text, NUL-terminated. Returns its length, or -1. */
+/* Reads the beginning of a small file into @text, NUL-terminated. Returns its length, or -1. */
 static ssize_t
 read_small_file (const char *path, char text[FILE_SIZE_MAX])
 {
@@ -48,8 +48,8 @@ read_small_file (const char *path, char text[FILE_SIZE_MAX])
   return (ssize_t) length;
 }
 
-/* Whether a process is pid 1 of a pid namespace below ours: its NSpid line has two numbers or more,
- * and the last, its pid in its own namespace, is 1. */
+/* Whether a process is pid 1 of a pid namespace below ours: its NSpid line has at least two numbers, and the
+ * last one, the pid in its own namespace, is 1. */
 static bool
 is_init_of_namespace (int pid)
 {
@@ -84,10 +84,10 @@ is_init_of_namespace (int pid)
  * lxcmon_process_find_init:
  * @controller_pid: the pid of a controller
  *
- * Finds the pid of a container's init: the one child of the controller that is pid 1 of a pid
- * namespace of its own. A client that comes late, to which no INIT is sent, learns it so.
+ * Finds the pid of a container's init: the one child of the controller that is pid 1 of a pid namespace of its
+ * own. It is for clients that have missed INIT.
  *
- * Returns: the pid in our own pid namespace, or 0 where it cannot be known
+ * Returns: the pid in our own pid namespace, or 0 if it is not known
  *
  * Since: 0.1
  */
@@ -122,7 +122,7 @@ lxcmon_process_find_init (int controller_pid)
 /**
  * _lxcmon_process_get_name:
  *
- * Reads a process's name, with what would spoil a message replaced.
+ * Reads the name of a process. What is not printable ASCII is replaced.
  *
  * Returns: whether there is such a process
  */
@@ -145,94 +145,6 @@ _lxcmon_process_get_name (int pid, char name[LXCMON_PROCESS_NAME_SIZE])
   return true;
 }
 
-/* Looks through the descriptors of a process, as long as there are looks left. */
-static bool
-has_descriptor_of (const char *pid, const char *target, int *n_looks_left)
-{
-  char path[300], link[64];
-  bool found = false;
-
-  snprintf (path, sizeof path, "/proc/%s/fd", pid);
-  DIR *dir = opendir (path);
-  if (dir == NULL)
-    return false;
-
-  struct dirent *entry;
-  while (!found && *n_looks_left > 0 && (entry = readdir (dir)) != NULL)
-    {
-      (*n_looks_left)--;
-      ssize_t length = readlinkat (dirfd (dir), entry->d_name, link, sizeof link - 1);
-      if (length <= 0)
-        continue;
-      link[length] = '\0';
-      found = strcmp (link, target) == 0;
-    }
-  closedir (dir);
-
-  return found;
-}
-
-/**
- * _lxcmon_process_find_socket_owner:
- *
- * Finds a process that holds the socket of that inode. It walks over /proc, so it is for error
- * messages only.
- *
- * Returns: a pid, or 0 where it cannot be known
- */
-int
-_lxcmon_process_find_socket_owner (uint64_t socket_inode)
-{
-  char target[64];
-  int found = 0;
-  int n_seen = 0;
-  int n_looks_left = DESCRIPTORS_MAX;
-
-  if (socket_inode == 0)
-    return 0;
-  snprintf (target, sizeof target, "socket:[%llu]", (unsigned long long) socket_inode);
-  DIR *dir = opendir ("/proc");
-  if (dir == NULL)
-    return 0;
-
-  struct dirent *entry;
-  while (found == 0 && n_seen < PROCESSES_MAX && (entry = readdir (dir)) != NULL)
-    {
-      if (!isdigit ((unsigned char) entry->d_name[0]))
-        continue;
-      n_seen++;
-      if (has_descriptor_of (entry->d_name, target, &n_looks_left))
-        found = atoi (entry->d_name);
-    }
-  closedir (dir);
-
-  return found;
-}
-
-/**
- * lxcmon_process_has_socket:
- * @pid: a process
- * @socket_inode: a socket's inode, as `/proc/net/unix` has it
- *
- * Tells whether a process has a socket open. Only root and the process's own user may ask.
- *
- * Returns: whether it has; also false where that cannot be known
- *
- * Since: 0.1
- */
-bool
-lxcmon_process_has_socket (int pid, uint64_t socket_inode)
-{
-  char digits[16], target[64];
-  int n_looks_left = DESCRIPTORS_MAX;
-
-  if (pid <= 0 || socket_inode == 0)
-    return false;
-  snprintf (digits, sizeof digits, "%d", pid);
-  snprintf (target, sizeof target, "socket:[%llu]", (unsigned long long) socket_inode);
-  return has_descriptor_of (digits, target, &n_looks_left);
-}
-
 static int
 compare_owners (const void *a, const void *b)
 {
@@ -241,9 +153,10 @@ compare_owners (const void *a, const void *b)
   return first->inode < second->inode ? -1 : first->inode > second->inode;
 }
 
-/* Gives the sockets that a process has open to it. Returns how many nobody had yet. */
+/* Finds out which of the sockets are open in a process, checking at most *n_left descriptors. Returns how many
+ * of them had no owner yet. */
 static size_t
-take_sockets (const char *pid, LxcmonSocketOwner *owners, size_t n)
+find_in_process (const char *pid, LxcmonSocketOwner *owners, size_t n, size_t *n_left)
 {
   char path[300], link[64];
   size_t n_found = 0;
@@ -254,20 +167,21 @@ take_sockets (const char *pid, LxcmonSocketOwner *owners, size_t n)
     return 0;
 
   struct dirent *entry;
-  while ((entry = readdir (dir)) != NULL)
+  while (*n_left > 0 && n_found < n && (entry = readdir (dir)) != NULL)
     {
-      unsigned long long inode;
+      LxcmonSocketOwner key = { .pid = NULL };
       ssize_t length = readlinkat (dirfd (dir), entry->d_name, link, sizeof link - 1);
+
+      --*n_left;
       if (length <= 0)
         continue;
       link[length] = '\0';
-      if (sscanf (link, "socket:[%llu]", &inode) != 1)
+      if (sscanf (link, "socket:[%" SCNu64 "]", &key.inode) != 1)
         continue;
-      LxcmonSocketOwner *found = bsearch (&(LxcmonSocketOwner){ .inode = inode }, owners, n,
-                                          sizeof *owners, compare_owners);
-      if (found == NULL || found->pid != 0)
+      LxcmonSocketOwner *found = bsearch (&key, owners, n, sizeof *owners, compare_owners);
+      if (found == NULL || *found->pid != 0)
         continue;
-      found->pid = atoi (pid);
+      *found->pid = atoi (pid);
       n_found++;
     }
   closedir (dir);
@@ -275,43 +189,84 @@ take_sockets (const char *pid, LxcmonSocketOwner *owners, size_t n)
   return n_found;
 }
 
-/**
- * _lxcmon_process_find_socket_owners:
- * @owners: sockets whose owners are to be found; they are sorted by it
- *
- * Finds the processes that have sockets open, by one walk over /proc, which takes some 20 µs a process
- * and a microsecond a descriptor. A container's init has a copy of its controller's sockets until it
- * runs a program of its own, and is passed over.
- */
-void
-_lxcmon_process_find_socket_owners (LxcmonSocketOwner *owners, size_t n)
+/* Walks over /proc until all sockets have an owner, or the limits are reached. A container's init has copies of
+ * its controller's sockets until it has executed a program, and is not an owner. */
+static void
+find_owners (LxcmonSocketOwner *owners, size_t n, size_t n_processes, size_t n_descriptors)
 {
-  size_t n_left = n;
+  size_t n_missing = n;
   DIR *dir = n > 0 ? opendir ("/proc") : NULL;
 
   if (dir == NULL)
     return;
-  qsort (owners, n, sizeof *owners, compare_owners);
   struct dirent *entry;
-  while (n_left > 0 && (entry = readdir (dir)) != NULL)
-    if (isdigit ((unsigned char) entry->d_name[0]) && !is_init_of_namespace (atoi (entry->d_name)))
-      n_left -= take_sockets (entry->d_name, owners, n);
+  while (n_missing > 0 && n_processes > 0 && (entry = readdir (dir)) != NULL)
+    {
+      if (!isdigit ((unsigned char) entry->d_name[0]))
+        continue;
+      n_processes--;
+      if (n == 1 || !is_init_of_namespace (atoi (entry->d_name)))
+        n_missing -= find_in_process (entry->d_name, owners, n, &n_descriptors);
+    }
   closedir (dir);
 }
 
 /**
- * _lxcmon_process_get_socket_owner:
- * @owners: what _lxcmon_process_find_socket_owners() has found
+ * _lxcmon_process_find_socket_owner:
  *
- * Returns: the pid of a socket's owner, or 0
+ * Finds a process that has a socket open. It is meant for error messages: it walks over /proc, and gives up on
+ * machines where that would take long.
+ *
+ * Returns: a pid, or 0 if it is not known
  */
 int
-_lxcmon_process_get_socket_owner (const LxcmonSocketOwner *owners, size_t n, uint64_t socket_inode)
+_lxcmon_process_find_socket_owner (uint64_t socket_inode)
 {
-  const LxcmonSocketOwner key = { .inode = socket_inode };
-  const LxcmonSocketOwner *found = bsearch (&key, owners, n, sizeof *owners, compare_owners);
+  int pid = 0;
+  LxcmonSocketOwner owner = { socket_inode, &pid };
 
-  return found != NULL ? found->pid : 0;
+  if (socket_inode != 0)
+    find_owners (&owner, 1, PROCESSES_MAX, DESCRIPTORS_MAX);
+  return pid;
+}
+
+/**
+ * lxcmon_process_has_socket:
+ * @pid: a process
+ * @socket_inode: a socket's inode, as in `/proc/net/unix`
+ *
+ * Checks whether a process has a socket open. Only root and the process's own user may ask.
+ *
+ * Returns: whether it has; also false if that is not known
+ *
+ * Since: 0.1
+ */
+bool
+lxcmon_process_has_socket (int pid, uint64_t socket_inode)
+{
+  int owner_pid = 0;
+  LxcmonSocketOwner owner = { socket_inode, &owner_pid };
+  size_t n_left = DESCRIPTORS_MAX;
+  char digits[16];
+
+  if (pid <= 0 || socket_inode == 0)
+    return false;
+  snprintf (digits, sizeof digits, "%d", pid);
+  return find_in_process (digits, &owner, 1, &n_left) > 0;
+}
+
+/**
+ * _lxcmon_process_find_socket_owners:
+ * @owners: sockets, whose pids are 0; the array will be sorted
+ *
+ * Finds the processes that have sockets open, by one walk over /proc, which takes about 20 µs for each process
+ * and 1 µs for each descriptor.
+ */
+void
+_lxcmon_process_find_socket_owners (LxcmonSocketOwner *owners, size_t n)
+{
+  qsort (owners, n, sizeof *owners, compare_owners);
+  find_owners (owners, n, SIZE_MAX, SIZE_MAX);
 }
 
 static int64_t
@@ -329,7 +284,7 @@ read_clock (clockid_t clock)
  *
  * When a process started. The kernel counts in hundredths of a second since it booted.
  *
- * Returns: microseconds since 1970, in UTC, or 0 where that cannot be known
+ * Returns: microseconds since 1970, in UTC, or 0 if it is not known
  *
  * Since: 0.1
  */
@@ -345,7 +300,7 @@ lxcmon_process_get_start (int pid)
   snprintf (path, sizeof path, "/proc/%d/stat", pid);
   if (read_small_file (path, text) <= 0)
     return 0;
-  /* The name, in brackets, may have anything in it. The start is the 20th number behind the state. */
+  /* The name, in brackets, may contain anything. The start is the 20th number after the state. */
   const char *cursor = strrchr (text, ')');
   if (cursor == NULL
       || sscanf (

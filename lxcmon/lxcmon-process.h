@@ -3,7 +3,7 @@
 #pragma once
 
 /*
- * What /proc tells of a controller and of whoever stands in the way.
+ * What /proc says about processes: controllers, init, and clients.
  */
 
 #include "lxcmon-types.h"

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the look at a whole runtime directory: its sockets by name, who is at each, and who manages them
- * all. /proc/net/unix is read once for all of them.
- *
- * Refuses to connect, and to remember: a look is a picture of a moment.
+ * Owns the scan of a whole runtime directory: its sockets by name, their client slots, and the driver. It reads
+ * /proc/net/unix once for all of them, and connects to none.
  */
 
 #include "lxcmon-runtime-dir-private.h"
@@ -37,7 +35,7 @@ struct _LxcmonRuntimeDir
   LxcmonDriver driver;
 };
 
-/* Whether a call failed for want of something that may be there again a moment later. */
+/* Whether a call failed because of a limit that may not apply a moment later. */
 static bool
 is_shortage (int system_errno)
 {
@@ -47,30 +45,30 @@ is_shortage (int system_errno)
 /**
  * _lxcmon_driver_find:
  * @dir_fd: a runtime directory
- * @driver: (out): the driver, where one lives
- * @error: (out) (optional): where the error goes
+ * @driver: (out): the driver
+ * @error: (out) (optional): return location for an error
  *
- * Finds out whether a living libvirtd or virtlxcd manages the containers of a directory: it holds a
- * lock on driver.pid. Asking disturbs nobody. Where the file may not be read, nobody is assumed.
+ * Finds out whether libvirtd or virtlxcd is running that manages the containers of a directory: it holds a lock
+ * on driver.pid. If the file cannot be read, it is taken not to be running.
  *
- * Returns: whether it could be asked; false only for want of descriptors or memory
+ * Returns: false with @error set if descriptors or memory have run out
  */
 bool
 _lxcmon_driver_find (int dir_fd, LxcmonDriver *driver, LxcmonError *error)
 {
   struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
   struct stat info;
-  /* O_NONBLOCK: it could be a FIFO, whose opening would wait for a writer. */
+  /* O_NONBLOCK: to open a FIFO would block. */
   int fd = openat (dir_fd, "driver.pid", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
-  *driver = (LxcmonDriver){ .lives = false };
+  *driver = (LxcmonDriver){ .running = false };
   if (fd < 0)
     return !is_shortage (errno)
            || _lxcmon_error_set_system (error, errno, "cannot open driver.pid");
   if (fstat (fd, &info) == 0 && S_ISREG (info.st_mode) && fcntl (fd, F_GETLK, &lock) == 0
       && lock.l_type != F_UNLCK)
     {
-      driver->lives = true;
+      driver->running = true;
       driver->pid = lock.l_pid > 0 ? (int) lock.l_pid : 0;
     }
   close (fd);
@@ -85,7 +83,7 @@ open_directory (const char *path, LxcmonError *error)
 
   if (fd < 0)
     {
-      /* Of a link, O_DIRECTORY says that it is none. */
+      /* For a symbolic link, O_DIRECTORY fails with ENOTDIR. */
       struct stat info;
       int system_errno = errno;
       if (system_errno == ENOTDIR && lstat (path, &info) == 0 && S_ISLNK (info.st_mode))
@@ -95,21 +93,13 @@ open_directory (const char *path, LxcmonError *error)
   return fd;
 }
 
-/* Whether a container may be called so. Control characters are passed on: whoever shows a name sees
- * to them. */
+/* Whether a container may have that name. Control characters are allowed: what displays a name must escape
+ * them. */
 static bool
 is_name (const char *name)
 {
-  if (name[0] == '\0' || strcmp (name, ".") == 0 || strcmp (name, "..") == 0)
-    return false;
-  while (*name != '\0')
-    {
-      size_t length = _lxcmon_utf8_character_length (name);
-      if (length == 0)
-        return false;
-      name += length;
-    }
-  return true;
+  return name[0] != '\0' && strcmp (name, ".") != 0 && strcmp (name, "..") != 0
+         && _lxcmon_utf8_is_valid (name);
 }
 
 static uint64_t
@@ -119,7 +109,7 @@ mix (uint64_t hash, uint64_t value)
   return hash ^ (hash >> 29);
 }
 
-/* Which file a socket is. Its inode alone is not enough: some file systems use one again at once. */
+/* Identifies a file. The inode alone is not enough: some file systems use it again at once. */
 static uint64_t
 identify (const struct stat *info)
 {
@@ -159,9 +149,9 @@ add_socket (LxcmonRuntimeDir *self, const char *base, const struct stat *info)
   return true;
 }
 
-/* Adds a directory's entry, where it is a socket. Links are none, wherever they lead. */
+/* Adds a directory entry if it is a socket. Symbolic links are not followed. */
 static bool
-take_entry (LxcmonRuntimeDir *self, int dir_fd, const struct dirent *entry)
+add_entry (LxcmonRuntimeDir *self, int dir_fd, const struct dirent *entry)
 {
   size_t length = strlen (entry->d_name);
   struct stat info;
@@ -200,7 +190,7 @@ list_sockets (LxcmonRuntimeDir *self, int dir_fd, const char *path, LxcmonError 
                                               path);
           break;
         }
-      if (!take_entry (self, dir_fd, entry))
+      if (!add_entry (self, dir_fd, entry))
         {
           done = _lxcmon_error_set_no_memory (error);
           break;
@@ -219,47 +209,6 @@ compare_names (const void *a, const void *b)
   return strcmp (first->name, second->name);
 }
 
-/* Writes the two paths that a socket may have been bound to, one behind the other. */
-static char *
-write_paths (char *cursor, LxcmonPathPair *pair, const char *const dirs[2], const char *name)
-{
-  for (int i = 0; i < 2; i++)
-    {
-      pair->paths[i] = cursor;
-      cursor += sprintf (cursor, "%s/%s" SUFFIX, dirs[i], name) + 1;
-    }
-  return cursor;
-}
-
-/* A directory's path may lead through links, while the kernel knows a socket by the path that it was
- * bound to: both are looked for. */
-static bool
-find_places (LxcmonRuntimeDir *self, const char *const dirs[2], LxcmonPlace *places,
-             LxcmonError *error)
-{
-  size_t size = self->n_sockets * (strlen (dirs[0]) + strlen (dirs[1]) + 2 * (SUFFIX_LENGTH + 2));
-
-  for (size_t i = 0; i < self->n_sockets; i++)
-    size += 2 * strlen (self->sockets[i].name);
-  char *text = malloc (size);
-  LxcmonPathPair *pairs = calloc (self->n_sockets, sizeof *pairs);
-  bool done = text != NULL && pairs != NULL;
-
-  if (done)
-    {
-      char *cursor = text;
-      for (size_t i = 0; i < self->n_sockets; i++)
-        cursor = write_paths (cursor, &pairs[i], dirs, self->sockets[i].name);
-      done = _lxcmon_snapshot_look_many (pairs, places, self->n_sockets, error);
-    }
-  else
-    _lxcmon_error_set_no_memory (error);
-
-  free (pairs);
-  free (text);
-  return done;
-}
-
 static bool
 find_real_directory (int dir_fd, char real[PATH_MAX], LxcmonError *error)
 {
@@ -268,52 +217,60 @@ find_real_directory (int dir_fd, char real[PATH_MAX], LxcmonError *error)
   snprintf (link, sizeof link, "/proc/self/fd/%d", dir_fd);
   ssize_t length = readlink (link, real, PATH_MAX - 1);
   if (length < 0)
-    return _lxcmon_error_set_system (error, errno, "cannot look without /proc: readlink %s", link);
-  real[length == 1 ? 0 : length] = '\0'; /* "/" has no name of its own */
+    return _lxcmon_error_set_system (error, errno, "cannot scan without /proc: readlink %s", link);
+  real[length == 1 ? 0 : length] = '\0'; /* "/" is followed by the name */
   return true;
 }
 
-static bool
-look_at_sockets (LxcmonRuntimeDir *self, int dir_fd, const char *path, LxcmonError *error)
+static void
+set_slot (LxcmonRuntimeSocket *self, const LxcmonSlot *slot)
 {
-  char real[PATH_MAX], given[PATH_MAX];
-  size_t length = strlen (path);
-
-  while (length > 0 && path[length - 1] == '/')
-    length--;
-  snprintf (given, sizeof given, "%.*s", (int) length, path);
-  if (self->n_sockets == 0)
-    return true;
-  if (!find_real_directory (dir_fd, real, error))
-    return false;
-  qsort (self->sockets, self->n_sockets, sizeof *self->sockets, compare_names);
-
-  LxcmonPlace *places = calloc (self->n_sockets, sizeof *places);
-  if (places == NULL)
-    return _lxcmon_error_set_no_memory (error);
-  bool done = find_places (self, (const char *const[]){ given, real }, places, error);
-  for (size_t i = 0; i < self->n_sockets && done; i++)
-    {
-      self->sockets[i].listener = places[i].listener;
-      self->sockets[i].bound = places[i].n_bound > 0;
-      self->sockets[i].n_served = places[i].n_served;
-      self->sockets[i].n_queued = places[i].n_queued;
-    }
-  free (places);
-  return done;
+  self->listener = slot->listener;
+  self->bound = slot->n_bound > 0;
+  self->n_served = slot->n_accepted;
+  self->n_queued = slot->n_queued;
 }
 
-/* The driver is asked last: one that comes after the sockets were listed is seen. */
+/* Finds out for each socket whether it listens and has clients. The directory's path may lead through symbolic
+ * links, but the kernel has the path that a socket was bound to: both are searched for. */
 static bool
-look (LxcmonRuntimeDir *self, const char *path, LxcmonError *error)
+find_slots (LxcmonRuntimeDir *self, int dir_fd, const char *path, LxcmonError *error)
+{
+  char real[PATH_MAX], given_path[PATH_MAX + NAME_MAX], real_path[PATH_MAX + NAME_MAX];
+  const char *const paths[2] = { given_path, real_path };
+  size_t length = strlen (path);
+
+  if (self->n_sockets == 0)
+    return true;
+  while (length > 0 && path[length - 1] == '/')
+    length--;
+  if (!find_real_directory (dir_fd, real, error) || !_lxcmon_snapshot_begin (error))
+    return false;
+  for (size_t i = 0; i < self->n_sockets; i++)
+    {
+      LxcmonRuntimeSocket *socket = &self->sockets[i];
+
+      snprintf (given_path, sizeof given_path, "%.*s/%s" SUFFIX, (int) length, path, socket->name);
+      snprintf (real_path, sizeof real_path, "%s/%s" SUFFIX, real, socket->name);
+      LxcmonSlot slot = _lxcmon_snapshot_find (paths);
+      set_slot (socket, &slot);
+    }
+  _lxcmon_snapshot_end ();
+  return true;
+}
+
+/* The driver comes last: one that starts after the sockets were listed is found. */
+static bool
+scan (LxcmonRuntimeDir *self, const char *path, LxcmonError *error)
 {
   int dir_fd = open_directory (path, error);
 
   if (dir_fd < 0)
     return false;
-  bool done = list_sockets (self, dir_fd, path, error)
-              && look_at_sockets (self, dir_fd, path, error)
+  bool done = list_sockets (self, dir_fd, path, error) && find_slots (self, dir_fd, path, error)
               && _lxcmon_driver_find (dir_fd, &self->driver, error);
+  if (self->n_sockets > 0)
+    qsort (self->sockets, self->n_sockets, sizeof *self->sockets, compare_names);
   close (dir_fd);
 
   return done;
@@ -322,17 +279,16 @@ look (LxcmonRuntimeDir *self, const char *path, LxcmonError *error)
 /**
  * lxcmon_runtime_dir_scan:
  * @runtime_dir: (nullable): the directory of the sockets; %NULL for %LXCMON_RUNTIME_DIR
- * @error: (out) (optional): where the error goes
+ * @error: (out) (optional): return location for an error
  *
- * Looks at all controllers of a runtime directory, without connecting to any: which sockets there are,
- * who listens and who is served, and whether a driver manages them. `/proc/net/unix` is read once; a
- * row of it costs some 1.6 µs, and a socket's file about as much.
+ * Scans a runtime directory, without connecting to any controller: which sockets there are, whether they listen
+ * and have clients, and whether a driver manages them. It reads `/proc/net/unix` once, which takes about 1.6 µs for
+ * each row; each socket file takes about the same time.
  *
- * What is no socket or is a link is passed over, as is what is not called `NAME.sock`. Names that are
- * not UTF-8 are left out and counted.
+ * Only sockets with a name like `NAME.sock` are listed. If NAME is not UTF-8, the socket is only counted.
  *
- * Returns: (transfer full) (nullable): what was seen, to free with lxcmon_runtime_dir_free(), or %NULL
- *   with @error set
+ * Returns: (transfer full) (nullable): the result, to free with lxcmon_runtime_dir_free(), or %NULL with @error
+ *   set
  *
  * Since: 0.1
  */
@@ -346,7 +302,7 @@ lxcmon_runtime_dir_scan (const char *runtime_dir, LxcmonError *error)
       _lxcmon_error_set_no_memory (error);
       return NULL;
     }
-  if (!look (self, runtime_dir != NULL ? runtime_dir : LXCMON_RUNTIME_DIR, error))
+  if (!scan (self, runtime_dir != NULL ? runtime_dir : LXCMON_RUNTIME_DIR, error))
     {
       lxcmon_runtime_dir_free (self);
       return NULL;
@@ -356,9 +312,9 @@ lxcmon_runtime_dir_scan (const char *runtime_dir, LxcmonError *error)
 
 /**
  * lxcmon_runtime_dir_free:
- * @self: (nullable) (transfer full): a look, or %NULL, which does nothing
+ * @self: (nullable) (transfer full): the result of a scan
  *
- * Frees a look.
+ * Frees the result of a scan.
  *
  * Since: 0.1
  */
@@ -376,11 +332,11 @@ lxcmon_runtime_dir_free (LxcmonRuntimeDir *self)
 
 /**
  * lxcmon_runtime_dir_get_n_sockets:
- * @self: a look
+ * @self: the result of a scan
  *
- * How many sockets there are, stale ones included.
+ * How many sockets there are, including stale ones.
  *
- * Returns: a count
+ * Returns: their number
  *
  * Since: 0.1
  */
@@ -392,13 +348,12 @@ lxcmon_runtime_dir_get_n_sockets (const LxcmonRuntimeDir *self)
 
 /**
  * lxcmon_runtime_dir_get_socket:
- * @self: a look
- * @index: from 0; sockets are sorted by name, byte by byte
+ * @self: the result of a scan
+ * @index: an index, from 0; sockets are sorted by the bytes of their names
  *
- * One of the sockets.
+ * Gets one of the sockets.
  *
- * Returns: (transfer none) (nullable): what is known of it, valid as long as the look, or %NULL where
- *   there is no such index
+ * Returns: (transfer none) (nullable): the socket, valid as long as @self, or %NULL if there is no such index
  *
  * Since: 0.1
  */
@@ -410,11 +365,11 @@ lxcmon_runtime_dir_get_socket (const LxcmonRuntimeDir *self, size_t index)
 
 /**
  * lxcmon_runtime_dir_get_n_unlisted:
- * @self: a look
+ * @self: the result of a scan
  *
- * How many sockets were left out because their names are not UTF-8.
+ * How many sockets are not listed because their names are not UTF-8.
  *
- * Returns: a count
+ * Returns: their number
  *
  * Since: 0.1
  */
@@ -426,11 +381,11 @@ lxcmon_runtime_dir_get_n_unlisted (const LxcmonRuntimeDir *self)
 
 /**
  * lxcmon_runtime_dir_get_driver:
- * @self: a look
+ * @self: the result of a scan
  *
- * Who manages the containers.
+ * Gets the driver that manages the containers.
  *
- * Returns: (transfer none): the driver, valid as long as the look
+ * Returns: (transfer none): the driver, valid as long as @self
  *
  * Since: 0.1
  */
@@ -442,10 +397,10 @@ lxcmon_runtime_dir_get_driver (const LxcmonRuntimeDir *self)
 
 /**
  * lxcmon_runtime_dir_find_controllers:
- * @self: a look
+ * @self: the result of a scan
  *
- * Finds the pids of all controllers that listen, by one walk over `/proc`, which takes some 20 µs a
- * process and a microsecond a descriptor. Only root sees other users' processes.
+ * Finds the pids of all controllers, by one walk over `/proc`, which takes about 20 µs for each process and 1 µs
+ * for each descriptor. Only root can see the descriptors of other users' processes.
  *
  * Since: 0.1
  */
@@ -458,25 +413,28 @@ lxcmon_runtime_dir_find_controllers (LxcmonRuntimeDir *self)
   if (owners == NULL)
     return;
   for (size_t i = 0; i < self->n_sockets; i++)
-    if (self->sockets[i].listener != 0)
-      owners[n++].inode = self->sockets[i].listener;
+    {
+      LxcmonRuntimeSocket *socket = &self->sockets[i];
+
+      socket->controller_pid = 0;
+      if (socket->listener != 0)
+        owners[n++] = (LxcmonSocketOwner){ socket->listener, &socket->controller_pid };
+    }
   _lxcmon_process_find_socket_owners (owners, n);
-  for (size_t i = 0; i < self->n_sockets; i++)
-    self->sockets[i].controller_pid
-        = _lxcmon_process_get_socket_owner (owners, n, self->sockets[i].listener);
   free (owners);
 }
 
 /**
  * lxcmon_runtime_dir_find_driver:
  * @runtime_dir: (nullable): a directory; %NULL for %LXCMON_RUNTIME_DIR
- * @driver: (out): the driver, where one lives
- * @error: (out) (optional): where the error goes
+ * @driver: (out): the driver
+ * @error: (out) (optional): return location for an error
  *
- * Finds out whether a living libvirtd or virtlxcd manages the containers of a runtime directory. It
- * disturbs nobody. A process does not see a lock of its own, and loses it by asking, as POSIX locks go.
+ * Finds out whether libvirtd or virtlxcd is running that manages the containers of a runtime directory. A process
+ * that holds the lock itself must not call this: POSIX locks of the same process do not conflict, and are
+ * released when any descriptor of the file is closed.
  *
- * Returns: whether it could be asked
+ * Returns: false with @error set if that could not be found out
  *
  * Since: 0.1
  */
@@ -485,7 +443,7 @@ lxcmon_runtime_dir_find_driver (const char *runtime_dir, LxcmonDriver *driver, L
 {
   int dir_fd = open_directory (runtime_dir != NULL ? runtime_dir : LXCMON_RUNTIME_DIR, error);
 
-  *driver = (LxcmonDriver){ .lives = false };
+  *driver = (LxcmonDriver){ .running = false };
   if (dir_fd < 0)
     return false;
   bool done = _lxcmon_driver_find (dir_fd, driver, error);

@@ -3,8 +3,7 @@
 #pragma once
 
 /*
- * All controllers of a machine, by one look that connects to nothing: who listens in the runtime
- * directory, who is served there, and whether a driver manages it.
+ * All controllers of a machine, by a scan of the runtime directory that does not connect to any.
  */
 
 #include "lxcmon-error.h"
@@ -17,8 +16,8 @@ typedef struct _LxcmonRuntimeSocket LxcmonRuntimeSocket;
 
 /**
  * LxcmonDriver:
- * @lives: whether somebody holds the lock on `driver.pid`
- * @pid: who that is, or 0 where it cannot be known: it may live in another pid namespace
+ * @running: whether a process holds the lock on `driver.pid`
+ * @pid: its pid, or 0 if it is not known: it may be in another pid namespace
  *
  * The driver that manages the containers of a runtime directory: libvirtd or virtlxcd.
  *
@@ -26,21 +25,20 @@ typedef struct _LxcmonRuntimeSocket LxcmonRuntimeSocket;
  */
 struct _LxcmonDriver
 {
-  bool lives;
+  bool running;
   int pid;
 };
 
 /**
  * LxcmonRuntimeSocket:
- * @name: the container's name: the file's, without `.sock`; UTF-8, and it may have control characters
- *   in it, newlines too
- * @file: which file it is: a number that is another one for each controller that came to the same name
- * @listener: the inode of the socket that listens there, as `/proc/net/unix` has it, or 0 where nobody
- *   does: the file is stale, unless it is @bound
- * @bound: whether a socket is bound there that does not listen: its controller may be about to
+ * @name: the container's name: the file name without `.sock`, in UTF-8; it may contain control characters
+ * @file: identifies the file: the next controller with the same name has another number
+ * @listener: the inode of the socket that listens, as in `/proc/net/unix`, or 0: the file is stale, unless it
+ *   is @bound
+ * @bound: whether a socket is bound that does not listen (yet)
  * @n_served: how many clients the controller has accepted
- * @n_queued: how many clients, living or dead, are in its backlog
- * @controller_pid: who listens, or 0 where it was not asked for, or cannot be known
+ * @n_queued: how many clients are in its backlog, including dead ones
+ * @controller_pid: the controller's pid, or 0 if it is not known; see lxcmon_runtime_dir_find_controllers()
  *
  * A socket in a runtime directory.
  *

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns /proc/net/unix: its parser, and the snapshot that the looks of one process share. A row costs
- * about 1.6 µs to read, so ten thousand clients that attach one after the other must not each read
- * ten thousand rows.
+ * Owns the parser of /proc/net/unix, and the snapshot of it that all busy checks of a process share. A row takes
+ * about 1.6 µs to read, so 10,000 clients that attach one after the other must not read 10,000 rows each.
  *
- * A row's state is 01 for a listener, which has a flag besides that one that is only bound has not, 02 for a connection that nobody has accepted, 03 for one that
- * somebody has. The path stands there raw, newlines included; abstract names and sockets without a
- * path are left out.
+ * The state of a row is 01 for a socket that is bound, with a flag if it listens, 02 for a connection in the
+ * backlog, and 03 for one that is accepted. Paths are not quoted and may contain newlines. Abstract names and
+ * sockets without a path are skipped.
  */
 
 #include "lxcmon-snapshot-private.h"
@@ -22,28 +21,28 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A look is shared for ten times as long as it took, so that looking takes a tenth of the time at
- * the most: on an ordinary machine, where it takes some 200 µs, it is hardly ever out of date. */
+/* A snapshot is used for ten times as long as it took to read, so that reading takes a tenth of the time at
+ * most. On an ordinary machine that is 2 ms. */
 #define SHARED_FOR_MAX_NS (100 * (int64_t) LXCMON_NS_PER_MS)
 #define SHARED_FACTOR     10
 
 enum
 {
   STATE_UNCONNECTED = 1,
-  STATE_WAITS = 2,
-  STATE_SERVED = 3,
+  STATE_QUEUED = 2,
+  STATE_ACCEPTED = 3,
 };
 
-/* A kernel's SO_ACCEPTCON, as the column of flags has it. */
+/* SO_ACCEPTCON of the kernel, in the column of flags */
 #define FLAG_LISTENS 0x10000
 
-/* What is kept of a path is a hash of 64 bits: only root can bind in the directories that matter,
- * and a collision would mean no more than a BUSY too many. */
+/* What the table has of a path is its hash of 64 bits: only root can bind sockets in the directories that matter,
+ * and a collision could only make a slot seem to be taken. */
 typedef struct
 {
-  uint64_t hash; /* 0: free */
-  LxcmonPlace place;
-  uint32_t spoilt; /* we connected since: only a fresh look tells */
+  uint64_t hash; /* 0 if the entry is free */
+  LxcmonSlot slot;
+  bool invalid; /* we have connected since */
 } Entry;
 
 typedef struct
@@ -57,7 +56,6 @@ typedef struct
 static pthread_mutex_t snapshot_mutex = PTHREAD_MUTEX_INITIALIZER;
 static Snapshot snapshot;
 
-
 static uint64_t
 hash_path (const char *path, size_t length)
 {
@@ -69,7 +67,7 @@ hash_path (const char *path, size_t length)
   return hash == 0 ? 1 : hash;
 }
 
-/* The entry of a hash, or the free one where it belongs. The table is never full. */
+/* Returns the entry of a hash, or the free one for it. The table is never full. */
 static Entry *
 find_entry (const Snapshot *self, uint64_t hash)
 {
@@ -99,7 +97,7 @@ grow (Snapshot *self)
   return true;
 }
 
-/* What a row says beside its path. */
+/* The columns before the path */
 typedef struct
 {
   unsigned long flags;
@@ -120,17 +118,17 @@ add_row (Snapshot *self, const char *path, size_t length, const Columns *columns
       self->n_entries++;
     }
   bool listens = columns->state == STATE_UNCONNECTED && (columns->flags & FLAG_LISTENS) != 0;
-  entry->place.n_listeners += listens;
-  entry->place.n_bound += columns->state == STATE_UNCONNECTED && !listens;
-  entry->place.n_queued += columns->state == STATE_WAITS;
-  entry->place.n_served += columns->state == STATE_SERVED;
+  entry->slot.n_listeners += listens;
+  entry->slot.n_bound += columns->state == STATE_UNCONNECTED && !listens;
+  entry->slot.n_queued += columns->state == STATE_QUEUED;
+  entry->slot.n_accepted += columns->state == STATE_ACCEPTED;
   if (listens)
-    entry->place.listener = columns->inode;
+    entry->slot.listener = columns->inode;
 
   return true;
 }
 
-/* Matches @text against @pattern, where 'x' is a hexadecimal digit and anything else itself. */
+/* Whether @text begins with @pattern, in which 'x' stands for a hexadecimal digit. */
 static bool
 matches (const char *text, const char *end, const char *pattern)
 {
@@ -144,9 +142,8 @@ matches (const char *text, const char *end, const char *pattern)
   return true;
 }
 
-/* Reads the columns before a path: "ADDRESS: REFS PROTOCOL FLAGS TYPE STATE INODE[ PATH]". Returns
- * where the path begins, NULL where there is none, and sets *is_row: what is no row is the rest of
- * a path with a newline in it. */
+/* Reads the columns of "ADDRESS: REFS PROTOCOL FLAGS TYPE STATE INODE[ PATH]". Returns where the path begins, or
+ * NULL if there is none. If *is_row is false, the line is the rest of a path that contains a newline. */
 static const char *
 parse_columns (const char *line, const char *end, Columns *columns, bool *is_row)
 {
@@ -184,7 +181,7 @@ line_end (const char *cursor, const char *end)
   return newline != NULL ? newline : end;
 }
 
-/* Finds the end of a path that may have newlines in it: the next line that is a row ends it. */
+/* Finds the end of a path that may contain newlines: it ends before the next line that is a row. */
 static const char *
 path_end (const char *cursor, const char *end)
 {
@@ -206,7 +203,7 @@ path_end (const char *cursor, const char *end)
 static bool
 parse_text (Snapshot *self, const char *text, const char *end)
 {
-  const char *cursor = line_end (text, end); /* the first line has the columns' names */
+  const char *cursor = line_end (text, end); /* the first line is a heading */
 
   while (cursor < end && ++cursor < end)
     {
@@ -226,7 +223,7 @@ parse_text (Snapshot *self, const char *text, const char *end)
   return true;
 }
 
-/* Reads all of a file that the kernel makes up as it is read, so that its size is not known. */
+/* Reads all of a file whose size is not known. */
 static char *
 read_all (int fd, size_t *length)
 {
@@ -269,16 +266,14 @@ take_snapshot (Snapshot *self, LxcmonError *error)
   *self = (Snapshot){ .entries = NULL };
   if (fd < 0)
     return _lxcmon_error_set_system (error, errno,
-                                     "cannot look whether the controller's place is free: open "
-                                     "/proc/net/unix");
+                                     "cannot check for other clients: open /proc/net/unix");
   errno = 0;
   char *text = read_all (fd, &length);
   int read_errno = errno;
   close (fd);
   if (text == NULL)
     return _lxcmon_error_set_system (error, read_errno != 0 ? read_errno : ENOMEM,
-                                     "cannot look whether the controller's place is free: read "
-                                     "/proc/net/unix");
+                                     "cannot check for other clients: read /proc/net/unix");
 
   bool done = grow (self) && parse_text (self, text, text + length);
   free (text);
@@ -292,57 +287,57 @@ take_snapshot (Snapshot *self, LxcmonError *error)
 }
 
 static void
-add_place (LxcmonPlace *sum, const Entry *entry)
+add_slot (LxcmonSlot *sum, const Entry *entry)
 {
-  sum->n_listeners += entry->place.n_listeners;
-  sum->n_bound += entry->place.n_bound;
-  sum->n_served += entry->place.n_served;
-  sum->n_queued += entry->place.n_queued;
-  if (entry->place.listener != 0)
-    sum->listener = entry->place.listener;
+  sum->n_listeners += entry->slot.n_listeners;
+  sum->n_bound += entry->slot.n_bound;
+  sum->n_accepted += entry->slot.n_accepted;
+  sum->n_queued += entry->slot.n_queued;
+  if (entry->slot.listener != 0)
+    sum->listener = entry->slot.listener;
 }
 
-/* Sums up who is at the paths. Returns whether the snapshot can be believed about them: it is wrong
- * where we connected since, and older than the controller where it knows no listener. */
+/* Adds up what the snapshot has for the paths. Returns whether that is valid: not if we have connected since, or
+ * if there is no listener, as the controller may have started since. */
 static bool
-find_place (const Snapshot *self, const char *const paths[2], LxcmonPlace *place)
+find_slot (const Snapshot *self, const char *const paths[2], LxcmonSlot *slot)
 {
   const Entry *first = find_entry (self, hash_path (paths[0], strlen (paths[0])));
   const Entry *second = find_entry (self, hash_path (paths[1], strlen (paths[1])));
 
-  *place = (LxcmonPlace){ 0 };
-  add_place (place, first);
+  *slot = (LxcmonSlot){ 0 };
+  add_slot (slot, first);
   if (second != first)
-    add_place (place, second);
+    add_slot (slot, second);
 
-  return !first->spoilt && !second->spoilt && place->n_listeners > 0;
+  return !first->invalid && !second->invalid && slot->n_listeners > 0;
 }
 
 /**
- * _lxcmon_snapshot_look:
- * @look: whether a recent look of this process, 100 ms old at the most, will do
- * @paths: the socket's path as it may have been bound; twice the same where there is but one
- * @place: (out): who is there
- * @error: (out) (optional): where the error goes
+ * _lxcmon_snapshot_get:
+ * @mode: whether a recent snapshot will do
+ * @paths: the paths that the socket may have been bound to
+ * @slot: (out): its client slot
+ * @error: (out) (optional): return location for an error
  *
- * Looks who is at a socket, without connecting to it. May be called from any thread.
+ * Gets the state of a controller's client slot, without connecting. May be called from any thread.
  *
- * Returns: whether it could look
+ * Returns: whether it could be read
  */
 bool
-_lxcmon_snapshot_look (LxcmonLook look, const char *const paths[2], LxcmonPlace *place,
-                       LxcmonError *error)
+_lxcmon_snapshot_get (LxcmonSnapshotMode mode, const char *const paths[2], LxcmonSlot *slot,
+                      LxcmonError *error)
 {
   bool done = true;
 
   pthread_mutex_lock (&snapshot_mutex);
 
-  if (look == LXCMON_LOOK_FRESH || snapshot.entries == NULL
-      || _lxcmon_clock_now () > snapshot.shared_until || !find_place (&snapshot, paths, place))
+  if (mode == LXCMON_SNAPSHOT_FRESH || snapshot.entries == NULL
+      || _lxcmon_clock_now () > snapshot.shared_until || !find_slot (&snapshot, paths, slot))
     {
       done = take_snapshot (&snapshot, error);
       if (done)
-        (void) find_place (&snapshot, paths, place);
+        (void) find_slot (&snapshot, paths, slot);
     }
 
   pthread_mutex_unlock (&snapshot_mutex);
@@ -350,38 +345,46 @@ _lxcmon_snapshot_look (LxcmonLook look, const char *const paths[2], LxcmonPlace 
 }
 
 /**
- * _lxcmon_snapshot_look_many:
- * @pairs: the paths of @n sockets
- * @places: (out): who is at each
- * @error: (out) (optional): where the error goes
+ * _lxcmon_snapshot_begin:
  *
- * Looks once, for many sockets. The looks that follow may share it. May be called from any thread.
+ * Takes a fresh snapshot and keeps it locked, for calls of _lxcmon_snapshot_find(). May be called from any thread.
  *
- * Returns: whether it could look
+ * Returns: false with @error set if it could not be read; nothing is locked then
  */
 bool
-_lxcmon_snapshot_look_many (const LxcmonPathPair *pairs, LxcmonPlace *places, size_t n,
-                            LxcmonError *error)
+_lxcmon_snapshot_begin (LxcmonError *error)
 {
   pthread_mutex_lock (&snapshot_mutex);
-
-  bool done = take_snapshot (&snapshot, error);
-  for (size_t i = 0; i < n && done; i++)
-    (void) find_place (&snapshot, pairs[i].paths, &places[i]);
+  if (take_snapshot (&snapshot, error))
+    return true;
 
   pthread_mutex_unlock (&snapshot_mutex);
-  return done;
+  return false;
+}
+
+LxcmonSlot
+_lxcmon_snapshot_find (const char *const paths[2])
+{
+  LxcmonSlot slot;
+
+  (void) find_slot (&snapshot, paths, &slot);
+  return slot;
+}
+
+void
+_lxcmon_snapshot_end (void)
+{
+  pthread_mutex_unlock (&snapshot_mutex);
 }
 
 /**
- * _lxcmon_snapshot_spoil:
- * @paths: the socket's path as it may have been bound
+ * _lxcmon_snapshot_invalidate:
+ * @paths: the paths that the socket may have been bound to
  *
- * Tells that this process has just connected to a socket, so that the snapshot is wrong about it:
- * the next look at it will be a fresh one.
+ * Makes the shared snapshot invalid for one socket, to which this process has just connected.
  */
 void
-_lxcmon_snapshot_spoil (const char *const paths[2])
+_lxcmon_snapshot_invalidate (const char *const paths[2])
 {
   pthread_mutex_lock (&snapshot_mutex);
   for (int i = 0; i < 2 && snapshot.entries != NULL; i++)
@@ -396,7 +399,7 @@ _lxcmon_snapshot_spoil (const char *const paths[2])
         }
       snapshot.n_entries += entry->hash == 0;
       entry->hash = hash;
-      entry->spoilt = 1;
+      entry->invalid = true;
     }
   pthread_mutex_unlock (&snapshot_mutex);
 }

@@ -3,7 +3,7 @@
 #pragma once
 
 /*
- * A controller's socket in the file system, opened so that what was checked is what is connected to.
+ * A controller's socket in the file system, opened so that it cannot be replaced between check and connection.
  */
 
 #include "lxcmon-error.h"
@@ -25,4 +25,3 @@ void _lxcmon_target_close (LxcmonTarget *self);
 LxcmonDriver _lxcmon_target_find_driver (const LxcmonTarget *self);
 bool _lxcmon_target_connect (const LxcmonTarget *self, int *fd, LxcmonError *error);
 bool _lxcmon_peer_check (int fd, const char *path, int *pid, LxcmonError *error);
-int _lxcmon_fd_above_stdio (int fd);

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the safe way from a path to a connected descriptor. The directory and the socket are opened
- * by O_PATH without following a link in their last component, their owners are checked, and the
- * connection goes through /proc/self/fd: nobody can put another socket in between, and a path may be
- * longer than the 107 bytes that an address has room for.
- *
- * Refuses to decide whether it is right to connect: that is the look's business.
+ * Owns the safe way from a path to a connected descriptor. Directory and socket are opened with O_PATH, without
+ * following a symbolic link in the last component, and their owners are checked. The connection is made through
+ * /proc/self/fd: so the socket cannot be replaced in between, and its path may be longer than the 107 bytes of an
+ * address.
  */
 
 #include "lxcmon-target-private.h"
 #include "lxcmon-error-private.h"
+#include "lxcmon-fd-private.h"
 #include "lxcmon-runtime-dir-private.h"
 
 #include <errno.h>
@@ -30,21 +29,6 @@ is_trusted_owner (uid_t uid)
   return uid == 0 || uid == geteuid ();
 }
 
-/* Descriptors 0 to 2 may be free, where a program was started so; what is printed to standard error
- * must not reach a controller. Returns the descriptor to use, or -1 with errno set and @fd closed. */
-int
-_lxcmon_fd_above_stdio (int fd)
-{
-  if (fd < 0 || fd > STDERR_FILENO)
-    return fd;
-
-  int higher = fcntl (fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-  int dup_errno = errno;
-  close (fd);
-  errno = dup_errno;
-  return higher;
-}
-
 static bool
 check_directory (int fd, const char *path, LxcmonError *error)
 {
@@ -53,9 +37,9 @@ check_directory (int fd, const char *path, LxcmonError *error)
   if (fstat (fd, &info) < 0)
     return _lxcmon_error_set_system (error, errno, "fstat of the directory of %s", path);
   if (S_ISLNK (info.st_mode))
-    return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_UNTRUSTED, ELOOP,
-                              "the directory of %s is a symbolic link; name the directory itself",
-                              path);
+    return _lxcmon_error_set (
+        error, LXCMON_MONITOR_ERROR_UNTRUSTED, ELOOP,
+        "the directory of %s is a symbolic link; use the path of the directory itself", path);
   if (!S_ISDIR (info.st_mode))
     return _lxcmon_error_set_system (error, ENOTDIR, "the directory of %s", path);
   if (!is_trusted_owner (info.st_uid))
@@ -65,7 +49,7 @@ check_directory (int fd, const char *path, LxcmonError *error)
         (long) info.st_uid);
   if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (info.st_mode & S_ISVTX) == 0)
     return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_UNTRUSTED, 0,
-                              "the directory of %s can be written by others (mode %04o): anybody "
+                              "the directory of %s is writable for others (mode %04o): anybody "
                               "could put a socket there",
                               path, (unsigned) info.st_mode & 07777);
   return true;
@@ -94,7 +78,8 @@ check_socket (LxcmonTarget *self, LxcmonError *error)
     return _lxcmon_error_set_system (error, errno, "fstat of %s", self->path);
   if (!S_ISSOCK (info.st_mode))
     return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_UNTRUSTED, ENOTSOCK,
-                              "%s is %s and no socket", self->path, describe_type (info.st_mode));
+                              "%s is %s and not a socket", self->path,
+                              describe_type (info.st_mode));
   if (!is_trusted_owner (info.st_uid))
     return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_UNTRUSTED, 0,
                               "%s belongs to uid %ld, and neither to root nor to us", self->path,
@@ -103,7 +88,7 @@ check_socket (LxcmonTarget *self, LxcmonError *error)
   return true;
 }
 
-/* Opens the directory that the path's last component is in, "." where the path has no other. */
+/* Opens the directory of the path's last component, or "." if the path has no other component. */
 static bool
 open_directory (LxcmonTarget *self, LxcmonError *error)
 {
@@ -115,7 +100,7 @@ open_directory (LxcmonTarget *self, LxcmonError *error)
     length--;
   if (length >= sizeof directory)
     return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_INVALID_NAME, ENAMETOOLONG,
-                              "a socket's path can have %d bytes at the most", PATH_MAX - 1);
+                              "a socket's path can have at most %d bytes", PATH_MAX - 1);
   if (slash == NULL)
     strcpy (directory, ".");
   else if (length == 0)
@@ -130,8 +115,8 @@ open_directory (LxcmonTarget *self, LxcmonError *error)
   return check_directory (self->dir_fd, self->path, error);
 }
 
-/* A path may lead through links, as /var/run does, while the kernel knows the socket by the path
- * that it was bound to: both are looked for. */
+/* A path may lead through symbolic links, as /var/run does, but the kernel has the path that a socket was bound
+ * to: both are searched for. */
 static bool
 find_real_path (LxcmonTarget *self, LxcmonError *error)
 {
@@ -159,12 +144,12 @@ find_real_path (LxcmonTarget *self, LxcmonError *error)
 /**
  * _lxcmon_target_open:
  * @self: (out caller-allocates): a target; after success to close with _lxcmon_target_close()
- * @socket_path: the socket's path, which must live as long as the target
- * @error: (out) (optional): where the error goes
+ * @socket_path: the socket's path, which must stay valid as long as the target
+ * @error: (out) (optional): return location for an error
  *
  * Opens a controller's socket without connecting to it.
  *
- * Returns: whether there is a socket that can be trusted
+ * Returns: false with @error set if there is no socket, or it cannot be trusted
  */
 bool
 _lxcmon_target_open (LxcmonTarget *self, const char *socket_path, LxcmonError *error)
@@ -208,10 +193,9 @@ _lxcmon_target_close (LxcmonTarget *self)
 /**
  * _lxcmon_target_find_driver:
  *
- * Finds out whether a living libvirtd or virtlxcd manages the containers beside the socket: it holds
- * a lock on driver.pid. Asking disturbs nobody. Where the file cannot be read, nobody is assumed.
+ * Finds out whether libvirtd or virtlxcd is running that manages the containers of the socket's directory.
  *
- * Returns: whether it lives, and its pid
+ * Returns: the driver
  */
 LxcmonDriver
 _lxcmon_target_find_driver (const LxcmonTarget *self)
@@ -235,14 +219,14 @@ connect_through_proc (const LxcmonTarget *self, int fd, LxcmonError *error)
       if (errno == ECONNREFUSED)
         return _lxcmon_error_set (
             error, LXCMON_MONITOR_ERROR_REFUSED, ECONNREFUSED,
-            "nobody listens on %s: its controller has gone and left it behind", self->path);
+            "nobody listens on %s: it was left by a controller that is not running any more",
+            self->path);
       if (errno == EAGAIN)
         return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_BUSY, EAGAIN,
-                                  "the controller of %s has no room for more clients that wait",
-                                  self->path);
+                                  "the backlog of the controller of %s is full", self->path);
       if (errno == EPROTOTYPE)
         return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_UNTRUSTED, EPROTOTYPE,
-                                  "%s is no stream socket, as a controller's is", self->path);
+                                  "%s is not a stream socket, as a controller's is", self->path);
       return _lxcmon_error_set_system (error, errno, "cannot connect to %s", self->path);
     }
 
@@ -253,9 +237,9 @@ connect_through_proc (const LxcmonTarget *self, int fd, LxcmonError *error)
  * _lxcmon_target_connect:
  * @self: an open target
  * @fd: (out): a connected descriptor, non-blocking and close-on-exec
- * @error: (out) (optional): where the error goes
+ * @error: (out) (optional): return location for an error
  *
- * Connects without ever blocking: a full backlog is BUSY.
+ * Connects, without ever blocking: a full backlog is BUSY.
  *
  * Returns: whether it is connected
  */
@@ -280,14 +264,13 @@ _lxcmon_target_connect (const LxcmonTarget *self, int *fd, LxcmonError *error)
 /**
  * _lxcmon_peer_check:
  * @fd: a connected descriptor
- * @path: what it is connected to, for the error's message
- * @pid: (out): the pid of whoever listens there, or 0 where it is not in our pid namespace
- * @error: (out) (optional): where the error goes
+ * @path: its path, for the error message
+ * @pid: (out): the pid of the process that listens, or 0 if it is not in our pid namespace
+ * @error: (out) (optional): return location for an error
  *
- * Checks that the other end belongs to root or to us. The kernel keeps the credentials of the
- * process that called listen(2), so nobody else can be meant.
+ * Checks that the peer is run by root or by us. The credentials are those of the process that called listen(2).
  *
- * Returns: whether it does
+ * Returns: whether it is
  */
 bool
 _lxcmon_peer_check (int fd, const char *path, int *pid, LxcmonError *error)
@@ -296,7 +279,9 @@ _lxcmon_peer_check (int fd, const char *path, int *pid, LxcmonError *error)
   socklen_t size = sizeof credentials;
 
   if (getsockopt (fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0)
-    return _lxcmon_error_set_system (error, errno, "cannot tell who listens on %s", path);
+    return _lxcmon_error_set_system (error, errno,
+                                     "cannot get the credentials of the process that listens on %s",
+                                     path);
   if (!is_trusted_owner (credentials.uid))
     return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_UNTRUSTED, 0,
                               "the process that listens on %s runs as uid %ld, and neither as root "

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the order of deadlines. Room for every connection is made when it is added, so that setting a
- * timer, as EXIT does, never allocates. Refuses clocks and descriptors: those are the hub's.
+ * Owns the order of deadlines. Memory for every timer is reserved before it can be set, so that setting
+ * one never fails. It knows no clock and no descriptor.
  */
 
 #include "lxcmon-timers-private.h"
@@ -11,32 +11,32 @@
 #include <stdlib.h>
 
 static void
-put (LxcmonTimers *self, uint32_t index, LxcmonConnection *connection)
+put (LxcmonTimers *self, uint32_t index, LxcmonTimer *timer)
 {
-  self->heap[index] = connection;
-  connection->timer_index = index;
+  self->heap[index] = timer;
+  timer->index = index;
 }
 
 static void
 sift_up (LxcmonTimers *self, uint32_t index)
 {
-  LxcmonConnection *connection = self->heap[index];
+  LxcmonTimer *timer = self->heap[index];
 
   while (index > 0)
     {
       uint32_t parent = (index - 1) / 2;
-      if (self->heap[parent]->deadline <= connection->deadline)
+      if (self->heap[parent]->deadline <= timer->deadline)
         break;
       put (self, index, self->heap[parent]);
       index = parent;
     }
-  put (self, index, connection);
+  put (self, index, timer);
 }
 
 static void
 sift_down (LxcmonTimers *self, uint32_t index)
 {
-  LxcmonConnection *connection = self->heap[index];
+  LxcmonTimer *timer = self->heap[index];
 
   for (;;)
     {
@@ -45,31 +45,31 @@ sift_down (LxcmonTimers *self, uint32_t index)
         break;
       if (child + 1 < self->n && self->heap[child + 1]->deadline < self->heap[child]->deadline)
         child++;
-      if (self->heap[child]->deadline >= connection->deadline)
+      if (self->heap[child]->deadline >= timer->deadline)
         break;
       put (self, index, self->heap[child]);
       index = child;
     }
-  put (self, index, connection);
+  put (self, index, timer);
 }
 
 /**
  * _lxcmon_timers_reserve:
  *
- * Makes room for as many timers as there are connections.
+ * Reserves memory for @n_timers timers.
  *
- * Returns: false where memory has run out; what is there stays as it is
+ * Returns: false if memory has run out; nothing has changed then
  */
 bool
-_lxcmon_timers_reserve (LxcmonTimers *self, size_t n_connections)
+_lxcmon_timers_reserve (LxcmonTimers *self, size_t n_timers)
 {
-  if (n_connections <= self->capacity)
+  if (n_timers <= self->capacity)
     return true;
-  if (n_connections > LXCMON_TIMER_NONE / 2)
+  if (n_timers > LXCMON_TIMER_UNSET / 2)
     return false;
 
   uint32_t capacity = self->capacity == 0 ? 16 : self->capacity + self->capacity / 2;
-  LxcmonConnection **heap = realloc (self->heap, capacity * sizeof *heap);
+  LxcmonTimer **heap = realloc (self->heap, capacity * sizeof *heap);
   if (heap == NULL)
     return false;
   self->heap = heap;
@@ -88,38 +88,39 @@ _lxcmon_timers_clear (LxcmonTimers *self)
 /**
  * _lxcmon_timers_set:
  *
- * Puts a connection where its deadline belongs, whether it was here before or not.
+ * Sets a timer, or moves it if it was set before.
  */
 void
-_lxcmon_timers_set (LxcmonTimers *self, LxcmonConnection *connection)
+_lxcmon_timers_set (LxcmonTimers *self, LxcmonTimer *timer, int64_t deadline)
 {
-  if (connection->timer_index == LXCMON_TIMER_NONE)
+  timer->deadline = deadline;
+  if (timer->index == LXCMON_TIMER_UNSET)
     {
       assert (self->n < self->capacity);
-      put (self, self->n++, connection);
+      put (self, self->n++, timer);
     }
-  sift_up (self, connection->timer_index);
-  sift_down (self, connection->timer_index);
+  sift_up (self, timer->index);
+  sift_down (self, timer->index);
 }
 
 /**
- * _lxcmon_timers_remove:
+ * _lxcmon_timers_unset:
  *
- * Takes a connection's timer away, where it has one.
+ * Removes a timer, if it was set.
  */
 void
-_lxcmon_timers_remove (LxcmonTimers *self, LxcmonConnection *connection)
+_lxcmon_timers_unset (LxcmonTimers *self, LxcmonTimer *timer)
 {
-  uint32_t index = connection->timer_index;
+  uint32_t index = timer->index;
 
-  if (index == LXCMON_TIMER_NONE)
+  if (index == LXCMON_TIMER_UNSET)
     return;
-  connection->timer_index = LXCMON_TIMER_NONE;
+  timer->index = LXCMON_TIMER_UNSET;
 
-  LxcmonConnection *last = self->heap[--self->n];
-  if (last == connection)
+  LxcmonTimer *last = self->heap[--self->n];
+  if (last == timer)
     return;
   put (self, index, last);
   sift_up (self, index);
-  sift_down (self, last->timer_index);
+  sift_down (self, last->index);
 }

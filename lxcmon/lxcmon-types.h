@@ -3,8 +3,7 @@
 #pragma once
 
 /*
- * The vocabulary that the plain-C core and the GObject layer share. It is written once, here;
- * lxcmon-glib gives these enums their GTypes.
+ * The enums that the plain-C core and the GObject layer share. lxcmon-glib registers their GTypes.
  */
 
 #include <stdbool.h>
@@ -17,13 +16,13 @@ LXCMON_BEGIN_DECLS
 
 /**
  * LxcmonExitStatus:
- * @LXCMON_EXIT_STATUS_UNKNOWN: a number that this version of lxcmon has no name for; the number
- *   itself is passed on beside it
+ * @LXCMON_EXIT_STATUS_UNKNOWN: a number that this version of lxcmon has no name for; the number itself is
+ *   passed on too
  * @LXCMON_EXIT_STATUS_ERROR: the controller failed; no known version of libvirt sends it
- * @LXCMON_EXIT_STATUS_SHUTDOWN: the container's init ended, in whatever way but a reboot
+ * @LXCMON_EXIT_STATUS_SHUTDOWN: the container's init ended in any way but a reboot
  * @LXCMON_EXIT_STATUS_REBOOT: the container's init called reboot(2)
  *
- * How a container ended, as its controller tells it in EXIT.
+ * How a container ended, as reported by its controller in EXIT.
  *
  * The numbers are those of the wire: `enum virLXCMonitorExitStatus` in libvirt's
  * `src/lxc/lxc_monitor_protocol.x`.
@@ -40,14 +39,14 @@ typedef enum /*< underscore_name=lxcmon_exit_status >*/
 
 /**
  * LxcmonState:
- * @LXCMON_STATE_DETACHED: not attached: never was, failed to, or its user detached it
+ * @LXCMON_STATE_DETACHED: not attached: not yet, or the attach failed
  * @LXCMON_STATE_CONNECTING: attaching, and not connected yet
- * @LXCMON_STATE_QUEUED: connected; whether the controller serves us is not known yet
- * @LXCMON_STATE_ATTACHED: the controller serves us
- * @LXCMON_STATE_EXITED: EXIT has come, end of file has not
- * @LXCMON_STATE_CLOSED: the controller has gone
+ * @LXCMON_STATE_QUEUED: connected, but not known to be accepted
+ * @LXCMON_STATE_ATTACHED: the controller has accepted the connection
+ * @LXCMON_STATE_EXITED: EXIT has come, and the controller has not closed the connection yet
+ * @LXCMON_STATE_CLOSED: the connection has ended
  *
- * Where a client stands with its controller.
+ * The state of a client's connection to a controller.
  *
  * Since: 0.1
  */
@@ -65,19 +64,19 @@ typedef enum /*< underscore_name=lxcmon_state >*/
  * LxcmonMonitorError:
  * @LXCMON_MONITOR_ERROR_FAILED: anything without a code of its own; the message says what
  * @LXCMON_MONITOR_ERROR_NOT_FOUND: there is no such container: no socket of that name
- * @LXCMON_MONITOR_ERROR_PERMISSION: the system does not let us reach the socket
- * @LXCMON_MONITOR_ERROR_REFUSED: nobody listens on the socket: it is stale, its controller was killed
- * @LXCMON_MONITOR_ERROR_BUSY: somebody else has the controller's one place, or libvirtd wants it
- * @LXCMON_MONITOR_ERROR_UNTRUSTED: the socket, its directory or the peer belongs to somebody who
- *   could fake a controller
- * @LXCMON_MONITOR_ERROR_INVALID_NAME: not a name that a container can have
- * @LXCMON_MONITOR_ERROR_PROTOCOL: the peer sent what no controller sends
+ * @LXCMON_MONITOR_ERROR_PERMISSION: access to the socket is denied
+ * @LXCMON_MONITOR_ERROR_REFUSED: the socket is stale: its controller was killed
+ * @LXCMON_MONITOR_ERROR_BUSY: the controller's one client slot is taken, or libvirtd needs it
+ * @LXCMON_MONITOR_ERROR_UNTRUSTED: the socket, its directory or the peer belongs to a user who could
+ *   imitate a controller
+ * @LXCMON_MONITOR_ERROR_INVALID_NAME: not a valid container name
+ * @LXCMON_MONITOR_ERROR_PROTOCOL: the peer sent what controllers do not send
  * @LXCMON_MONITOR_ERROR_TRUNCATED: the stream ended inside a message
- * @LXCMON_MONITOR_ERROR_LOST: the controller went without EXIT: how the container ended is not known
- * @LXCMON_MONITOR_ERROR_DESTROYED: somebody destroyed the container through libvirt
+ * @LXCMON_MONITOR_ERROR_LOST: the connection ended without EXIT: how the container ended is not known
+ * @LXCMON_MONITOR_ERROR_DESTROYED: the container was destroyed through libvirt
  * @LXCMON_MONITOR_ERROR_TIMED_OUT: no answer in time
  *
- * What can go wrong between a monitor and its controller.
+ * Error codes.
  *
  * Since: 0.1
  */

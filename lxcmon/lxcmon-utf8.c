@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns what a character is: names are refused by it, and messages cleaned.
+ * Owns what a character is, for names and for error messages.
  */
 
 #include "lxcmon-utf8-private.h"
 
-#include <stdbool.h>
-
-/* The number of bytes of a character by its first byte, or 0 where it is the first of none. */
+/* The number of bytes of a character by its first byte, or 0 if no character begins with it. */
 static size_t
 length_by_lead (unsigned char lead)
 {
@@ -23,7 +21,7 @@ length_by_lead (unsigned char lead)
   return 0;
 }
 
-/* Overlong forms, surrogates and what lies beyond U+10FFFF show in the second byte. */
+/* Overlong forms, surrogates and numbers above U+10FFFF are recognised by the second byte. */
 static bool
 second_byte_fits (unsigned char lead, unsigned char second)
 {
@@ -44,9 +42,9 @@ second_byte_fits (unsigned char lead, unsigned char second)
 
 /**
  * _lxcmon_utf8_character_length:
- * @text: a NUL-terminated text that is not at its end
+ * @text: a NUL-terminated text that is not empty
  *
- * Returns: the bytes of the character at its start, or 0 where there is none in UTF-8
+ * Returns: the number of bytes of its first character, or 0 if it does not begin with one in UTF-8
  */
 size_t
 _lxcmon_utf8_character_length (const char *text)
@@ -64,11 +62,30 @@ _lxcmon_utf8_character_length (const char *text)
 }
 
 /**
- * _lxcmon_utf8_control_length:
- * @text: a NUL-terminated text that is not at its end
+ * _lxcmon_utf8_is_valid:
  *
- * Returns: the bytes of the control character at its start (U+0001 to U+001F, U+007F to U+009F), or 0
- *   where there is another one or none
+ * Returns: whether a NUL-terminated text is UTF-8
+ */
+bool
+_lxcmon_utf8_is_valid (const char *text)
+{
+  while (*text != '\0')
+    {
+      size_t length = _lxcmon_utf8_character_length (text);
+      if (length == 0)
+        return false;
+      text += length;
+    }
+
+  return true;
+}
+
+/**
+ * _lxcmon_utf8_control_length:
+ * @text: a NUL-terminated text
+ *
+ * Returns: the number of bytes of the control character that it begins with (U+0001 to U+001F, U+007F to
+ *   U+009F), or 0 if it does not begin with one
  */
 size_t
 _lxcmon_utf8_control_length (const char *text)

@@ -5,8 +5,8 @@
 /**
  * lxcmon_get_version:
  *
- * The version of the library that a program runs with, where `LXCMON_VERSION_S` is that of the
- * headers it was compiled with.
+ * The version of the library that a program runs with; `LXCMON_VERSION_S` is the version of the headers that
+ * it was compiled with.
  *
  * Returns: (not nullable): a static string, such as "0.1.0"
  *

@@ -3,13 +3,14 @@
 #pragma once
 
 /*
- * lxcmon, plain C: the client of libvirt's LXC controllers, for any event loop.
+ * lxcmon, plain C: a client of libvirt's LXC controllers, for any event loop.
  */
 
 #include <lxcmon/lxcmon-connection.h>
 #include <lxcmon/lxcmon-decoder.h>
 #include <lxcmon/lxcmon-encode.h>
 #include <lxcmon/lxcmon-error.h>
+#include <lxcmon/lxcmon-event.h>
 #include <lxcmon/lxcmon-hub.h>
 #include <lxcmon/lxcmon-macros.h>
 #include <lxcmon/lxcmon-name.h>

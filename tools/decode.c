@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns "lxcmon decode": what captured bytes say. It takes them as they come, so it can stand at the
- * end of a pipe.
+ * Owns "lxcmon decode": the messages in captured bytes. Input is decoded as it comes, so that it can be
+ * a pipe.
  */
 
 #include <errno.h>
@@ -13,28 +13,19 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "options.h"
+#include "message.h"
 #include "output.h"
 #include "verbs.h"
-
-#define MESSAGES_AT_ONCE 64
 
 typedef struct
 {
   Options options;
   gboolean hex;
   LxcmonDecoder *decoder;
-  guint64 n_read; /* bytes of the input, to say where a digit is wrong */
+  guint64 n_read; /* bytes of the input before the current chunk */
   int digit;      /* the first of a pair of hexadecimal digits, or -1 */
   ExitCode code;
 } Decode;
-
-static void
-add_member (JsonBuilder *builder, const char *key, gint64 value)
-{
-  json_builder_set_member_name (builder, key);
-  json_builder_add_int_value (builder, value);
-}
 
 static void
 add_event (JsonBuilder *builder, const LxcmonMessage *message)
@@ -43,10 +34,9 @@ add_event (JsonBuilder *builder, const LxcmonMessage *message)
     return;
 
   gboolean is_init = message->kind == LXCMON_MESSAGE_INIT;
-  json_builder_set_member_name (builder, "event");
-  json_builder_add_string_value (builder, is_init ? "init" : "exit");
+  output_json_string (builder, "event", is_init ? "init" : "exit");
   if (is_init)
-    add_member (builder, "pid", message->pid);
+    output_json_int (builder, "pid", message->pid);
   else
     output_json_exit (builder, lxcmon_exit_status_from_raw (message->exit_raw), message->exit_raw);
 }
@@ -57,14 +47,14 @@ print_json (const LxcmonMessage *message)
   g_autoptr (JsonBuilder) builder = json_builder_new ();
 
   json_builder_begin_object (builder);
-  add_member (builder, "offset", (gint64) message->offset);
-  add_member (builder, "length", message->length);
-  add_member (builder, "program", message->program);
-  add_member (builder, "version", message->version);
-  add_member (builder, "procedure", message->procedure);
-  add_member (builder, "type", message->type);
-  add_member (builder, "serial", message->serial);
-  add_member (builder, "header_status", message->status);
+  output_json_int (builder, "offset", (gint64) message->offset);
+  output_json_int (builder, "length", message->length);
+  output_json_int (builder, "program", message->program);
+  output_json_int (builder, "version", message->version);
+  output_json_int (builder, "procedure", message->procedure);
+  output_json_int (builder, "type", message->type);
+  output_json_int (builder, "serial", message->serial);
+  output_json_int (builder, "header_status", message->status);
   add_event (builder, message);
   output_json_line (builder);
 }
@@ -116,12 +106,12 @@ print_error (Decode *self, const LxcmonError *error)
 
   g_autoptr (JsonBuilder) builder = json_builder_new ();
   json_builder_begin_object (builder);
-  add_member (builder, "offset", (gint64) offset);
+  output_json_int (builder, "offset", (gint64) offset);
   output_json_error (builder, lxcmon_monitor_error_to_string (error->code), error->message);
   output_json_line (builder);
 }
 
-/* Returns whether anybody reads on. */
+/* Returns whether output is not lost. */
 static gboolean
 print (Decode *self, const LxcmonMessage *message)
 {
@@ -136,23 +126,18 @@ print (Decode *self, const LxcmonMessage *message)
   return FALSE;
 }
 
-/* Decodes bytes. Returns whether more can follow. */
+/* Returns whether decoding can go on. */
 static gboolean
 decode_bytes (Decode *self, const guint8 *bytes, gsize size)
 {
-  LxcmonMessage found[MESSAGES_AT_ONCE];
+  LxcmonMessage found;
   LxcmonError error;
   LxcmonDecodeResult result;
 
-  do
-    {
-      gsize n = G_N_ELEMENTS (found);
-      result = lxcmon_decoder_next_many (self->decoder, &bytes, &size, found, &n, &error);
-      for (gsize i = 0; i < n; i++)
-        if (!print (self, &found[i]))
-          return FALSE;
-    }
-  while (result == LXCMON_DECODE_MESSAGE);
+  while ((result = lxcmon_decoder_next (self->decoder, &bytes, &size, &found, &error))
+         == LXCMON_DECODE_MESSAGE)
+    if (!print (self, &found))
+      return FALSE;
 
   if (result == LXCMON_DECODE_ERROR)
     print_error (self, &error);
@@ -175,7 +160,7 @@ fail (Decode *self, const char *format, ...)
   return FALSE;
 }
 
-/* Turns hexadecimal digits into bytes, in place; white space is passed over. */
+/* Converts hexadecimal digits to bytes, in place. Returns whether decoding can go on. */
 static gboolean
 decode_hex (Decode *self, guint8 *text, gsize size)
 {
@@ -192,7 +177,7 @@ decode_hex (Decode *self, guint8 *text, gsize size)
             return FALSE;
           return fail (self,
                        "byte %" G_GUINT64_FORMAT
-                       " of the input is no hexadecimal digit; --hex takes digits and white space",
+                       " of the input is not a hexadecimal digit or white space, as --hex expects",
                        self->n_read + i);
         }
       if (self->digit < 0)
@@ -239,8 +224,7 @@ decode_input (Decode *self, int fd, const char *name)
     }
 
   if (self->digit >= 0)
-    fail (self,
-          "the input ends in the middle of a byte: its last hexadecimal digit has no partner");
+    fail (self, "the input ends in the middle of a byte: it has an odd number of digits");
   else if (!lxcmon_decoder_finish (self->decoder, &error))
     print_error (self, &error);
 }
@@ -268,18 +252,17 @@ decode_main (int argc, char **argv)
 {
   Decode self = { .digit = -1, .code = EXIT_CODE_DONE };
   const GOptionEntry entries[] = {
-    { "hex", 0, 0, G_OPTION_ARG_NONE, &self.hex, "The input is hexadecimal digits and white space",
-      NULL },
+    { "hex", 0, 0, G_OPTION_ARG_NONE, &self.hex, "Read hexadecimal digits and white space", NULL },
     G_OPTION_ENTRY_NULL,
   };
 
   if (options_parse (&self.options, OPTIONS_JSON, entries, "[FILE|-]",
-                     "Says what captured bytes are: the messages in a stream from a controller.",
-                     argc, argv, &self.code))
+                     "Decodes captured bytes: the messages in a stream from a controller.", argc,
+                     argv, &self.code))
     {
       char **files = self.options.arguments;
       if (files != NULL && g_strv_length (files) > 1)
-        self.code = usage_error ("decode: name one file at the most");
+        self.code = usage_error ("decode: at most one file can be given");
       else
         run (&self, files != NULL ? files[0] : NULL);
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns how durations are written: a whole number and "ms", "s", "m" or "h"; seconds without a unit.
+ * Owns the format of durations: a whole number and "ms", "s", "m" or "h". Without a unit: seconds.
  */
 
 #include "duration.h"
@@ -31,10 +31,9 @@ find_unit (const char *name, guint64 *ms)
 /**
  * duration_parse:
  * @text: a duration such as "500ms", "10s" or "5m"
- * @ms: (out): how many milliseconds that is, up to %G_MAXINT
- * @error: where the error goes
+ * @ms: (out): the duration in milliseconds, up to %G_MAXINT
  *
- * Returns: whether it is a duration
+ * Returns: whether @text is a duration
  */
 gboolean
 duration_parse (const char *text, guint *ms, GError **error)
@@ -42,13 +41,11 @@ duration_parse (const char *text, guint *ms, GError **error)
   char *end;
   guint64 unit;
 
-  if (!g_ascii_isdigit (text[0]))
-    end = (char *) text;
-  guint64 number = g_ascii_isdigit (text[0]) ? g_ascii_strtoull (text, &end, 10) : 0;
-  if (end == text || !find_unit (end, &unit))
+  guint64 number = g_ascii_strtoull (text, &end, 10);
+  if (!g_ascii_isdigit (text[0]) || !find_unit (end, &unit))
     {
       g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                   "\"%s\" is no duration; write it like 500ms, 10s or 5m", text);
+                   "\"%s\" is not a duration such as 500ms, 10s or 5m", text);
       return FALSE;
     }
   if (number > G_MAXINT / unit)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns how a text is kept on one line of a terminal.
+ * Owns the escaping of texts that are printed on one line of a terminal.
  */
 
 #include "escape.h"
@@ -12,10 +12,10 @@
  * escape_for_line:
  * @text: any bytes
  *
- * Writes bytes that would break a line, or steer a terminal, as \xHH: control characters and what is
- * not UTF-8.
+ * Replaces control characters, and bytes that are not UTF-8, by \xHH. They could break the line, or
+ * control the terminal.
  *
- * Returns: (transfer full): a text without them
+ * Returns: (transfer full): the escaped text
  */
 char *
 escape_for_line (const char *text)

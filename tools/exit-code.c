@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns which outcome has which exit code.
+ * Owns the exit codes of errors and statuses.
  */
 
 #include "exit-code.h"

@@ -4,9 +4,10 @@
 
 #include <lxcmon-glib/lxcmon-glib.h>
 
-/* What scripts depend on; lxcmon(1) has the same table. */
+/* Scripts depend on these; lxcmon(1) documents them. */
 typedef enum
 {
+  EXIT_CODE_NONE = -1, /* not known yet */
   EXIT_CODE_DONE = 0,
   EXIT_CODE_FAILED = 1,
   EXIT_CODE_USAGE = 2,
@@ -17,7 +18,7 @@ typedef enum
   EXIT_CODE_NOT_FOUND = 7,
   EXIT_CODE_PERMISSION = 8,
   EXIT_CODE_TIMED_OUT = 124,
-  EXIT_CODE_SIGNAL = 128
+  EXIT_CODE_SIGNAL = 128 /* plus the number of the signal */
 } ExitCode;
 
 ExitCode exit_code_for_error (const GError *error);

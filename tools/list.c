@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns "lxcmon list": the containers of the host, by one look that connects to nothing; or with --connect
- * those that libvirtd runs.
+ * Owns "lxcmon list": the containers of the host, found by a scan that connects to nothing; or those that
+ * a libvirtd reports, with --connect.
  */
 
 #include <lxcmon/lxcmon-process.h>
 #include <lxcmon/lxcmon-runtime-dir.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "escape.h"
+#include "message.h"
 #include "output.h"
 #include "source.h"
 #include "verbs.h"
+#include "watcher.h"
 
 #define N_COLUMNS 5
 
-/* A line of the table, and how wide each of its texts is on a terminal. */
+/* A line of the table, and the width of each of its texts on a terminal. */
 typedef struct
 {
   char *texts[N_COLUMNS];
@@ -27,7 +28,7 @@ typedef struct
 typedef struct
 {
   char *name;
-  LxcmonSource source; /* who can tell of it */
+  LxcmonSource source;
   const char *state;
   int init_pid;
   int controller_pid;
@@ -52,47 +53,17 @@ new_containers (void)
   return containers;
 }
 
-/* Processes of another machine have the pid 0, which nobody has. */
-static gint64
-find_start (int init_pid, int controller_pid)
-{
-  gint64 started = lxcmon_process_get_start (init_pid);
-
-  return started != 0 ? started : lxcmon_process_get_start (controller_pid);
-}
-
+/* Processes of another host have pid 0, which does not exist. */
 static void
-add_socket (GArray *containers, const LxcmonRuntimeSocket *socket, gboolean driver_lives)
+add (GArray *containers, Container container)
 {
-  Container container = {
-    .name = g_strdup (socket->name),
-    .source = driver_lives && socket->n_served > 0 ? LXCMON_SOURCE_LIBVIRT : LXCMON_SOURCE_DIRECT,
-    .state = socket->listener != 0 ? "running" : "stale",
-    .init_pid = lxcmon_process_find_init (socket->controller_pid),
-    .controller_pid = socket->controller_pid,
-    .served = socket->n_served > 0,
-  };
-
-  container.started = find_start (container.init_pid, container.controller_pid);
+  container.started = lxcmon_process_get_start (container.init_pid);
+  if (container.started == 0)
+    container.started = lxcmon_process_get_start (container.controller_pid);
   g_array_append_val (containers, container);
 }
 
-/* What libvirtd tells of is a container that it runs and is the client of. */
-static void
-add_monitor (GArray *containers, LxcmonMonitor *monitor)
-{
-  Container container = {
-    .name = g_strdup (lxcmon_monitor_get_name (monitor)),
-    .source = lxcmon_monitor_get_source (monitor),
-    .state = "running",
-    .init_pid = lxcmon_monitor_get_init_pid (monitor),
-    .controller_pid = lxcmon_monitor_get_controller_pid (monitor),
-    .served = TRUE,
-  };
-
-  container.started = find_start (container.init_pid, container.controller_pid);
-  g_array_append_val (containers, container);
-}
+/* ---- Printing ---- */
 
 static gsize
 measure (const char *text)
@@ -152,7 +123,7 @@ add_container (GArray *lines, const Container *container)
 }
 
 static void
-print_table (GArray *lines)
+print_lines (GArray *lines)
 {
   gsize widths[N_COLUMNS] = { 0 };
 
@@ -174,7 +145,7 @@ print_table (GArray *lines)
 }
 
 static void
-print_all_text (GArray *containers)
+print_table (GArray *containers)
 {
   g_autoptr (GArray) lines = g_array_new (FALSE, FALSE, sizeof (Line));
 
@@ -182,132 +153,129 @@ print_all_text (GArray *containers)
                              g_strdup ("CONTROLLER-PID"), g_strdup ("AGE") } });
   for (guint i = 0; i < containers->len; i++)
     add_container (lines, &g_array_index (containers, Container, i));
-  print_table (lines);
+  print_lines (lines);
 }
 
 static void
-print_all_json (GArray *containers)
+print_json (const Container *container)
 {
-  for (guint i = 0; i < containers->len && !output_is_broken (); i++)
+  g_autoptr (JsonBuilder) builder = json_builder_new ();
+
+  json_builder_begin_object (builder);
+  output_json_string (builder, "container", container->name);
+  output_json_source (builder, container->source);
+  output_json_string (builder, "state", container->state);
+  output_json_pid (builder, "init_pid", container->init_pid);
+  output_json_pid (builder, "controller_pid", container->controller_pid);
+  json_builder_set_member_name (builder, "served");
+  json_builder_add_boolean_value (builder, container->served);
+  output_json_time (builder, "started", container->started);
+  output_json_line (builder);
+}
+
+static ExitCode
+print (const Options *options, GArray *containers)
+{
+  if (!options->json)
+    print_table (containers);
+  else
+    for (guint i = 0; i < containers->len && !output_is_broken (); i++)
+      print_json (&g_array_index (containers, Container, i));
+  return output_is_broken () ? EXIT_CODE_FAILED : EXIT_CODE_DONE;
+}
+
+/* ---- By a scan ---- */
+
+static void
+add_sockets (GArray *containers, LxcmonRuntimeDir *dir)
+{
+  gboolean has_driver = lxcmon_runtime_dir_get_driver (dir)->running;
+
+  lxcmon_runtime_dir_find_controllers (dir);
+  for (gsize i = 0; i < lxcmon_runtime_dir_get_n_sockets (dir); i++)
     {
-      const Container *container = &g_array_index (containers, Container, i);
-      output_json_container (container->name, container->source, container->state,
-                             container->init_pid, container->controller_pid, container->served,
-                             container->started);
+      const LxcmonRuntimeSocket *socket = lxcmon_runtime_dir_get_socket (dir, i);
+      gboolean is_served = socket->n_served > 0;
+      add (containers,
+           (Container){
+               .name = g_strdup (socket->name),
+               .source = has_driver && is_served ? LXCMON_SOURCE_LIBVIRT : LXCMON_SOURCE_DIRECT,
+               .state = socket->listener != 0 ? "running" : "stale",
+               .init_pid = lxcmon_process_find_init (socket->controller_pid),
+               .controller_pid = socket->controller_pid,
+               .served = is_served,
+           });
     }
 }
 
 static ExitCode
-print_all (const Options *options, GArray *containers)
-{
-  if (options->json)
-    print_all_json (containers);
-  else
-    print_all_text (containers);
-  return output_is_broken () ? EXIT_CODE_FAILED : EXIT_CODE_DONE;
-}
-
-/* ---- By a look ---- */
-
-static void
-add_sockets (GArray *containers, LxcmonRuntimeDir *look)
-{
-  gboolean driver_lives = lxcmon_runtime_dir_get_driver (look)->lives;
-  gsize n = lxcmon_runtime_dir_get_n_sockets (look);
-
-  lxcmon_runtime_dir_find_controllers (look);
-  for (gsize i = 0; i < n; i++)
-    add_socket (containers, lxcmon_runtime_dir_get_socket (look, i), driver_lives);
-}
-
-static ExitCode
-list_by_look (const Options *options)
+list_by_scan (const Options *options)
 {
   g_autoptr (GArray) containers = new_containers ();
   LxcmonError error;
-  LxcmonRuntimeDir *look = lxcmon_runtime_dir_scan (options->runtime_dir, &error);
+  LxcmonRuntimeDir *dir = lxcmon_runtime_dir_scan (options->runtime_dir, &error);
 
-  /* Without the directory there has been no container yet. */
-  if (look == NULL && error.code != LXCMON_MONITOR_ERROR_NOT_FOUND)
+  /* If there is no directory, there has been no container yet. */
+  if (dir == NULL && error.code != LXCMON_MONITOR_ERROR_NOT_FOUND)
     {
       g_autoptr (GError) why
           = g_error_new_literal (LXCMON_MONITOR_ERROR, (gint) error.code, error.message);
       message (options, "%s", error.message);
       return exit_code_for_error (why);
     }
-  if (look != NULL)
+  if (dir != NULL)
     {
-      add_sockets (containers, look);
-      if (lxcmon_runtime_dir_get_n_unlisted (look) > 0)
-        message (options, "sockets left out, as their names are not UTF-8: %zu",
-                 lxcmon_runtime_dir_get_n_unlisted (look));
-      lxcmon_runtime_dir_free (look);
+      add_sockets (containers, dir);
+      if (lxcmon_runtime_dir_get_n_unlisted (dir) > 0)
+        message (options, "sockets that are not listed, because their names are not UTF-8: %zu",
+                 lxcmon_runtime_dir_get_n_unlisted (dir));
+      lxcmon_runtime_dir_free (dir);
     }
-  return print_all (options, containers);
+  return print (options, containers);
 }
 
 /* ---- Through libvirtd ---- */
 
-typedef struct
+/* libvirtd is the client of all containers that it reports. */
+static ExitCode
+list_monitors (const Options *options, GListModel *monitors)
 {
-  const Options *options;
-  GMainLoop *loop;
-  ExitCode code;
-} List;
-
-static void
-on_started (GObject *object, GAsyncResult *result, gpointer user_data)
-{
-  List *self = user_data;
-  g_autoptr (GError) error = NULL;
   g_autoptr (GArray) containers = new_containers ();
 
-  g_main_loop_quit (self->loop);
-  if (!lxcmon_monitor_list_start_finish (LXCMON_MONITOR_LIST (object), result, &error))
+  for (guint i = 0; i < g_list_model_get_n_items (monitors); i++)
     {
-      if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-        return;
-      message (self->options, "%s", error->message);
-      self->code = exit_code_for_error (error);
-      return;
+      g_autoptr (LxcmonMonitor) monitor = g_list_model_get_item (monitors, i);
+      add (containers, (Container){
+                           .name = g_strdup (lxcmon_monitor_get_name (monitor)),
+                           .source = lxcmon_monitor_get_source (monitor),
+                           .state = "running",
+                           .init_pid = lxcmon_monitor_get_init_pid (monitor),
+                           .controller_pid = lxcmon_monitor_get_controller_pid (monitor),
+                           .served = TRUE,
+                       });
     }
-
-  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (object)); i++)
-    {
-      g_autoptr (LxcmonMonitor) monitor = g_list_model_get_item (G_LIST_MODEL (object), i);
-      add_monitor (containers, monitor);
-    }
-  self->code = print_all (self->options, containers);
-}
-
-static gboolean
-on_timeout (gpointer user_data)
-{
-  List *self = user_data;
-
-  message (self->options, "the time is over");
-  self->code = EXIT_CODE_TIMED_OUT;
-  g_main_loop_quit (self->loop);
-  return G_SOURCE_CONTINUE;
+  return print (options, containers);
 }
 
 static ExitCode
-list_through_libvirt (const Options *options)
+on_event (const Event *event, gpointer user_data)
 {
-  g_autoptr (LxcmonMonitorList) list = source_new_list (options, LXCMON_SOURCE_LIBVIRT, FALSE);
-  List self = { .options = options, .loop = g_main_loop_new (NULL, FALSE) };
-  guint timeout = options->timeout > 0 ? g_timeout_add (options->timeout, on_timeout, &self) : 0;
+  const Options *options = user_data;
 
-  lxcmon_monitor_list_start_async (list, NULL, on_started, &self);
-  g_main_loop_run (self.loop);
-
-  lxcmon_monitor_list_stop (list);
-  while (g_main_context_iteration (NULL, FALSE))
-    ;
-  if (timeout > 0)
-    g_source_remove (timeout);
-  g_main_loop_unref (self.loop);
-  return self.code;
+  switch (event->type)
+    {
+    case EVENT_LISTED:
+      return list_monitors (options, event->containers);
+    case EVENT_FAILED:
+      if (event->name != NULL)
+        return EXIT_CODE_NONE; /* it is listed nevertheless */
+      message_error (options, NULL, event->error);
+      return exit_code_for_error (event->error);
+    case EVENT_SIGNAL:
+      return (ExitCode) (EXIT_CODE_SIGNAL + event->signal);
+    default:
+      return EXIT_CODE_NONE;
+    }
 }
 
 int
@@ -319,18 +287,18 @@ list_main (int argc, char **argv)
   if (!options_parse (&options,
                       OPTIONS_JSON | OPTIONS_RUNTIME_DIR | OPTIONS_TIMEOUT | OPTIONS_CONNECT, NULL,
                       "",
-                      "Lists the containers of the host, and connects to none; with --connect "
-                      "those that libvirtd runs.",
+                      "Lists the containers of the host without connecting to any; with --connect: "
+                      "those\nthat libvirtd runs.",
                       argc, argv, &code))
     return code;
   if (options.arguments != NULL)
-    return usage_error ("list: it takes no arguments, and lists all containers");
+    return usage_error ("list: no arguments are expected");
   if (!source_check (&options, &code))
     return code;
   if (options.timeout > 0 && options.connect == NULL)
-    return usage_error ("list: a look takes no time; --timeout goes with --connect");
+    return usage_error ("list: --timeout is only for --connect");
 
   if (options.connect != NULL)
-    return list_through_libvirt (&options);
-  return list_by_look (&options);
+    return watcher_run (&options, FALSE, on_event, &options);
+  return list_by_scan (&options);
 }

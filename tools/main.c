@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the way from the command line to a verb.
+ * Owns the command line up to the verb.
  */
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "options.h"
+#include "message.h"
 #include "output.h"
 #include "verbs.h"
 
@@ -21,11 +21,11 @@ static const struct
   const char *arguments;
   const char *summary;
 } verbs[] = {
-  { "watch", watch_main, "[NAME|PATH…]", "tell of containers' events as they come" },
-  { "wait", wait_main, "NAME|PATH", "wait for a container's end and say which" },
+  { "watch", watch_main, "[NAME|PATH]...", "print the events of containers as they come" },
+  { "wait", wait_main, "NAME|PATH", "wait until a container has ended" },
   { "list", list_main, "", "list the containers of the host" },
-  { "simulate", simulate_main, "PATH", "be a controller without a container" },
-  { "decode", decode_main, "[FILE|-]", "say what captured bytes are" },
+  { "simulate", simulate_main, "PATH", "run a controller without a container" },
+  { "decode", decode_main, "[FILE|-]", "decode captured messages" },
 };
 
 static void
@@ -34,21 +34,21 @@ print_help (void)
   g_print ("Usage:\n"
            "  lxcmon VERB [OPTION…] [ARGUMENT…]\n"
            "\n"
-           "Tells when libvirt's LXC containers start and how they end.\n"
+           "Reports when the LXC containers of libvirt start, and how they end.\n"
            "\n"
            "Verbs:\n");
   for (guint i = 0; i < G_N_ELEMENTS (verbs); i++)
-    g_print ("  %-9s %-13s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].summary);
+    g_print ("  %-9s %-15s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].summary);
   g_print ("\n"
            "Options:\n"
-           "  --help       Show this, or with a verb its options\n"
+           "  --help       Show this help, or the options of a verb\n"
            "  --version    Show the version\n"
            "\n"
-           "lxcmon(1) has the exit codes and examples.\n");
+           "See lxcmon(1) for exit codes and examples.\n");
 }
 
-/* A program may be started without one of them. What we open next would get its number then, and be
- * written to by whatever prints; so it gets a file that fails as a closed one does. */
+/* If a standard descriptor is closed at the start, the next file that is opened would get its number, and
+ * output or messages would be written into that file. A file that fails takes the number instead. */
 static void
 occupy_standard_descriptors (void)
 {

@@ -18,18 +18,18 @@ typedef struct
   gboolean wait_if_busy;
   gboolean version;
   char *runtime_dir;
-  char *connect; /* a URI of libvirt's */
+  char *connect; /* a URI of libvirt */
   guint timeout; /* ms, 0 for none */
   char **arguments;
 } Options;
 
-/* Which of them a verb has. */
+/* Those that a verb has. */
 typedef enum
 {
   OPTIONS_JSON = 1 << 0,
-  OPTIONS_CLIENT = 1 << 1, /* how to get to a container */
+  OPTIONS_CLIENT = 1 << 1, /* how to connect to a controller */
   OPTIONS_TIMEOUT = 1 << 2,
-  OPTIONS_RUNTIME_DIR = 1 << 3, /* OPTIONS_CLIENT has it too */
+  OPTIONS_RUNTIME_DIR = 1 << 3, /* part of OPTIONS_CLIENT too */
   OPTIONS_CONNECT = 1 << 4,
 } OptionsSet;
 
@@ -37,13 +37,7 @@ gboolean options_parse (Options *self, OptionsSet set, const GOptionEntry *more,
                         const char *arguments, const char *summary, int argc, char **argv,
                         ExitCode *code);
 void options_clear (Options *self);
+gboolean options_is_path (const char *argument);
 LxcmonClient *options_make_client (const Options *self, const char *argument);
-ExitCode usage_error (const char *format, ...) G_GNUC_PRINTF (1, 2);
-GLogWriterOutput message_write_log (GLogLevelFlags level, const GLogField *fields, gsize n_fields,
-                                    gpointer user_data);
-void message (const Options *options, const char *format, ...) G_GNUC_PRINTF (2, 3);
-void message_attached (const Options *options, LxcmonMonitor *monitor);
-void message_force (const Options *options);
-void message_error (const Options *options, const char *name, const GError *error);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, options_clear)

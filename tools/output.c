@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the form of what scripts read: the lines of "watch", and how errors and statuses look in JSON.
- * Each line is flushed: whoever reads a pipe wants an event when it happens.
+ * Owns standard output: the lines of events, as text and as JSON, the members that JSON objects of
+ * several verbs have, and whether output is lost. Each line is flushed, so that it can be read from a
+ * pipe when the event happens.
  */
 
 #include "output.h"
@@ -18,7 +19,7 @@ static int write_errno;
 /**
  * output_flush:
  *
- * Brings what was printed to whoever reads it.
+ * Writes what has been printed.
  */
 void
 output_flush (void)
@@ -42,9 +43,9 @@ output_is_broken (void)
  * output_finish:
  * @code: the exit code of what was done
  *
- * Says where output is lost, but for a reader that has had enough.
+ * Prints a message if output is lost, unless the reader has closed the pipe.
  *
- * Returns: the exit code, which is no success then
+ * Returns: the exit code, which is not 0 if output is lost
  */
 int
 output_finish (int code)
@@ -68,12 +69,6 @@ format_time (gint64 us)
   return g_strdup_printf ("%s.%06dZ", seconds, (int) (us % G_USEC_PER_SEC));
 }
 
-static char *
-format_now (void)
-{
-  return format_time (g_get_real_time ());
-}
-
 static const char *
 enum_nick (GType type, int value)
 {
@@ -83,35 +78,85 @@ enum_nick (GType type, int value)
   return found != NULL ? found->value_nick : "unknown";
 }
 
+/**
+ * output_status_nick:
+ *
+ * Returns: how a status is written
+ */
 const char *
 output_status_nick (LxcmonExitStatus status)
 {
   return enum_nick (LXCMON_TYPE_EXIT_STATUS, status);
 }
 
-static void
-add_string (JsonBuilder *builder, const char *key, const char *value)
+/* No other error domain is printed. */
+static const char *
+error_nick (const GError *error)
+{
+  return enum_nick (LXCMON_TYPE_MONITOR_ERROR, error->code);
+}
+
+/* ---- Members of JSON objects ---- */
+
+void
+output_json_string (JsonBuilder *builder, const char *key, const char *value)
 {
   json_builder_set_member_name (builder, key);
   json_builder_add_string_value (builder, value);
 }
 
-static void
-add_int (JsonBuilder *builder, const char *key, gint64 value)
+void
+output_json_int (JsonBuilder *builder, const char *key, gint64 value)
 {
   json_builder_set_member_name (builder, key);
   json_builder_add_int_value (builder, value);
 }
 
-/* Pids are null while they are not known. */
-static void
-add_pid (JsonBuilder *builder, const char *key, int pid)
+/* A pid that is not known is null. */
+void
+output_json_pid (JsonBuilder *builder, const char *key, int pid)
 {
   json_builder_set_member_name (builder, key);
   if (pid > 0)
     json_builder_add_int_value (builder, pid);
   else
     json_builder_add_null_value (builder);
+}
+
+/* @us: microseconds since 1970, or 0 for null */
+void
+output_json_time (JsonBuilder *builder, const char *key, gint64 us)
+{
+  g_autofree char *time = us > 0 ? format_time (us) : NULL;
+
+  json_builder_set_member_name (builder, key);
+  if (time != NULL)
+    json_builder_add_string_value (builder, time);
+  else
+    json_builder_add_null_value (builder);
+}
+
+void
+output_json_source (JsonBuilder *builder, LxcmonSource source)
+{
+  output_json_string (builder, "source", enum_nick (LXCMON_TYPE_SOURCE, (int) source));
+}
+
+void
+output_json_exit (JsonBuilder *builder, LxcmonExitStatus status, int raw)
+{
+  output_json_string (builder, "status", output_status_nick (status));
+  output_json_int (builder, "raw", raw);
+}
+
+void
+output_json_error (JsonBuilder *builder, const char *code, const char *message)
+{
+  json_builder_set_member_name (builder, "error");
+  json_builder_begin_object (builder);
+  output_json_string (builder, "code", code);
+  output_json_string (builder, "message", message);
+  json_builder_end_object (builder);
 }
 
 /**
@@ -130,119 +175,16 @@ output_json_line (JsonBuilder *builder)
   output_flush ();
 }
 
-void
-output_json_error (JsonBuilder *builder, const char *code, const char *message)
-{
-  json_builder_set_member_name (builder, "error");
-  json_builder_begin_object (builder);
-  add_string (builder, "code", code);
-  add_string (builder, "message", message);
-  json_builder_end_object (builder);
-}
+/* ---- Events ---- */
 
-void
-output_json_exit (JsonBuilder *builder, LxcmonExitStatus status, int raw)
-{
-  add_string (builder, "status", output_status_nick (status));
-  add_int (builder, "raw", raw);
-}
-
-/* Begins an event: what all of them have. */
-static JsonBuilder *
-begin_json_of (Output *self, LxcmonSource source, const char *event)
-{
-  g_autofree char *now = format_now ();
-  JsonBuilder *builder = json_builder_new ();
-
-  json_builder_begin_object (builder);
-  add_string (builder, "time", now);
-  add_int (builder, "seq", (gint64) self->seq);
-  add_string (builder, "source", enum_nick (LXCMON_TYPE_SOURCE, (int) source));
-  add_string (builder, "event", event);
-  return builder;
-}
-
-/* The same for what has happened to a container. */
-static JsonBuilder *
-begin_json (Output *self, LxcmonMonitor *monitor, const char *event)
-{
-  JsonBuilder *builder = begin_json_of (self, lxcmon_monitor_get_source (monitor), event);
-
-  add_string (builder, "container", lxcmon_monitor_get_name (monitor));
-  return builder;
-}
-
-static void print_text (LxcmonMonitor *monitor, const char *format, ...) G_GNUC_PRINTF (2, 3);
-
-static void
-print_text (LxcmonMonitor *monitor, const char *format, ...)
-{
-  va_list args;
-  g_autofree char *now = format_now ();
-  g_autofree char *name = escape_for_line (lxcmon_monitor_get_name (monitor));
-
-  va_start (args, format);
-  g_autofree char *text = g_strdup_vprintf (format, args);
-  va_end (args);
-  g_autofree char *line = escape_for_line (text);
-  printf ("%s %s %s\n", now, name, line);
-  output_flush ();
-}
-
-/**
- * output_attached:
- *
- * A controller serves us. Text has no line for that: it is no event of the container's.
- */
-void
-output_attached (Output *self, LxcmonMonitor *monitor)
-{
-  if (!self->json)
-    return;
-
-  self->seq++;
-  g_autoptr (JsonBuilder) builder = begin_json (self, monitor, "attached");
-  add_pid (builder, "controller_pid", lxcmon_monitor_get_controller_pid (monitor));
-  add_pid (builder, "init_pid", lxcmon_monitor_get_init_pid (monitor));
-  output_json_line (builder);
-}
-
-void
-output_init (Output *self, LxcmonMonitor *monitor, int pid)
-{
-  self->seq++;
-  if (!self->json)
-    {
-      print_text (monitor, "init pid=%d", pid);
-      return;
-    }
-
-  g_autoptr (JsonBuilder) builder = begin_json (self, monitor, "init");
-  add_int (builder, "pid", pid);
-  output_json_line (builder);
-}
-
-void
-output_exit (Output *self, LxcmonMonitor *monitor, LxcmonExitStatus status)
-{
-  self->seq++;
-  if (!self->json)
-    {
-      print_text (monitor, "exit status=%s", output_status_nick (status));
-      return;
-    }
-
-  g_autoptr (JsonBuilder) builder = begin_json (self, monitor, "exit");
-  output_json_exit (builder, status, lxcmon_monitor_get_exit_raw (monitor));
-  output_json_line (builder);
-}
-
-/* Codes are the nicks of Lxcmon.MonitorError; no other domain reaches "closed". */
-static const char *
-error_nick (const GError *error)
-{
-  return enum_nick (LXCMON_TYPE_MONITOR_ERROR, error->code);
-}
+static const char *const event_names[] = {
+  [EVENT_ATTACHED] = "attached",
+  [EVENT_INIT] = "init",
+  [EVENT_EXIT] = "exit",
+  [EVENT_CLOSED] = "closed",
+  [EVENT_SOURCE_LOST] = "source-lost",
+  [EVENT_SOURCE_BACK] = "source-back",
+};
 
 static void
 add_error (JsonBuilder *builder, const GError *error)
@@ -256,85 +198,85 @@ add_error (JsonBuilder *builder, const GError *error)
   json_builder_add_null_value (builder);
 }
 
-void
-output_closed (Output *self, LxcmonMonitor *monitor, const GError *error)
+static void
+add_details (JsonBuilder *builder, const Event *event)
 {
-  self->seq++;
-  if (!self->json)
+  switch (event->type)
     {
-      if (error != NULL)
-        print_text (monitor, "closed error=%s: %s", error_nick (error), error->message);
-      else
-        print_text (monitor, "closed");
-      return;
+    case EVENT_ATTACHED:
+      output_json_pid (builder, "controller_pid", event->controller_pid);
+      output_json_pid (builder, "init_pid", event->init_pid);
+      break;
+    case EVENT_INIT:
+      output_json_int (builder, "pid", event->init_pid);
+      break;
+    case EVENT_EXIT:
+      output_json_exit (builder, event->status, event->exit_raw);
+      break;
+    default:
+      add_error (builder, event->error);
+      break;
     }
-
-  g_autoptr (JsonBuilder) builder = begin_json (self, monitor, "closed");
-  add_error (builder, error);
-  output_json_line (builder);
 }
 
 static void
-print_connection_text (const GError *error)
+print_json (Output *self, const Event *event)
 {
-  g_autofree char *now = format_now ();
-  g_autofree char *why = error != NULL ? escape_for_line (error->message) : NULL;
+  g_autoptr (JsonBuilder) builder = json_builder_new ();
 
-  if (error != NULL)
-    printf ("%s source-lost error=%s: %s\n", now, error_nick (error), why);
+  json_builder_begin_object (builder);
+  output_json_time (builder, "time", g_get_real_time ());
+  output_json_int (builder, "seq", (gint64) ++self->seq);
+  output_json_source (builder, event->source);
+  output_json_string (builder, "event", event_names[event->type]);
+  if (event->name != NULL)
+    output_json_string (builder, "container", event->name);
+  add_details (builder, event);
+  output_json_line (builder);
+}
+
+static char *
+format_details (const Event *event)
+{
+  if (event->type == EVENT_INIT)
+    return g_strdup_printf (" pid=%d", event->init_pid);
+  if (event->type == EVENT_EXIT)
+    return g_strdup_printf (" status=%s", output_status_nick (event->status));
+  if (event->error == NULL)
+    return g_strdup ("");
+
+  g_autofree char *text = escape_for_line (event->error->message);
+  return g_strdup_printf (" error=%s: %s", error_nick (event->error), text);
+}
+
+static void
+print_text (const Event *event)
+{
+  g_autofree char *time = format_time (g_get_real_time ());
+  g_autofree char *name = event->name != NULL ? escape_for_line (event->name) : NULL;
+  g_autofree char *details = format_details (event);
+
+  if (name != NULL)
+    printf ("%s %s %s%s\n", time, name, event_names[event->type], details);
   else
-    printf ("%s source-back\n", now);
+    printf ("%s %s%s\n", time, event_names[event->type], details);
   output_flush ();
 }
 
 /**
- * output_connection:
- * @error: (nullable): why libvirtd is gone, or %NULL if it is back
+ * output_event:
  *
- * What has happened to where events come from, and to no container.
+ * Prints an event, if it has a line. "attached" has one in JSON only: it does not happen to the
+ * container.
  */
 void
-output_connection (Output *self, const GError *error)
+output_event (Output *self, const Event *event)
 {
-  self->seq++;
-  if (!self->json)
-    {
-      print_connection_text (error);
-      return;
-    }
+  if (event->type >= G_N_ELEMENTS (event_names))
+    return;
 
-  g_autoptr (JsonBuilder) builder
-      = begin_json_of (self, LXCMON_SOURCE_LIBVIRT, error != NULL ? "source-lost" : "source-back");
-  add_error (builder, error);
-  output_json_line (builder);
-}
-
-/**
- * output_json_container:
- * @init_pid: 0 where it is not known, as with @controller_pid
- * @started: microseconds since 1970, or 0
- *
- * A line of "list".
- */
-void
-output_json_container (const char *name, LxcmonSource source, const char *state, int init_pid,
-                       int controller_pid, gboolean served, gint64 started)
-{
-  g_autoptr (JsonBuilder) builder = json_builder_new ();
-  g_autofree char *time = started > 0 ? format_time (started) : NULL;
-
-  json_builder_begin_object (builder);
-  add_string (builder, "container", name);
-  add_string (builder, "source", enum_nick (LXCMON_TYPE_SOURCE, (int) source));
-  add_string (builder, "state", state);
-  add_pid (builder, "init_pid", init_pid);
-  add_pid (builder, "controller_pid", controller_pid);
-  json_builder_set_member_name (builder, "served");
-  json_builder_add_boolean_value (builder, served);
-  json_builder_set_member_name (builder, "started");
-  if (time != NULL)
-    json_builder_add_string_value (builder, time);
-  else
-    json_builder_add_null_value (builder);
-  output_json_line (builder);
+  if (self->json)
+    print_json (self, event);
+  else if (event->type != EVENT_ATTACHED)
+    print_text (event);
 }

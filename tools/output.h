@@ -3,11 +3,12 @@
 #pragma once
 
 /*
- * Events on standard output, as text or as JSON, one a line.
+ * What is printed on standard output: events, as text or as JSON, one per line.
  */
 
 #include <json-glib/json-glib.h>
-#include <lxcmon-glib/lxcmon-glib.h>
+
+#include "event.h"
 
 typedef struct
 {
@@ -15,20 +16,18 @@ typedef struct
   guint64 seq;
 } Output;
 
-void output_attached (Output *self, LxcmonMonitor *monitor);
-void output_init (Output *self, LxcmonMonitor *monitor, int pid);
-void output_exit (Output *self, LxcmonMonitor *monitor, LxcmonExitStatus status);
-void output_closed (Output *self, LxcmonMonitor *monitor, const GError *error);
-void output_connection (Output *self, const GError *error);
+void output_event (Output *self, const Event *event);
+const char *output_status_nick (LxcmonExitStatus status);
 
-void output_json_container (const char *name, LxcmonSource source, const char *state, int init_pid,
-                            int controller_pid, gboolean served, gint64 started);
+void output_json_string (JsonBuilder *builder, const char *key, const char *value);
+void output_json_int (JsonBuilder *builder, const char *key, gint64 value);
+void output_json_pid (JsonBuilder *builder, const char *key, int pid);
+void output_json_time (JsonBuilder *builder, const char *key, gint64 us);
+void output_json_source (JsonBuilder *builder, LxcmonSource source);
+void output_json_exit (JsonBuilder *builder, LxcmonExitStatus status, int raw);
+void output_json_error (JsonBuilder *builder, const char *code, const char *message);
+void output_json_line (JsonBuilder *builder);
 
 void output_flush (void);
 gboolean output_is_broken (void);
 int output_finish (int code);
-
-void output_json_line (JsonBuilder *builder);
-void output_json_error (JsonBuilder *builder, const char *code, const char *message);
-void output_json_exit (JsonBuilder *builder, LxcmonExitStatus status, int raw);
-const char *output_status_nick (LxcmonExitStatus status);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns "lxcmon simulate": a test controller that lives one life or several.
+ * Owns "lxcmon simulate": a controller without a container, started once or several times.
  */
 
 #include <glib-unix.h>
@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "duration.h"
-#include "options.h"
+#include "message.h"
 #include "output.h"
 #include "verbs.h"
 
@@ -53,7 +53,7 @@ start_life (Simulate *self)
     fail (self, error);
 }
 
-/* Ends the container's life. Without a client nobody would hear of it. Returns whether it has ended. */
+/* Ends the container, unless there is no client to report it to. Returns whether it has ended. */
 static gboolean
 end_life (Simulate *self)
 {
@@ -79,14 +79,14 @@ on_after (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* The container's time runs from when a client is served: before, nobody would see its end. */
+/* The time of the container starts when a client is served: without one, nobody would see the end. */
 static void
 on_n_clients (GObject *object, GParamSpec *pspec, gpointer user_data)
 {
   Simulate *self = user_data;
 
   if (lxcmon_mock_controller_get_n_clients (self->controller) == 0)
-    g_clear_handle_id (&self->timer, g_source_remove); /* the next one's time counts */
+    g_clear_handle_id (&self->timer, g_source_remove); /* starts again with the next one */
   else if (self->timer == 0 && self->has_after)
     self->timer = g_timeout_add (self->after, on_after, self);
 }
@@ -104,7 +104,7 @@ on_signal (gpointer user_data)
 static void
 say_what_is (Simulate *self)
 {
-  const char *path = lxcmon_mock_controller_get_socket_path (self->controller);
+  const char *path = self->options.arguments[0];
 
   if (self->init_pid > 0)
     message (&self->options, "a controller listens on %s; its init has pid %d", path,
@@ -150,26 +150,26 @@ parse_exit (Simulate *self, const char *nick)
   return TRUE;
 }
 
-/* Reads the values of the options. Returns the exit code where they make no sense. */
+/* Reads the values of the options. Returns the exit code for wrong usage if they are not valid. */
 static ExitCode
 check (Simulate *self, const char *exit_nick, const char *after)
 {
   g_autoptr (GError) error = NULL;
 
   if (self->options.arguments == NULL || g_strv_length (self->options.arguments) != 1)
-    return usage_error ("simulate: name the path of one socket");
+    return usage_error ("simulate: the path of one socket is expected");
   if (!parse_exit (self, exit_nick))
-    return usage_error ("simulate: --exit is error, shutdown, reboot or none, and not \"%s\"",
+    return usage_error ("simulate: --exit must be error, shutdown, reboot or none, not \"%s\"",
                         exit_nick);
   if (self->init_pid < 0)
-    return usage_error ("simulate: --init-pid has to be a pid, or 0 for no INIT");
+    return usage_error ("simulate: --init-pid must be a pid, or 0 for no INIT");
   if (self->n_left < 1)
-    return usage_error ("simulate: --repeat has to be 1 or more");
+    return usage_error ("simulate: --repeat must be 1 or more");
   self->has_after = after != NULL;
   if (self->has_after && !duration_parse (after, &self->after, &error))
     return usage_error ("simulate: %s", error->message);
   if (!self->has_after && self->n_left > 1)
-    return usage_error ("simulate: --repeat goes with --after");
+    return usage_error ("simulate: --repeat needs --after");
 
   return EXIT_CODE_DONE;
 }
@@ -182,21 +182,19 @@ simulate_main (int argc, char **argv)
   g_autofree char *after = NULL;
   const GOptionEntry entries[] = {
     { "init-pid", 0, 0, G_OPTION_ARG_INT, &self.init_pid,
-      "The pid of the container's init (default: our own; 0: no INIT)", "N" },
+      "The pid of init that is sent (default: that of lxcmon; 0: no INIT)", "N" },
     { "exit", 0, 0, G_OPTION_ARG_STRING, &exit_nick,
-      "How it ends: error, shutdown, reboot, or none for an end without EXIT (default: shutdown)",
-      "STATUS" },
+      "How the container ends: error, shutdown (default), reboot, or none (no EXIT)", "STATUS" },
     { "after", 0, 0, G_OPTION_ARG_STRING, &after,
-      "How long it lives, from when a client is served (default: until SIGINT or SIGTERM)",
-      "DURATION" },
-    { "repeat", 0, 0, G_OPTION_ARG_INT, &self.n_left, "How many lives it has (default: 1)", "N" },
+      "End this time after a client is served (default: at SIGINT or SIGTERM)", "DURATION" },
+    { "repeat", 0, 0, G_OPTION_ARG_INT, &self.n_left, "Start and end N times (default: 1)", "N" },
     G_OPTION_ENTRY_NULL,
   };
 
   if (!options_parse (
           &self.options, 0, entries, "PATH",
-          "Is a controller without a container: listens on PATH and does what libvirt's "
-          "controller does there.",
+          "Runs a controller without a container: listens on PATH, and behaves like the "
+          "controller\nof libvirt.",
           argc, argv, &self.code))
     {
       options_clear (&self.options);
@@ -207,8 +205,8 @@ simulate_main (int argc, char **argv)
   if (self.code == EXIT_CODE_DONE)
     {
       self.loop = g_main_loop_new (NULL, FALSE);
-      self.controller = g_object_new (LXCMON_MOCK_TYPE_CONTROLLER, "socket-path",
-                                      self.options.arguments[0], "init-pid", self.init_pid, NULL);
+      self.controller = lxcmon_mock_controller_new (self.options.arguments[0]);
+      lxcmon_mock_controller_set_init_pid (self.controller, self.init_pid);
       run (&self);
       g_object_unref (self.controller);
       g_main_loop_unref (self.loop);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the choice of whom to ask: the controllers themselves, or libvirtd. Verbs know the answer as a
- * LxcmonSource and a LxcmonMonitorList; no other file knows whether there is a libvirt.
+ * Owns the decision whether containers are watched directly or through libvirtd. No other file depends
+ * on whether the command is built with libvirt.
  */
 
 #include "source.h"
@@ -13,11 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "message.h"
+
 #ifdef HAVE_LIBVIRT
 #include <lxcmon-libvirt/lxcmon-libvirt.h>
 #endif
 
-/* Whose lock on driver.pid is in libvirt's own directory is found there. */
+/* The driver that holds the lock on driver.pid in libvirt's own directory. */
 #define URI_HERE "lxc:///system"
 
 #define SUFFIX ".sock"
@@ -32,49 +34,41 @@ has_libvirt (void)
 #endif
 }
 
-/* With a URI, nothing else can say where the containers are. */
-static gboolean
-check_connect (const Options *options, ExitCode *code)
+static ExitCode
+check_arguments (const Options *options)
 {
-  if (!has_libvirt ())
-    *code = usage_error ("--connect: this lxcmon was built without libvirt");
-  else if (*options->connect == '\0')
-    *code = usage_error ("--connect: the URI is empty");
-  else if (options->force || options->wait_if_busy)
-    *code = usage_error ("--connect goes through libvirtd, which has the controllers' places: "
-                         "--force and --wait-if-busy are for those who go without");
-  else if (options->runtime_dir != NULL)
-    *code
-        = usage_error ("--connect asks libvirtd for the containers, --runtime-dir looks for their "
-                       "sockets: choose one");
-  else
-    return TRUE;
-  return FALSE;
+  for (char **argument = options->arguments; argument != NULL && *argument != NULL; argument++)
+    if (options_is_path (*argument))
+      return usage_error ("--connect: libvirtd knows containers by name, and %s is a path",
+                          *argument);
+  return EXIT_CODE_DONE;
 }
 
 /**
  * source_check:
- * @code: (out): the exit code, where the program is to end now
+ * @code: (out): the exit code, if the options cannot be used together
  *
- * Returns: whether the options about the source go together
+ * Returns: whether the options about the source can be used together
  */
 gboolean
 source_check (const Options *options, ExitCode *code)
 {
   if (options->connect == NULL)
     return TRUE;
-  if (!check_connect (options, code))
-    return FALSE;
 
-  for (char **argument = options->arguments; argument != NULL && *argument != NULL; argument++)
-    if (strchr (*argument, '/') != NULL)
-      {
-        *code
-            = usage_error ("--connect: libvirtd knows containers by their names, and %s is a path",
-                           *argument);
-        return FALSE;
-      }
-  return TRUE;
+  if (!has_libvirt ())
+    *code = usage_error ("--connect: this lxcmon is built without libvirt");
+  else if (*options->connect == '\0')
+    *code = usage_error ("--connect: the URI is empty");
+  else if (options->force || options->wait_if_busy)
+    *code = usage_error ("--connect watches through libvirtd; --force and --wait-if-busy are for "
+                         "direct connections");
+  else if (options->runtime_dir != NULL)
+    *code = usage_error ("--connect watches through libvirtd; --runtime-dir is for direct "
+                         "connections");
+  else
+    *code = check_arguments (options);
+  return *code == EXIT_CODE_DONE;
 }
 
 static gboolean
@@ -89,14 +83,14 @@ is_libvirts_own (const char *dir)
   return same;
 }
 
-/* Another directory's driver has other containers than the libvirtd that can be connected to. */
+/* The driver of another directory is not the one that answers at URI_HERE. */
 static gboolean
 is_libvirtds (const char *dir)
 {
   LxcmonDriver driver;
 
   return is_libvirts_own (dir) && lxcmon_runtime_dir_find_driver (dir, &driver, NULL)
-         && driver.lives;
+         && driver.running;
 }
 
 static char *
@@ -112,14 +106,14 @@ get_name_in_path (const char *path)
 /**
  * source_choose:
  * @argument: (nullable): a NAME or a PATH, or %NULL for all containers
- * @name: (out) (optional) (transfer full): the container's name, where libvirtd is to be asked
+ * @name: (out) (optional) (transfer full): the name of the container, if it is watched through libvirtd
  *
- * Returns: whom to ask for a container, or for all
+ * Returns: how a container, or all of them, are to be watched
  */
 LxcmonSource
 source_choose (const Options *options, const char *argument, char **name)
 {
-  gboolean is_path = argument != NULL && strchr (argument, '/') != NULL;
+  gboolean is_path = argument != NULL && options_is_path (argument);
   const char *runtime_dir
       = options->runtime_dir != NULL ? options->runtime_dir : LXCMON_RUNTIME_DIR;
   g_autofree char *dir = is_path ? g_path_get_dirname (argument) : g_strdup (runtime_dir);
@@ -133,47 +127,9 @@ source_choose (const Options *options, const char *argument, char **name)
   return LXCMON_SOURCE_LIBVIRT;
 }
 
-#ifdef HAVE_LIBVIRT
-
-/* libvirt writes to a libvirtd that may have gone. Output that nobody reads is found out by its error. */
-static LxcmonMonitorList *
-new_libvirt_list (const char *uri)
-{
-  signal (SIGPIPE, SIG_IGN);
-  return LXCMON_MONITOR_LIST (lxcmon_libvirt_host_new_for_uri (uri));
-}
-
-typedef struct
-{
-  SourceConnectionFunc func;
-  gpointer user_data;
-  gboolean is_lost;
-} ConnectionWatch;
-
-/* The first connection is no news, nor is the end of one that never was lost. */
-static void
-on_connected (LxcmonLibvirtHost *host, GParamSpec *pspec, ConnectionWatch *watch)
-{
-  const GError *error = lxcmon_libvirt_host_get_error (host);
-  gboolean is_lost = !lxcmon_libvirt_host_get_connected (host) && error != NULL;
-
-  if (watch->is_lost == is_lost)
-    return;
-  watch->is_lost = is_lost;
-  watch->func (is_lost ? error : NULL, watch->user_data);
-}
-
-static void
-free_connection_watch (gpointer data, GClosure *closure)
-{
-  g_free (data);
-}
-
-#endif
-
 /**
  * source_new_list:
- * @follow: whether a container that reboots keeps its monitor
+ * @follow: whether a container keeps its monitor when it reboots
  *
  * Returns: (transfer full): a list that is not started
  */
@@ -182,7 +138,11 @@ source_new_list (const Options *options, LxcmonSource source, gboolean follow)
 {
 #ifdef HAVE_LIBVIRT
   if (source == LXCMON_SOURCE_LIBVIRT)
-    return new_libvirt_list (options->connect != NULL ? options->connect : URI_HERE);
+    {
+      const char *uri = options->connect != NULL ? options->connect : URI_HERE;
+      signal (SIGPIPE, SIG_IGN); /* libvirt may write to a libvirtd that has exited */
+      return LXCMON_MONITOR_LIST (lxcmon_libvirt_host_new_for_uri (uri));
+    }
 #endif
   LxcmonHost *host = lxcmon_host_new (options->runtime_dir);
 
@@ -190,28 +150,4 @@ source_new_list (const Options *options, LxcmonSource source, gboolean follow)
   if (!follow)
     lxcmon_host_set_reboot_timeout (host, 0);
   return LXCMON_MONITOR_LIST (host);
-}
-
-/**
- * source_watch_connection:
- *
- * Calls a function when the connection behind a list is lost, and when it is back. Its handler has to be
- * disconnected before the list is stopped.
- *
- * Returns: the handler's id, or 0 where there is nothing to be lost
- */
-gulong
-source_watch_connection (LxcmonMonitorList *list, SourceConnectionFunc func, gpointer user_data)
-{
-#ifdef HAVE_LIBVIRT
-  if (LXCMON_LIBVIRT_IS_HOST (list))
-    {
-      ConnectionWatch *watch = g_new0 (ConnectionWatch, 1);
-      watch->func = func;
-      watch->user_data = user_data;
-      return g_signal_connect_data (list, "notify::connected", G_CALLBACK (on_connected), watch,
-                                    free_connection_watch, 0);
-    }
-#endif
-  return 0;
 }

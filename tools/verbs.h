@@ -3,7 +3,7 @@
 #pragma once
 
 /*
- * What the command can do. Each verb gets its own name as argv[0].
+ * The verbs of the command. Each one gets its own name as argv[0].
  */
 
 int watch_main (int argc, char **argv);

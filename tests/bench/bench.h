@@ -58,10 +58,9 @@ typedef enum
   BENCH_GIO = 1 << 7,
   BENCH_GDBUS = 1 << 8,
   BENCH_SIGNAL = 1 << 9,
-  BENCH_DECODER_MANY = 1 << 10,
 } BenchPeerId;
 
-#define BENCH_OURS (BENCH_CORE | BENCH_CLIENT | BENCH_DECODER | BENCH_DECODER_MANY)
+#define BENCH_OURS (BENCH_CORE | BENCH_CLIENT | BENCH_DECODER)
 
 struct _BenchPeer
 {
@@ -80,7 +79,7 @@ struct _BenchPeer
   void (*decode) (const guint8 *bytes, gsize n_bytes);            /* from memory, whole messages */
 };
 
-#define BENCH_N_PEERS 11
+#define BENCH_N_PEERS 10
 extern const BenchPeer *const bench_peers[BENCH_N_PEERS];
 const BenchPeer *bench_peer_find (const char *name);
 

@@ -18,19 +18,14 @@
 #define GROWTH BENCH_GOAL_GROWTH
 
 const BenchGoal bench_goals[] = {
-  { "decode", "decoder", 0, VALUE, NULL, 4 },
-  { "decode", "decoder", 0, FACTOR, "xdrmem", 10, .floor = 9.3 },
-  { "decode", "decoder-many", 0, VALUE, NULL, 4 },
-  { "decode", "decoder-many", 0, FACTOR, "xdrmem", 10 },
+  { "decode", "decoder", 0, VALUE, NULL, 10 },
+  { "decode", "decoder", 0, FACTOR, "xdrmem", 4 },
 
-  { "bulk", "core", 0, RATIO, "limit", 1.3 },
-  { "bulk", "core", 0, FACTOR, "obvious", 300 },
-  { "bulk", "client", 0, RATIO, "limit", 10, .floor = 13 },
-  { "bulk", "client", 0, RATIO, "signal", 1.3 },
-  { "bulk", "client", 0, FACTOR, "obvious", 40, .floor = 34 },
-  { "bulk", "client", 0, FACTOR, "libvirt", 40 },
-  { "bulk", "client", 0, FACTOR, "gio", 1.7, .floor = 1.1 },
-  { "bulk", "client", 0, FACTOR, "gdbus", 200 },
+  { "bulk", "core", 0, RATIO, "limit", 2.5 },
+  { "bulk", "core", 0, FACTOR, "obvious", 150 },
+  { "bulk", "client", 0, RATIO, "limit", 20 },
+  { "bulk", "client", 0, RATIO, "signal", 2 },
+  { "bulk", "client", 0, FACTOR, "obvious", 20 },
 
   { "one-write", "core", 0, RATIO, "limit", 1.35 },
   { "one-write", "client", 0, RATIO, "limit", 1.35 },
@@ -41,25 +36,25 @@ const BenchGoal bench_goals[] = {
   { "latency", "core", 0, GROWTH, NULL, 2.5 },
   { "latency", "client", 0, RATIO, "limit", 1.75 },
   { "latency", "client", 0, GROWTH, NULL, 2.5 },
-  { "latency", "client", 1000, FACTOR, "obvious", 20 },
-  { "latency", "client", 1000, FACTOR, "libvirt", 14 },
-  { "latency", "client", 4900, FACTOR, "libvirt", 100 },
-  { "latency", "client", 9900, FACTOR, "obvious", 500 },
+  { "latency", "client", 1000, FACTOR, "obvious", 12 },
+  { "latency", "client", 1000, FACTOR, "libvirt", 12 },
+  { "latency", "client", 4900, FACTOR, "libvirt", 70 },
+  { "latency", "client", 9900, FACTOR, "obvious", 200 },
 
   { "storm", "core", 0, RATIO, "limit", 1.4 },
-  { "storm", "client", 0, RATIO, "limit", 1.4 },
+  { "storm", "client", 0, RATIO, "limit", 1.6 },
   { "storm", "client", 9900, FACTOR, "obvious", 5 },
 
   { "wave", "core", 0, RATIO, "limit", 1.4 },
-  { "wave", "client", 0, RATIO, "limit", 1.4 },
+  { "wave", "client", 0, RATIO, "limit", 1.5 },
   { "wave", "client", 9900, FACTOR, "obvious", 7 },
 
   { "add", "core", 0, VALUE, NULL, 2 },
   { "add", "client", 0, VALUE, NULL, 2 },
 
-  { "heap", "client", 0, VALUE, NULL, 256 },
-  { "heap", "client", 0, RATIO, "libvirt", 0.45 },
-  { "heap-handlers", "client", 0, VALUE, NULL, 800 },
+  { "heap", "client", 0, VALUE, NULL, 640 },
+  { "heap", "client", 0, RATIO, "libvirt", 0.5 },
+  { "heap-handlers", "client", 0, VALUE, NULL, 1100 },
 
   { "event-syscalls", "core", 0, VALUE, NULL, 3 },
   { "event-syscalls", "client", 0, VALUE, NULL, 3 },
@@ -134,9 +129,8 @@ gboolean
 bench_goal_is_guarded (const BenchGoal *self, const BenchRow *row, double figure)
 {
   gboolean is_count = row->measure->counts && self->kind == BENCH_GOAL_VALUE;
-  double bound = self->floor > 0 ? self->floor : self->bound;
 
-  return is_within (self, bound, figure, is_count ? 1 : SLACK);
+  return is_within (self, self->bound, figure, is_count ? 1 : SLACK);
 }
 
 /* What a goal is, in words. */

@@ -24,8 +24,6 @@ typedef struct
   BenchGoalKind kind;
   const char *other; /* peer to compare with */
   double bound;
-  double
-      floor; /* what can be had where the bound cannot, as docs/performance.md shows; 0 elsewhere */
 } BenchGoal;
 
 extern const BenchGoal bench_goals[];

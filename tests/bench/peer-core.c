@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * lxcmon's plain C: connections behind a hub, in a loop of poll.
+ * lxcmon's plain C: connections on a hub, in a loop of poll.
  */
 
 #include "peers.h"
@@ -27,6 +27,7 @@ static void
 on_closed (LxcmonConnection *connection, const LxcmonError *error, void *user_data)
 {
   bench_on_closed ();
+  lxcmon_connection_free (connection);
 }
 
 static const LxcmonCallbacks callbacks = {
@@ -51,11 +52,10 @@ open_connection (const char *path)
 {
   LxcmonError error;
   LxcmonAttachOptions options = LXCMON_ATTACH_OPTIONS_INIT;
-  LxcmonConnection *connection = lxcmon_connection_new (&callbacks, NULL);
+  LxcmonConnection *connection = lxcmon_connection_new (hub, &callbacks, NULL);
 
   options.force = true;
-  if (!lxcmon_connection_set_hub (connection, hub, &error)
-      || !lxcmon_connection_attach (connection, path, &options, &error))
+  if (!lxcmon_connection_attach (connection, path, &options, &error))
     bench_die ("%s", error.message);
 }
 
@@ -64,8 +64,9 @@ turn (gboolean block)
 {
   struct pollfd descriptor
       = { .fd = lxcmon_hub_get_fd (hub), .events = lxcmon_hub_get_events (hub) };
+  gboolean has_pending = lxcmon_hub_has_pending (hub);
 
-  if (poll (&descriptor, 1, block ? lxcmon_hub_get_timeout (hub) : 0) <= 0)
+  if (poll (&descriptor, 1, block ? lxcmon_hub_get_timeout (hub) : 0) <= 0 && !has_pending)
     return FALSE;
   lxcmon_hub_dispatch (hub);
   return TRUE;

@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Who only decodes, from memory: lxcmon's decoder, and libtirpc as rpcgen means it to be used.
+ * Peers that only decode, from memory: lxcmon's decoder, and libtirpc as rpcgen means it to be used.
  */
 
 #include "peers.h"
 #include "xdr.h"
 
 #include <lxcmon/lxcmon.h>
-
-enum
-{
-  N_AT_ONCE = 64,
-};
 
 static LxcmonDecoder *
 get_decoder (void)
@@ -25,7 +20,7 @@ get_decoder (void)
 }
 
 static inline void
-take (const LxcmonMessage *message)
+count (const LxcmonMessage *message)
 {
   if (message->kind == LXCMON_MESSAGE_INIT)
     bench_on_init (message->pid);
@@ -41,25 +36,7 @@ decode_by_decoder (const guint8 *bytes, gsize n_bytes)
   LxcmonError error;
 
   while (lxcmon_decoder_next (decoder, &bytes, &n_bytes, &message, &error) == LXCMON_DECODE_MESSAGE)
-    take (&message);
-}
-
-static void
-decode_many (const guint8 *bytes, gsize n_bytes)
-{
-  LxcmonDecoder *decoder = get_decoder ();
-  LxcmonMessage messages[N_AT_ONCE];
-  LxcmonError error;
-  LxcmonDecodeResult result;
-
-  do
-    {
-      gsize n = N_AT_ONCE;
-      result = lxcmon_decoder_next_many (decoder, &bytes, &n_bytes, messages, &n, &error);
-      for (gsize i = 0; i < n; i++)
-        take (&messages[i]);
-    }
-  while (result == LXCMON_DECODE_MESSAGE);
+    count (&message);
 }
 
 static void
@@ -81,15 +58,8 @@ decode_by_xdrmem (const guint8 *bytes, gsize n_bytes)
 const BenchPeer bench_peer_decoder = {
   .id = BENCH_DECODER,
   .name = "decoder",
-  .what = "lxcmon: LxcmonDecoder on bytes in memory, one message at a time",
+  .what = "lxcmon: LxcmonDecoder on bytes in memory",
   .decode = decode_by_decoder,
-};
-
-const BenchPeer bench_peer_decoder_many = {
-  .id = BENCH_DECODER_MANY,
-  .name = "decoder-many",
-  .what = "lxcmon: LxcmonDecoder on bytes in memory, as many at a time as there are",
-  .decode = decode_many,
 };
 
 const BenchPeer bench_peer_xdrmem = {

@@ -7,9 +7,9 @@
 #include "peers.h"
 
 const BenchPeer *const bench_peers[BENCH_N_PEERS] = {
-  &bench_peer_limit,   &bench_peer_signal,       &bench_peer_core,   &bench_peer_client,
-  &bench_peer_decoder, &bench_peer_decoder_many, &bench_peer_xdrmem, &bench_peer_obvious,
-  &bench_peer_libvirt, &bench_peer_gio,          &bench_peer_gdbus,
+  &bench_peer_limit,   &bench_peer_signal, &bench_peer_core,    &bench_peer_client,
+  &bench_peer_decoder, &bench_peer_xdrmem, &bench_peer_obvious, &bench_peer_libvirt,
+  &bench_peer_gio,     &bench_peer_gdbus,
 };
 
 const BenchPeer *

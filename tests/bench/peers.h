@@ -13,7 +13,6 @@ extern const BenchPeer bench_peer_signal;
 extern const BenchPeer bench_peer_core;
 extern const BenchPeer bench_peer_client;
 extern const BenchPeer bench_peer_decoder;
-extern const BenchPeer bench_peer_decoder_many;
 extern const BenchPeer bench_peer_xdrmem;
 extern const BenchPeer bench_peer_obvious;
 extern const BenchPeer bench_peer_libvirt;

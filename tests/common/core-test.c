@@ -97,11 +97,11 @@ core_test_add (const char *path, CoreTestFunc func)
 void
 core_test_add_modes (const char *path, CoreModeFunc func)
 {
-  g_autofree char *alone = g_strconcat (path, "/alone", NULL);
-  g_autofree char *behind_hub = g_strconcat (path, "/behind-hub", NULL);
+  g_autofree char *pulled = g_strconcat (path, "/pulled", NULL);
+  g_autofree char *dispatched = g_strconcat (path, "/dispatched", NULL);
 
-  add (alone, (CoreTest){ .mode_func = func, .mode = CORE_ALONE });
-  add (behind_hub, (CoreTest){ .mode_func = func, .mode = CORE_BEHIND_HUB });
+  add (pulled, (CoreTest){ .mode_func = func, .mode = CORE_PULLED });
+  add (dispatched, (CoreTest){ .mode_func = func, .mode = CORE_DISPATCHED });
 }
 
 void

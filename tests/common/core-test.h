@@ -4,7 +4,7 @@
 
 /*
  * What every test of the core is made of: a descriptor count around each, a limit on every wait, and
- * tests that run once for a connection alone and once for one behind a hub.
+ * tests that run once with events that are pulled and once with callbacks.
  */
 
 #include <glib.h>
@@ -14,8 +14,8 @@
 
 typedef enum
 {
-  CORE_ALONE, /* the test's loop runs the connection itself */
-  CORE_BEHIND_HUB,
+  CORE_PULLED,     /* one lxcmon_hub_next_event() for each poll */
+  CORE_DISPATCHED, /* lxcmon_hub_dispatch() and callbacks */
 } CoreMode;
 
 typedef void (*CoreTestFunc) (void);

@@ -176,7 +176,6 @@ WRAP (char *, NULL, strdup, (const char *text), (text))
 WRAP (int, -1, close, (int fd), (fd))
 WRAP (int, -1, connect, (int fd, const struct sockaddr *to, socklen_t size), (fd, to, size))
 WRAP (int, -1, epoll_create1, (int flags), (flags))
-WRAP (int, -1, epoll_ctl, (int fd, int op, int of, struct epoll_event *event), (fd, op, of, event))
 WRAP (int, -1, epoll_wait, (int fd, struct epoll_event *events, int n, int ms), (fd, events, n, ms))
 WRAP (int, -1, fstat64, (int fd, struct stat *info), (fd, info))
 WRAP (int, -1, getsockopt, (int fd, int level, int name, void *value, socklen_t *size),
@@ -232,6 +231,20 @@ __wrap_openat64 (int dir, const char *path, int flags, ...)
   if (strikes (CORE_CALL_openat64))
     return -1;
   return __real_openat64 (dir, path, flags);
+}
+
+int __real_epoll_ctl (int fd, int op, int of, struct epoll_event *event);
+int __wrap_epoll_ctl (int fd, int op, int of, struct epoll_event *event);
+
+/* Removing what is watched needs no memory, and cannot fail in any kernel. */
+int
+__wrap_epoll_ctl (int fd, int op, int of, struct epoll_event *event)
+{
+  if (op == EPOLL_CTL_DEL)
+    wrap.counts[CORE_CALL_epoll_ctl] += wrap.counting ? 1 : 0;
+  else if (strikes (CORE_CALL_epoll_ctl))
+    return -1;
+  return __real_epoll_ctl (fd, op, of, event);
 }
 
 ssize_t __real_send (int fd, const void *bytes, size_t size, int flags);

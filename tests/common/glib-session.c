@@ -169,7 +169,7 @@ glib_session_wait_accepted (GlibSession *self)
 void
 glib_session_attach_silent (GlibSession *self)
 {
-  lxcmon_mock_controller_set_reading (self->mock, FALSE);
+  mock_set_reading (self->mock, FALSE);
   glib_session_begin_attach (self, NULL);
   glib_session_wait_accepted (self);
   g_assert_cmpint (glib_session_get_state (self), ==, LXCMON_STATE_QUEUED);

@@ -9,6 +9,8 @@
 #include <lxcmon-glib/lxcmon-glib.h>
 #include <lxcmon-mock/lxcmon-mock.h>
 
+#include "mock.h"
+
 typedef struct
 {
   char *dir;

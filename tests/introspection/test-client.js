@@ -42,13 +42,15 @@ function withSession(func) {
     const directory = GLib.dir_make_tmp('lxcmon-test.XXXXXX');
     const path = GLib.build_filenamev([directory, 'web1.sock']);
     const mock = LxcmonMock.Controller.new(path);
+    const driver = LxcmonMock.Driver.new(directory);
     mock.init_pid = 42;
     mock.start();
     const client = Lxcmon.Client.new_for_path(path);
     try {
-        func({mock, client, path});
+        func({mock, driver, client, path});
     } finally {
         client.detach();
+        driver.stop();
         mock.stop();
         GLib.rmdir(directory);
     }
@@ -81,7 +83,7 @@ const cases = {
     'life': ({mock, client}) => {
         const events = record(client);
         attach(client);
-        assertEqual(client.state, Lxcmon.State.SERVED);
+        assertEqual(client.state, Lxcmon.State.ATTACHED);
         mock.finish(Lxcmon.ExitStatus.SHUTDOWN);
         waitUntil(() => events.length === 3, 'three signals');
         assertEqual(events, [['init', true, 42], ['exit', true, Lxcmon.ExitStatus.SHUTDOWN], ['closed', true, null]]);
@@ -120,7 +122,7 @@ const cases = {
         client.connect('notify::state', () => states.push(client.state));
         attach(client);
         client.detach();
-        assertEqual(states, [Lxcmon.State.WAITING, Lxcmon.State.SERVED, Lxcmon.State.DETACHED]);
+        assertEqual(states, [Lxcmon.State.QUEUED, Lxcmon.State.ATTACHED, Lxcmon.State.DETACHED]);
     },
     'errors': ({mock, client, path}) => {
         const other = Lxcmon.Client.new_for_path(path);
@@ -133,10 +135,16 @@ const cases = {
         assertFails(() => client.attach(null), Lxcmon.MonitorError, Lxcmon.MonitorError.NOT_FOUND);
         assertFails(() => mock.send_init(1), Gio.IOErrorEnum, Gio.IOErrorEnum.NOT_CONNECTED);
     },
+    'driver': ({driver, client}) => {
+        driver.start();
+        assertFails(() => attach(client), Lxcmon.MonitorError, Lxcmon.MonitorError.BUSY);
+        driver.stop();
+        attach(client);
+    },
     'enums': () => {
         const {ExitStatus, State, Source} = Lxcmon;
         assertEqual([ExitStatus.UNKNOWN, ExitStatus.ERROR, ExitStatus.SHUTDOWN, ExitStatus.REBOOT], [-1, 0, 1, 2]);
-        assertEqual([State.DETACHED, State.CONNECTING, State.WAITING, State.SERVED, State.EXITED, State.CLOSED],
+        assertEqual([State.DETACHED, State.CONNECTING, State.QUEUED, State.ATTACHED, State.EXITED, State.CLOSED],
             [0, 1, 2, 3, 4, 5]);
         assertEqual([Source.DIRECT, Source.LIBVIRT], [0, 1]);
     },
@@ -172,14 +180,14 @@ const cases = {
         waitUntil(() => pids.length === 2, 'init again');
         assertEqual(pids, [42, 43]);
     },
-    // Each is dropped while it is attached, and the next one needs its place.
+    // Each is dropped while it is attached, and the next one needs its slot.
     'garbage': ({path, mock}) => {
         for (let i = 0; i < 10; i++) {
             (() => attach(Lxcmon.Client.new_for_path(path)))();
             waitUntil(() => {
                 System.gc();
                 return mock.n_clients === 0;
-            }, 'the place');
+            }, 'the slot');
         }
     },
 };

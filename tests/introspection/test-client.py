@@ -28,7 +28,7 @@ class TestSignals(Session):
     def test_life(self):
         events = self.record()
         self.attach()
-        self.assertEqual(self.client.props.state, Lxcmon.State.SERVED)
+        self.assertEqual(self.client.props.state, Lxcmon.State.ATTACHED)
         self.mock.finish(Lxcmon.ExitStatus.SHUTDOWN)
         wait_until(lambda: len(events) == 3, 'three signals')
         self.assertEqual(events, [('init', self.client, 42), ('exit', self.client, Lxcmon.ExitStatus.SHUTDOWN),
@@ -107,6 +107,17 @@ class TestErrors(Session):
         self.attach(other)
         self.check(self.failure(), Lxcmon.MonitorError.BUSY)
 
+    def test_driver(self):
+        driver = LxcmonMock.Driver.new(self.directory)
+        self.assertTrue(driver.start())
+        self.check(self.failure(), Lxcmon.MonitorError.BUSY)
+        second = LxcmonMock.Driver.new(self.directory)
+        with self.assertRaises(GLib.Error) as caught:
+            second.start()
+        self.assertTrue(caught.exception.matches(Gio.io_error_quark(), Gio.IOErrorEnum.BUSY))
+        driver.stop()
+        self.attach()
+
     def test_refused_blocking(self):
         self.mock.die()
         with self.assertRaises(GLib.Error) as caught:
@@ -163,7 +174,7 @@ class TestProperties(Session):
         self.assertIsInstance(client, Lxcmon.Monitor)
         self.assertEqual(client.props.source, Lxcmon.Source.DIRECT)
         self.assertEqual(client.props.state, Lxcmon.State.DETACHED)
-        self.assertEqual((client.props.init_pid, client.props.controller_pid, client.props.skipped), (0, 0, 0))
+        self.assertEqual((client.props.init_pid, client.props.controller_pid), (0, 0))
         self.assertEqual((client.props.exited, client.props.exit_raw), (False, -1))
         self.assertEqual(client.props.exit_status, Lxcmon.ExitStatus.UNKNOWN)
         self.assertIsNone(client.props.error)
@@ -223,13 +234,13 @@ class TestGarbage(Session):
             references.append(weakref.ref(client))
             del client
             gc.collect()
-            wait_until(lambda: self.mock.props.n_clients == 0, 'the place')
+            wait_until(lambda: self.mock.props.n_clients == 0, 'the slot')
         drain()
         gc.collect()
         self.assertEqual([reference() for reference in references], [None] * len(references))
 
     def test_native(self):
-        """What is behind the wrapper goes as well, and a pending call keeps it."""
+        """The object goes with its wrapper, and a pending call keeps both."""
         gone, done = [], []
         client = Lxcmon.Client.new_for_path(self.path)
         client.weak_ref(lambda: gone.append(True))

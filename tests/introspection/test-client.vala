@@ -3,6 +3,7 @@
 
 class Fixture {
     public LxcmonMock.Controller mock;
+    public LxcmonMock.Driver driver;
     public Lxcmon.Client client;
     public string[] events = {};
     private string directory;
@@ -10,6 +11,7 @@ class Fixture {
     public Fixture () throws Error {
         directory = DirUtils.make_tmp ("lxcmon-test.XXXXXX");
         var path = Path.build_filename (directory, "web1.sock");
+        driver = new LxcmonMock.Driver (directory);
         mock = new LxcmonMock.Controller (path);
         mock.init_pid = 42;
         mock.start ();
@@ -22,6 +24,7 @@ class Fixture {
     ~Fixture () {
         client.detach ();
         mock.stop ();
+        driver.stop ();
         DirUtils.remove (directory);
     }
 
@@ -99,6 +102,19 @@ void test_errors () {
     }
 }
 
+void test_driver () {
+    try {
+        var fixture = new Fixture ();
+        fixture.driver.start ();
+        fixture.client.attach ();
+        assert_not_reached ();
+    } catch (Lxcmon.MonitorError error) {
+        assert (error is Lxcmon.MonitorError.BUSY);
+    } catch (Error error) {
+        GLib.error ("%s", error.message);
+    }
+}
+
 void test_wait_exit () {
     try {
         var fixture = new Fixture ();
@@ -123,6 +139,7 @@ int main (string[] args) {
     Test.add_func ("/vala/life", test_life);
     Test.add_func ("/vala/lost", test_lost);
     Test.add_func ("/vala/errors", test_errors);
+    Test.add_func ("/vala/driver", test_driver);
     Test.add_func ("/vala/wait-exit", test_wait_exit);
     Test.add_func ("/vala/enums", test_enums);
     return Test.run ();

@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Attaching while blocking: it consumes nothing, emits none of the three signals and runs no main
- * context; what has come is emitted when the loop runs. Its failures are those of the other way.
+ * Attaching while blocking. It iterates the thread-default main context: what is emitted meanwhile comes in
+ * order, other sources run, handlers may detach and attach, and the outcomes are those of the asynchronous
+ * form.
  */
 
 #include "common/glib-session.h"
 #include "common/glib-test.h"
-
-static gboolean
-count_run (gpointer user_data)
-{
-  (*(guint *) user_data)++;
-  return G_SOURCE_CONTINUE;
-}
 
 static void
 note_state (GObject *object, GParamSpec *property, gpointer user_data)
@@ -24,18 +18,13 @@ note_state (GObject *object, GParamSpec *property, gpointer user_data)
   g_string_append_printf (user_data, "%s ", g_enum_get_value (class, state)->value_nick);
 }
 
-/* Attaches with a source in the context that is always ready. Returns the error's nick or NULL. */
+/* Attaches. Returns the error's nick or NULL. */
 static const char *
 attach (GlibSession *session, GCancellable *cancellable)
 {
   g_autoptr (GError) error = NULL;
-  guint n_runs = 0;
-  guint source = g_idle_add_full (G_PRIORITY_HIGH, count_run, &n_runs, NULL);
-
   gboolean attached = lxcmon_client_attach (session->client, cancellable, &error);
-  g_assert_cmpuint (n_runs, ==, 0);
-  g_assert_cmpstr (session->signals->str, ==, "");
-  g_source_remove (source);
+
   g_assert_cmpint (attached, ==, error == NULL);
   return error != NULL ? glib_error_nick (error) : NULL;
 }
@@ -50,13 +39,43 @@ test_success (void)
   lxcmon_mock_controller_set_init_pid (session->mock, 42);
   g_assert_cmpstr (attach (session, NULL), ==, NULL);
   g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_ATTACHED);
-  g_assert_cmpstr (states->str, ==, "queued served ");
+  g_assert_cmpstr (states->str, ==, "queued attached ");
 
   glib_test_wait_until (session->signals->len > 0);
   g_assert_cmpstr (session->signals->str, ==, "init 42");
   glib_session_finish (session, LXCMON_EXIT_STATUS_SHUTDOWN);
   glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_CLOSED);
   g_assert_cmpstr (session->signals->str, ==, "init 42, exit shutdown, closed");
+}
+
+static gboolean
+count_run (gpointer user_data)
+{
+  (*(guint *) user_data)++;
+  return G_SOURCE_REMOVE;
+}
+
+/* Other sources of the context run while the call blocks, those of other contexts do not. */
+static void
+test_iterates (void)
+{
+  g_autoptr (GlibSession) session = glib_session_new ();
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  g_autoptr (GSource) idle = g_idle_source_new ();
+  guint n_here = 0, n_there = 0;
+
+  g_main_context_push_thread_default (context);
+  g_source_set_callback (idle, count_run, &n_here, NULL);
+  g_source_set_priority (idle, G_PRIORITY_HIGH);
+  g_source_attach (idle, context);
+  guint there = g_idle_add_full (G_PRIORITY_HIGH, count_run, &n_there, NULL);
+  g_assert_cmpstr (attach (session, NULL), ==, NULL);
+  g_assert_cmpuint (n_here, ==, 1);
+  g_assert_cmpuint (n_there, ==, 0);
+  g_assert_cmpuint (glib_test_count_sources (context, "[lxcmon] events"), ==, 1);
+  lxcmon_client_detach (session->client);
+  g_main_context_pop_thread_default (context);
+  g_source_remove (there);
 }
 
 static gpointer
@@ -75,17 +94,16 @@ finish_when_accepted (gpointer data)
   return NULL;
 }
 
-/* All of a container's life is over when attach looks: it is still there for the loop. */
+/* All of a container's life is over before attach returns: each signal comes once, and in order. */
 static void
-test_consumes_nothing (void)
+test_short_life (void)
 {
   g_autoptr (GlibSession) session = glib_session_new ();
 
-  lxcmon_mock_controller_set_reading (session->mock, FALSE);
+  mock_set_reading (session->mock, FALSE);
   GThread *thread = g_thread_new ("finish", finish_when_accepted, session);
   g_assert_cmpstr (attach (session, NULL), ==, NULL);
   g_thread_join (thread);
-  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_ATTACHED);
   glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_CLOSED);
   g_assert_cmpstr (session->signals->str, ==, "init 42, init 43, exit reboot, closed");
 }
@@ -117,7 +135,7 @@ test_partial_message (void)
 {
   g_autoptr (GlibSession) session = glib_session_new ();
 
-  lxcmon_mock_controller_set_reading (session->mock, FALSE);
+  mock_set_reading (session->mock, FALSE);
   GThread *thread = g_thread_new ("pieces", send_in_pieces, session);
   g_assert_cmpstr (attach (session, NULL), ==, NULL);
   g_thread_join (thread);
@@ -146,7 +164,7 @@ test_not_found (void)
   lxcmon_mock_controller_stop (session->mock);
   g_assert_cmpstr (attach (session, NULL), ==, "not-found");
   check_failed (session, "not-found");
-  /* Without somewhere to put the error. */
+  /* The error is not asked for. */
   g_assert_false (lxcmon_client_attach (session->client, NULL, NULL));
   check_failed (session, "not-found");
 }
@@ -183,7 +201,7 @@ run_script (gpointer data)
 static void
 attach_with_script (Script script, const char *expected)
 {
-  lxcmon_mock_controller_set_reading (script.session->mock, FALSE);
+  mock_set_reading (script.session->mock, FALSE);
   GThread *thread = g_thread_new ("script", run_script, &script);
   g_assert_cmpstr (attach (script.session, script.cancellable), ==, expected);
   g_thread_join (thread);
@@ -229,7 +247,7 @@ test_cancelled_from_thread (void)
   g_assert_null (lxcmon_monitor_get_error (LXCMON_MONITOR (session->client)));
 
   g_cancellable_reset (cancellable);
-  lxcmon_mock_controller_set_reading (session->mock, TRUE);
+  mock_set_reading (session->mock, TRUE);
   glib_test_wait_until (lxcmon_mock_controller_get_n_clients (session->mock) == 0);
   g_assert_cmpstr (attach (session, cancellable), ==, NULL);
 }
@@ -240,7 +258,7 @@ detach_at_once (GObject *object, GParamSpec *property, gpointer user_data)
   lxcmon_client_detach (LXCMON_CLIENT (object));
 }
 
-/* A handler of the one thing that is notified meanwhile detaches. */
+/* A handler of a notification detaches meanwhile. */
 static void
 test_detached_by_handler (void)
 {
@@ -251,7 +269,70 @@ test_detached_by_handler (void)
   g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_DETACHED);
 }
 
-/* Blocks behind an attach that is under way: there is one outcome only, and it is the first's. */
+/* A handler attaches again meanwhile: the first call is cancelled, the second one has an outcome of its own. */
+static void
+attach_again (GObject *object, GParamSpec *property, gpointer user_data)
+{
+  GlibSession *session = user_data;
+
+  g_signal_handlers_disconnect_by_func (object, attach_again, user_data);
+  lxcmon_client_detach (session->client);
+  glib_test_wait_until (lxcmon_mock_controller_get_n_clients (session->mock) == 0);
+  glib_session_begin_attach (session, NULL);
+}
+
+static void
+test_attached_by_handler (void)
+{
+  g_autoptr (GlibSession) session = glib_session_new ();
+
+  g_signal_connect (session->client, "notify::state", G_CALLBACK (attach_again), session);
+  g_assert_cmpstr (attach (session, NULL), ==, "cancelled");
+  g_assert_cmpstr (glib_session_finish_attach (session), ==, NULL);
+  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_ATTACHED);
+}
+
+/* A handler of one client's attaches another one, and blocks in there. */
+static void
+attach_other (LxcmonMonitor *monitor, gint pid, gpointer user_data)
+{
+  g_assert_cmpstr (attach (user_data, NULL), ==, NULL);
+}
+
+static void
+test_in_handler (void)
+{
+  g_autoptr (GlibSession) first = glib_session_new ();
+  g_autoptr (GlibSession) second = glib_session_new ();
+
+  lxcmon_mock_controller_set_init_pid (first->mock, 42);
+  g_signal_connect (first->client, "init", G_CALLBACK (attach_other), second);
+  g_assert_cmpstr (attach (first, NULL), ==, NULL);
+  glib_test_wait_until (first->signals->len > 0);
+  glib_test_wait_until (glib_session_get_state (second) == LXCMON_STATE_ATTACHED);
+  g_assert_cmpstr (first->signals->str, ==, "init 42");
+}
+
+/* The app drops its reference meanwhile: the call has one. */
+static void
+drop (GObject *object, GParamSpec *property, gpointer user_data)
+{
+  glib_session_drop_client (user_data);
+}
+
+static void
+test_dropped_by_handler (void)
+{
+  g_autoptr (GlibSession) session = glib_session_new ();
+  LxcmonClient *client = session->client;
+
+  g_object_add_weak_pointer (G_OBJECT (client), (gpointer *) &client);
+  g_signal_connect (client, "notify::state", G_CALLBACK (drop), session);
+  g_assert_true (lxcmon_client_attach (client, NULL, NULL));
+  g_assert_null (client);
+}
+
+/* An attach is under way already: that one goes on, and this call fails. */
 static void
 test_after_async (void)
 {
@@ -260,6 +341,8 @@ test_after_async (void)
   glib_session_begin_attach (session, NULL);
   g_assert_cmpstr (attach (session, NULL), ==, "pending");
   g_assert_cmpstr (glib_session_finish_attach (session), ==, NULL);
+  g_assert_cmpstr (attach (session, NULL), ==, "pending");
+  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_ATTACHED);
 }
 
 int
@@ -267,7 +350,8 @@ main (int argc, char **argv)
 {
   glib_test_init (&argc, &argv);
   glib_test_add ("/client-blocking/success", test_success);
-  glib_test_add ("/client-blocking/consumes-nothing", test_consumes_nothing);
+  glib_test_add ("/client-blocking/iterates", test_iterates);
+  glib_test_add ("/client-blocking/short-life", test_short_life);
   glib_test_add ("/client-blocking/partial-message", test_partial_message);
   glib_test_add ("/client-blocking/not-found", test_not_found);
   glib_test_add ("/client-blocking/lost", test_lost);
@@ -275,6 +359,9 @@ main (int argc, char **argv)
   glib_test_add ("/client-blocking/cancelled-before", test_cancelled_before);
   glib_test_add ("/client-blocking/cancelled-from-thread", test_cancelled_from_thread);
   glib_test_add ("/client-blocking/detached-by-handler", test_detached_by_handler);
+  glib_test_add ("/client-blocking/attached-by-handler", test_attached_by_handler);
+  glib_test_add ("/client-blocking/dropped-by-handler", test_dropped_by_handler);
+  glib_test_add ("/client-blocking/in-handler", test_in_handler);
   glib_test_add ("/client-blocking/after-async", test_after_async);
   return g_test_run ();
 }

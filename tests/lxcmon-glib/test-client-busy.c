@@ -23,7 +23,7 @@ new_taken (LxcmonClient **other)
   *other = lxcmon_client_new_for_path (session->path);
   lxcmon_client_attach (*other, NULL, &error);
   g_assert_no_error (error);
-  g_assert_cmpuint (lxcmon_mock_controller_get_n_pings (session->mock), ==, 1);
+  g_assert_cmpuint (mock_get_n_pings (session->mock), ==, 1);
   return session;
 }
 
@@ -82,7 +82,7 @@ test_busy_often (void)
       g_assert_false (lxcmon_client_attach (session->client, NULL, &error));
       g_assert_cmpstr (glib_error_nick (error), ==, "busy");
     }
-  g_assert_cmpuint (lxcmon_mock_controller_get_n_pings (session->mock), ==, 1);
+  g_assert_cmpuint (mock_get_n_pings (session->mock), ==, 1);
   lxcmon_client_detach (other);
   glib_test_wait_until (lxcmon_mock_controller_get_n_clients (session->mock) == 0);
   glib_session_attach (session);
@@ -127,7 +127,7 @@ test_driver_lives (void)
   g_assert_cmpstr (glib_session_finish_attach (session), ==, "busy");
   g_autofree char *who = g_strdup_printf ("(pid %d)", child.pid);
   g_assert_nonnull (strstr (session->attach_error->message, who));
-  g_assert_cmpuint (lxcmon_mock_controller_get_n_pings (session->mock), ==, 0);
+  g_assert_cmpuint (mock_get_n_pings (session->mock), ==, 0);
 
   /* Who is the driver does not ask. */
   lxcmon_client_set_force (session->client, TRUE);
@@ -166,9 +166,9 @@ test_timeout (void)
 
   /* Its dead entry is accepted when the other leaves, and held one PING. */
   lxcmon_client_detach (other);
-  glib_test_wait_until (lxcmon_mock_controller_get_n_pings (session->mock) == 2);
+  glib_test_wait_until (mock_get_n_pings (session->mock) == 2);
   glib_test_wait_until (lxcmon_mock_controller_get_n_clients (session->mock) == 0);
-  g_assert_cmpuint (lxcmon_mock_controller_get_n_pings (session->mock), ==, 2);
+  g_assert_cmpuint (mock_get_n_pings (session->mock), ==, 2);
 }
 
 /* The same while blocking. */
@@ -194,11 +194,15 @@ test_timeout_alone (void)
 
   lxcmon_client_set_attach_timeout (session->client, 1);
   lxcmon_mock_controller_set_init_pid (session->mock, 42);
-  lxcmon_mock_controller_set_accept_delay (session->mock, 100);
-  glib_session_attach (session);
+  mock_set_accepting (session->mock, FALSE);
+  gint64 start = g_get_monotonic_time ();
+  glib_session_begin_attach (session, NULL);
+  glib_test_wait_until (g_get_monotonic_time () - start >= 100 * G_TIME_SPAN_MILLISECOND);
+  mock_set_accepting (session->mock, TRUE);
+  g_assert_null (glib_session_finish_attach (session));
   glib_test_wait_until (session->signals->len > 0);
   g_assert_cmpstr (session->signals->str, ==, "init 42");
-  g_assert_cmpuint (lxcmon_mock_controller_get_n_pings (session->mock), ==, 1);
+  g_assert_cmpuint (mock_get_n_pings (session->mock), ==, 1);
 }
 
 static void
@@ -269,10 +273,10 @@ test_keepalive (void)
   lxcmon_client_set_keepalive_interval (session->client, 20);
   glib_session_attach (session);
   /* It answers, so it lives. */
-  glib_test_wait_until (lxcmon_mock_controller_get_n_pings (session->mock) >= 4);
+  glib_test_wait_until (mock_get_n_pings (session->mock) >= 4);
   g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_ATTACHED);
 
-  lxcmon_mock_controller_set_reading (session->mock, FALSE);
+  mock_set_reading (session->mock, FALSE);
   glib_test_wait_until (session->signals->len > 0);
   g_assert_cmpstr (session->signals->str, ==, "closed timed-out");
   g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_CLOSED);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What becomes of events: the signals and their details, the order of notifications and signals, what
+ * What becomes of events: the signals and their details, the order of signals and notifications, what
  * a handler finds in the properties, that each property is notified when it changes and only then, and
  * that nothing that was sent is lost.
  */
@@ -78,6 +78,7 @@ on_closed (LxcmonClient *client, const GError *error, gpointer user_data)
   g_assert_cmpint (property != NULL, ==, error != NULL);
   if (error != NULL)
     g_assert_cmpstr (property->message, ==, error->message);
+  g_assert_cmpint (lxcmon_monitor_get_end (LXCMON_MONITOR (client)), !=, LXCMON_END_NONE);
   append (user_data, "CLOSED");
 }
 
@@ -90,7 +91,7 @@ watch_all (LxcmonClient *client, GString *log)
   g_signal_connect (client, "closed", G_CALLBACK (on_closed), log);
 }
 
-/* A whole life, and a second one on the same object: each change is notified once, before its signal. */
+/* A whole life, and a second one on the same object: each change is notified once, after its signal. */
 static void
 test_order (void)
 {
@@ -103,11 +104,12 @@ test_order (void)
   glib_session_send (session, "init 42 init 43 exit 1 exit 1 exit 2");
   glib_session_finish (session, LXCMON_EXIT_STATUS_REBOOT);
   glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_CLOSED);
-  g_assert_cmpstr (log->str, ==,
-                   "state=queued controller-pid=us state=attached init-pid=42 INIT INIT "
-                   "init-pid=43 INIT "
-                   "state=exited exited=TRUE exit-status=shutdown exit-raw=1 EXIT EXIT "
-                   "exit-status=reboot exit-raw=2 EXIT EXIT state=closed CLOSED");
+  g_assert_cmpstr (
+      log->str, ==,
+      "state=queued controller-pid=us state=attached INIT init-pid=42 INIT INIT "
+      "init-pid=43 "
+      "EXIT state=exited exited=TRUE exit-status=shutdown exit-raw=1 end=shutdown EXIT "
+      "EXIT exit-status=reboot exit-raw=2 end=reboot EXIT CLOSED state=closed");
 
   g_string_truncate (log, 0);
   lxcmon_mock_controller_set_init_pid (session->mock, 0);
@@ -117,8 +119,8 @@ test_order (void)
   glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_CLOSED);
   lxcmon_client_detach (session->client);
   g_assert_cmpstr (log->str, ==,
-                   "state=queued init-pid=0 exited=FALSE exit-status=unknown exit-raw=-1 "
-                   "state=attached state=closed error=lost CLOSED state=detached");
+                   "state=queued init-pid=0 exited=FALSE exit-status=unknown exit-raw=-1 end=none "
+                   "state=attached CLOSED state=closed end=lost error=lost state=detached");
 }
 
 static void
@@ -226,7 +228,7 @@ test_pending_together (void)
   glib_test_remove_dir (g_steal_pointer (&dir));
 }
 
-/* Bytes come one by one, with a turn of the loop for each. */
+/* Bytes come one by one, and the loop runs after each. */
 static void
 test_byte_by_byte (void)
 {
@@ -244,27 +246,25 @@ test_byte_by_byte (void)
   g_assert_cmpstr (session->signals->str, ==, "init 42, exit shutdown");
 }
 
+/* What is no event of a container changes nothing. */
 static void
 test_skipped (void)
 {
   g_autoptr (GlibSession) session = glib_session_new ();
   g_autoptr (GString) log = g_string_new (NULL);
-  guint64 skipped;
 
   glib_session_attach (session);
-  g_signal_connect (session->client, "notify", G_CALLBACK (on_notify), log);
+  watch_all (session->client, log);
   /* length, unknown program, version 1, procedure 1, type MESSAGE, serial, status OK */
   glib_session_send (session, "hex 0000001c0000007b000000010000000100000002"
                               "0000000100000000 "
                               "hex 0000001c0000007b000000010000000100000002"
                               "0000000100000000 init 42");
   glib_test_wait_until (session->signals->len > 0);
-  g_assert_cmpstr (log->str, ==, "init-pid=42 skipped=2");
-  g_object_get (session->client, "skipped", &skipped, NULL);
-  g_assert_cmpuint (skipped, ==, 2);
+  g_assert_cmpstr (log->str, ==, "INIT init-pid=42");
 }
 
-/* Who comes late gets no INIT, and finds the pid in the status XML. */
+/* A later client gets no INIT, and finds the pid in the status XML. */
 static void
 test_late (void)
 {
@@ -312,13 +312,18 @@ typedef struct
   const char *title;
   const char *sent;
   const char *expected;
+  LxcmonEnd end;
 } EndCase;
 
 static const EndCase end_cases[] = {
-  { "lost", "init 42", "init 42, closed lost" },
-  { "truncated", "init 42 hex 0000002412", "init 42, closed truncated" },
-  { "protocol", "init 42 hex 00000003", "init 42, closed protocol" },
-  { "exit", "init 42 exit 0", "init 42, exit error, closed" },
+  { "lost", "init 42", "init 42, closed lost", LXCMON_END_LOST },
+  { "truncated", "init 42 hex 0000002412", "init 42, closed truncated", LXCMON_END_LOST },
+  /* The container may still run. */
+  { "protocol", "init 42 hex 00000003", "init 42, closed protocol", LXCMON_END_NONE },
+  { "exit", "init 42 exit 0", "init 42, exit error, closed", LXCMON_END_ERROR },
+  { "shutdown", "init 42 exit 1", "init 42, exit shutdown, closed", LXCMON_END_SHUTDOWN },
+  { "reboot", "init 42 exit 2", "init 42, exit reboot, closed", LXCMON_END_REBOOT },
+  { "unknown", "init 42 exit 3", "init 42, exit unknown, closed", LXCMON_END_UNKNOWN },
 };
 
 static void
@@ -335,6 +340,7 @@ test_end (gconstpointer data)
   g_assert_cmpstr (session->signals->str, ==, test->expected);
   error = lxcmon_monitor_get_error (LXCMON_MONITOR (session->client));
   g_assert_cmpint (error == NULL, ==, g_str_has_suffix (test->expected, "closed"));
+  g_assert_cmpint (lxcmon_monitor_get_end (LXCMON_MONITOR (session->client)), ==, test->end);
 }
 
 int

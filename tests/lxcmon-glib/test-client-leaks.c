@@ -19,7 +19,7 @@ live_once (const char *dir, guint i)
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
 
   if (i % 5 == 4)
-    lxcmon_mock_controller_set_reading (session->mock, FALSE);
+    mock_set_reading (session->mock, FALSE);
   else
     lxcmon_mock_controller_set_init_pid (session->mock, 42);
   lxcmon_client_set_keepalive_interval (session->client, 1000);
@@ -105,7 +105,7 @@ test_at_once (void)
       lxcmon_mock_controller_set_init_pid (sessions[i]->mock, 42);
       glib_session_begin_attach (sessions[i], NULL);
     }
-  g_assert_cmpuint (glib_test_count_sources (NULL, "[lxcmon] hub"), ==, 1);
+  g_assert_cmpuint (glib_test_count_sources (NULL, "[lxcmon] events"), ==, 1);
   for (guint i = 0; i < n; i++)
     {
       g_assert_cmpstr (glib_session_finish_attach (sessions[i]), ==, NULL);

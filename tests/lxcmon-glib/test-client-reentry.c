@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Attaching and detaching from handlers of notifications, while an attach is just beginning, failing
- * or being given up: each call has its own outcome, once. Main loops in handlers, and clients whose end is
- * another one's.
+ * Attaching and detaching in handlers of notifications, while an attach is just beginning, fails or is
+ * given up: each call has an outcome of its own, once. Main loops in handlers, and clients that are detached
+ * or dropped while another one is finalized.
  */
 
 #include <string.h>
@@ -57,7 +57,7 @@ on_notify (GObject *object, GParamSpec *property, gpointer user_data)
     lxcmon_client_detach (LXCMON_CLIENT (object));
   if (handler->attach)
     {
-      lxcmon_mock_controller_set_reading (handler->session->mock, TRUE);
+      mock_set_reading (handler->session->mock, TRUE);
       glib_session_start (handler->session);
       lxcmon_client_attach_async (LXCMON_CLIENT (object), NULL, on_done, &handler->inner);
     }
@@ -125,7 +125,7 @@ test_attach_failing (void)
       g_signal_connect (session->client, signals[i / 2], G_CALLBACK (on_notify), &handler);
       if (i % 2 == 0)
         {
-          lxcmon_mock_controller_set_reading (session->mock, FALSE);
+          mock_set_reading (session->mock, FALSE);
           call_attach (session, NULL, &call);
           glib_session_wait_accepted (session);
           glib_session_die (session);
@@ -162,7 +162,7 @@ test_attach_detaching (void)
   g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_ATTACHED);
 }
 
-/* The same for one that was attached: nobody waits for an outcome but the second attach. */
+/* The same for one that was attached: only the second attach has an outcome that is waited for. */
 static void
 test_attach_leaving (void)
 {
@@ -176,7 +176,7 @@ test_attach_leaving (void)
   g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_ATTACHED);
 }
 
-/* Dropped while it fails: the outcome is still told. */
+/* Dropped while it fails: the call still returns. */
 static void
 test_drop_failing (void)
 {
@@ -193,7 +193,8 @@ test_drop_failing (void)
   g_assert_null (client);
 }
 
-/* A detach in the handler of one notification: those that are still due come inside it, or never. */
+/* A handler of one notification detaches: those that are still to come do so in there, and none comes after
+ * it. */
 static void
 detach_and_watch (GObject *object, GParamSpec *property, gpointer user_data)
 {
@@ -205,7 +206,7 @@ detach_and_watch (GObject *object, GParamSpec *property, gpointer user_data)
   *quiet = TRUE;
 }
 
-/* A notification inside one of the same property restarts that: GObject has it so. */
+/* GObject runs the handlers again where a property is notified in a handler of itself. */
 static void
 check_quiet (GObject *object, GParamSpec *property, gpointer user_data)
 {
@@ -225,11 +226,12 @@ test_nothing_after_detach (void)
   glib_session_send (session, "exit 1");
   glib_test_wait_until (quiet);
   glib_test_drain ();
-  g_assert_cmpstr (session->signals->str, ==, "");
+  /* The signal comes before the notifications. */
+  g_assert_cmpstr (session->signals->str, ==, "exit shutdown");
   g_assert_true (lxcmon_monitor_get_exited (LXCMON_MONITOR (session->client)));
 }
 
-/* Served, and a main loop in a handler of that: the container ends in there, and a handler of "closed"
+/* Attached, and a main loop in a handler of that: the container ends in there, and a handler of "closed"
  * attaches again, before the first attach has returned. */
 typedef struct
 {
@@ -279,12 +281,12 @@ test_attach_unreturned (void)
     }
 }
 
-/* A main loop in the handler of a notification, and one in the handler of the event that is told in there:
- * the next events come in these, and all are told in order. */
+/* A main loop in the handler of a notification, and one in the handler of a signal: the next events come in
+ * these. The order of events is the order in which they are taken from the hub. */
 static void
-loop_until (GlibSession *session, const char *said)
+loop_until (GlibSession *session, const char *signal)
 {
-  glib_test_wait_until (g_strstr_len (session->signals->str, -1, said) != NULL);
+  glib_test_wait_until (g_strstr_len (session->signals->str, -1, signal) != NULL);
 }
 
 static void
@@ -329,13 +331,20 @@ log_exit (LxcmonClient *client, LxcmonExitStatus status, GString *log)
 }
 
 static void
+log_closed (LxcmonClient *client, const GError *error, GString *log)
+{
+  g_string_append (log, "CLOSED ");
+}
+
+static void
 loop_when_exited (GObject *object, GParamSpec *property, GlibSession *session)
 {
   if (glib_session_get_state (session) == LXCMON_STATE_EXITED)
     loop_until (session, "closed");
 }
 
-/* A loop in the first of an event's notifications: the others come before its signal all the same. */
+/* A loop in the first of an event's notifications: the next signal comes in there, and then the notifications
+ * that are left of both, each of them once. */
 static void
 test_loop_among_notifications (void)
 {
@@ -346,17 +355,19 @@ test_loop_among_notifications (void)
   g_signal_connect (session->client, "notify::state", G_CALLBACK (loop_when_exited), session);
   g_signal_connect (session->client, "notify::exited", G_CALLBACK (log_notified), log);
   g_signal_connect (session->client, "notify::exit-status", G_CALLBACK (log_notified), log);
+  g_signal_connect (session->client, "notify::end", G_CALLBACK (log_notified), log);
   g_signal_connect (session->client, "exit", G_CALLBACK (log_exit), log);
+  g_signal_connect (session->client, "closed", G_CALLBACK (log_closed), log);
   glib_session_finish (session, LXCMON_EXIT_STATUS_REBOOT);
   loop_until (session, "closed");
   glib_test_drain ();
-  g_assert_cmpstr (log->str, ==, "exited exit-status EXIT ");
+  g_assert_cmpstr (log->str, ==, "EXIT CLOSED exited exit-status end ");
   g_signal_handlers_disconnect_by_data (session->client, session);
   g_signal_handlers_disconnect_by_data (session->client, log);
 }
 
-/* Two clients of one context have something to hear, and when the first is gone, that detaches the second or
- * drops it: nothing is said by that one. */
+/* Events of two clients of one context are pending. The first one is finalized, which detaches the second one or
+ * drops it: that one emits nothing. */
 static void
 detach_other (gpointer other, GObject *gone)
 {
@@ -396,7 +407,7 @@ test_end_of_another (gconstpointer data)
     g_object_weak_ref (G_OBJECT (first->client), detach_other, second->client);
   glib_session_send (second, "init 6");
   loop_until (second, "init 6");
-  /* Nobody stands in line any more: who is sent something first is first. */
+  /* No event is pending any more: the first message makes the first event. */
   glib_test_drain ();
   glib_session_send (first, "init 5");
   glib_session_send (second, "init 6");

@@ -10,12 +10,12 @@
 #include "common/glib-session.h"
 #include "common/glib-test.h"
 
-/* A thread that runs a context, by a loop or turn by turn. */
+/* A thread that runs a context, by a loop or by single iterations. */
 typedef struct
 {
   GMainContext *context;
   GThread *thread;
-  gboolean by_turns;
+  gboolean iterates;
   gint end;
 } Runner;
 
@@ -26,12 +26,12 @@ run_context (gpointer data)
 
   g_main_context_push_thread_default (self->context);
   while (!g_atomic_int_get (&self->end))
-    g_main_context_iteration (self->context, !self->by_turns);
+    g_main_context_iteration (self->context, !self->iterates);
   g_main_context_pop_thread_default (self->context);
   return NULL;
 }
 
-/* Unlike turn by turn, the thread then keeps the context to itself while it waits, too. */
+/* Unlike with single iterations, the thread owns the context while it waits, too. */
 static gpointer
 run_loop (gpointer data)
 {
@@ -47,10 +47,10 @@ run_loop (gpointer data)
 }
 
 static void
-runner_start (Runner *self, gboolean by_turns)
+runner_start (Runner *self, gboolean iterates)
 {
-  *self = (Runner){ .context = g_main_context_new (), .by_turns = by_turns };
-  self->thread = g_thread_new ("runner", by_turns ? run_context : run_loop, self);
+  *self = (Runner){ .context = g_main_context_new (), .iterates = iterates };
+  self->thread = g_thread_new ("runner", iterates ? run_context : run_loop, self);
 }
 
 static void
@@ -59,7 +59,7 @@ runner_end (Runner *self)
   g_atomic_int_set (&self->end, TRUE);
   g_main_context_wakeup (self->context);
   g_thread_join (self->thread);
-  /* What the end has overtaken. */
+  /* What was queued when the thread ended. */
   while (g_main_context_iteration (self->context, FALSE))
     ;
   g_assert_cmpuint (glib_test_count_sources (self->context, "[lxcmon]"), ==, 0);
@@ -71,15 +71,15 @@ typedef struct
   void (*func) (gpointer data);
   gpointer data;
   gint done;
-} Errand;
+} Call;
 
 static gboolean
-run_errand (gpointer data)
+run_call (gpointer data)
 {
-  Errand *errand = data;
+  Call *call = data;
 
-  errand->func (errand->data);
-  g_atomic_int_set (&errand->done, TRUE);
+  call->func (call->data);
+  g_atomic_int_set (&call->done, TRUE);
   return G_SOURCE_REMOVE;
 }
 
@@ -87,14 +87,14 @@ run_errand (gpointer data)
 static void
 runner_call (Runner *self, void (*func) (gpointer data), gpointer data)
 {
-  Errand errand = { func, data, FALSE };
+  Call call = { func, data, FALSE };
   g_autoptr (GSource) source = g_idle_source_new ();
   gint64 deadline = glib_test_get_deadline ();
 
   g_source_set_priority (source, G_PRIORITY_HIGH);
-  g_source_set_callback (source, run_errand, &errand, NULL);
+  g_source_set_callback (source, run_call, &call, NULL);
   g_source_attach (source, self->context);
-  while (!g_atomic_int_get (&errand.done))
+  while (!g_atomic_int_get (&call.done))
     {
       g_assert_cmpint (g_get_monotonic_time (), <, deadline);
       g_thread_yield ();
@@ -157,7 +157,7 @@ test_many (void)
   glib_test_remove_dir (dir);
 }
 
-/* A client of a runner's context, which says in which thread its signals come. */
+/* A client of a runner's context; its signals come in that thread. */
 typedef struct
 {
   GlibSession *session;
@@ -165,42 +165,42 @@ typedef struct
   GThread *thread;
   gint n_init;
   gint n_closed;
-} Guest;
+} Watch;
 
 static void
 on_init (LxcmonClient *client, gint pid, gpointer user_data)
 {
-  Guest *guest = user_data;
+  Watch *watch = user_data;
 
-  g_assert_true (g_thread_self () == guest->thread);
-  g_atomic_int_inc (&guest->n_init);
+  g_assert_true (g_thread_self () == watch->thread);
+  g_atomic_int_inc (&watch->n_init);
 }
 
 static void
 on_closed (LxcmonClient *client, const GError *error, gpointer user_data)
 {
-  Guest *guest = user_data;
+  Watch *watch = user_data;
 
-  g_assert_true (g_thread_self () == guest->thread);
-  g_atomic_int_inc (&guest->n_closed);
+  g_assert_true (g_thread_self () == watch->thread);
+  g_atomic_int_inc (&watch->n_closed);
 }
 
 static void
-attach_guest (gpointer data)
+attach_watch (gpointer data)
 {
-  Guest *guest = data;
+  Watch *watch = data;
 
-  guest->thread = g_thread_self ();
-  guest->client = lxcmon_client_new_for_path (guest->session->path);
-  g_signal_connect (guest->client, "init", G_CALLBACK (on_init), guest);
-  g_signal_connect (guest->client, "closed", G_CALLBACK (on_closed), guest);
-  g_assert_true (lxcmon_client_attach (guest->client, NULL, NULL));
+  watch->thread = g_thread_self ();
+  watch->client = lxcmon_client_new_for_path (watch->session->path);
+  g_signal_connect (watch->client, "init", G_CALLBACK (on_init), watch);
+  g_signal_connect (watch->client, "closed", G_CALLBACK (on_closed), watch);
+  g_assert_true (lxcmon_client_attach (watch->client, NULL, NULL));
 }
 
 static void
-drop_guest (gpointer data)
+drop_watch (gpointer data)
 {
-  g_object_unref (((Guest *) data)->client);
+  g_object_unref (((Watch *) data)->client);
 }
 
 static void
@@ -209,33 +209,33 @@ do_nothing (gpointer data)
 }
 
 static void
-test_foreign_call (void)
+test_wrong_thread (void)
 {
   g_autoptr (GlibSession) session = glib_session_new ();
-  Guest guest = { .session = session };
+  Watch watch = { .session = session };
   g_autoptr (GError) error = NULL;
   Runner runner;
 
   runner_start (&runner, FALSE);
-  runner_call (&runner, attach_guest, &guest);
+  runner_call (&runner, attach_watch, &watch);
   for (guint i = 0; i < 5; i++)
     glib_test_expect_critical ("*called from another thread*g_main_context_invoke*");
-  lxcmon_client_detach (guest.client);
-  lxcmon_client_attach_async (guest.client, NULL, NULL, NULL);
-  g_assert_false (lxcmon_client_attach (guest.client, NULL, &error));
-  lxcmon_client_wait_exit_async (guest.client, NULL, NULL, NULL);
-  g_assert_cmpint (lxcmon_client_wait_exit (guest.client, NULL, &error), ==,
+  lxcmon_client_detach (watch.client);
+  lxcmon_client_attach_async (watch.client, NULL, NULL, NULL);
+  g_assert_false (lxcmon_client_attach (watch.client, NULL, &error));
+  lxcmon_monitor_wait_exit_async (LXCMON_MONITOR (watch.client), NULL, NULL, NULL);
+  g_assert_cmpint (lxcmon_monitor_wait_exit (LXCMON_MONITOR (watch.client), NULL, &error), ==,
                    LXCMON_EXIT_STATUS_UNKNOWN);
   g_test_assert_expected_messages ();
   g_assert_no_error (error);
 
   glib_session_send (session, "init 7");
-  glib_test_wait_until (g_atomic_int_get (&guest.n_init) == 1);
-  runner_call (&runner, drop_guest, &guest);
+  glib_test_wait_until (g_atomic_int_get (&watch.n_init) == 1);
+  runner_call (&runner, drop_watch, &watch);
   runner_end (&runner);
 }
 
-/* Two contexts in one thread: each client speaks when its own is run. */
+/* Two contexts in one thread: each client emits when its own is run. */
 static void
 test_two_contexts (void)
 {
@@ -248,8 +248,8 @@ test_two_contexts (void)
   g_main_context_push_thread_default (context);
   glib_session_attach (there);
   g_main_context_pop_thread_default (context);
-  g_assert_cmpuint (glib_test_count_sources (context, "[lxcmon] hub"), ==, 1);
-  g_assert_cmpuint (glib_test_count_sources (NULL, "[lxcmon] hub"), ==, 1);
+  g_assert_cmpuint (glib_test_count_sources (context, "[lxcmon] events"), ==, 1);
+  g_assert_cmpuint (glib_test_count_sources (NULL, "[lxcmon] events"), ==, 1);
 
   glib_session_send (there, "init 2");
   glib_session_send (here, "init 1");
@@ -261,12 +261,12 @@ test_two_contexts (void)
   glib_session_free (there);
   glib_test_drain ();
   g_main_context_pop_thread_default (context);
-  g_assert_cmpuint (glib_test_count_sources (context, "[lxcmon] hub"), ==, 0);
+  g_assert_cmpuint (glib_test_count_sources (context, "[lxcmon] events"), ==, 0);
   glib_session_free (here);
   glib_test_remove_dir (dir);
 }
 
-/* Detached, a client has forgotten its context, which may go; it can be attached in another one. */
+/* A client that is detached has no context: that may be freed, and the client be attached in another one. */
 static void
 test_moves (void)
 {
@@ -288,21 +288,21 @@ test_moves (void)
   glib_session_attach (session);
 }
 
-/* The last reference goes in one thread while events come in another. */
+/* The last reference is dropped in one thread while events come in another. */
 static void
-drop_elsewhere (gboolean by_turns)
+drop_elsewhere (gboolean iterates)
 {
   g_autoptr (GlibSession) session = glib_session_new ();
-  guint n_rounds = glib_test_is_slow () || by_turns ? 200 : 1000;
+  guint n_rounds = glib_test_is_slow () || iterates ? 200 : 1000;
   Runner runner;
 
-  runner_start (&runner, by_turns);
+  runner_start (&runner, iterates);
   for (guint i = 0; i < n_rounds; i++)
     {
-      /* Of its own, and gone at the end: whoever speaks to it later is found out. */
-      Guest *guest = g_new0 (Guest, 1);
-      guest->session = session;
-      runner_call (&runner, attach_guest, guest);
+      /* Freed at the end of the round, so that a signal that comes later is a use after free. */
+      Watch *watch = g_new0 (Watch, 1);
+      watch->session = session;
+      runner_call (&runner, attach_watch, watch);
       glib_session_send (session, "init 1 init 2 init 3 init 4 init 5");
       if (i % 3 == 0)
         glib_session_finish (session, LXCMON_EXIT_STATUS_SHUTDOWN);
@@ -310,10 +310,10 @@ drop_elsewhere (gboolean by_turns)
         glib_session_die (session);
       for (guint n = i % 50; n > 0; n--)
         g_thread_yield ();
-      g_object_unref (guest->client);
+      g_object_unref (watch->client);
       /* A handler that was being called may go on; once the thread has done anything else, none is. */
       runner_call (&runner, do_nothing, NULL);
-      g_free (guest);
+      g_free (watch);
       if (i % 3 != 2)
         glib_session_start (session);
       else
@@ -329,18 +329,19 @@ test_drop_elsewhere_loop (void)
 }
 
 static void
-test_drop_elsewhere_turns (void)
+test_drop_elsewhere_iterations (void)
 {
   drop_elsewhere (TRUE);
 }
 
-/* A handler detaches the client and gives it away: another thread attaches it and drops it, before the handler
- * returns. It is that thread's to take apart. */
+/* A handler detaches the client, and another thread attaches it and drops it before the handler returns. The
+ * last reference is the emission's: it is dropped here, while the other thread does not run its context. */
 typedef struct
 {
   GlibSession *session;
   Runner *runner;
   LxcmonClient *client;
+  gboolean returned;
   gint blocked;
 } Gift;
 
@@ -374,7 +375,7 @@ give_away (LxcmonClient *client, gint pid, Gift *gift)
   gint64 deadline = glib_test_get_deadline ();
 
   lxcmon_client_detach (client);
-  /* The place is free when the controller has noticed. */
+  /* The slot is free when the controller has noticed. */
   while (lxcmon_mock_controller_get_n_clients (gift->session->mock) > 0)
     {
       g_assert_cmpint (g_get_monotonic_time (), <, deadline);
@@ -386,6 +387,8 @@ give_away (LxcmonClient *client, gint pid, Gift *gift)
   g_main_context_invoke_full (gift->runner->context, G_PRIORITY_HIGH, block, gift, NULL);
   while (!g_atomic_int_get (&gift->blocked))
     g_thread_yield ();
+  g_assert_cmpuint (lxcmon_mock_controller_get_n_clients (gift->session->mock), ==, 1);
+  gift->returned = TRUE;
 }
 
 static void
@@ -400,13 +403,13 @@ test_given_away (void)
   g_object_add_weak_pointer (G_OBJECT (session->client), (gpointer *) &gift.client);
   g_signal_connect (session->client, "init", G_CALLBACK (give_away), &gift);
   glib_session_send (session, "init 5");
-  glib_test_wait_until (gift.client != NULL);
-  /* Its thread is not there yet. */
-  g_assert_cmpint (lxcmon_monitor_get_state (LXCMON_MONITOR (gift.client)), ==,
-                   LXCMON_STATE_ATTACHED);
+  glib_test_wait_until (gift.returned);
+  g_assert_null (gift.client);
+  /* The controller is left at once, and what is in the context is freed when that runs. */
+  glib_test_wait_until (lxcmon_mock_controller_get_n_clients (session->mock) == 0);
+  g_assert_cmpuint (glib_test_count_sources (runner.context, "[lxcmon] events"), ==, 1);
   g_atomic_int_set (&gift.blocked, FALSE);
   runner_end (&runner);
-  g_assert_null (gift.client);
 }
 
 int
@@ -414,11 +417,11 @@ main (int argc, char **argv)
 {
   glib_test_init (&argc, &argv);
   glib_test_add ("/client-threads/many", test_many);
-  glib_test_add ("/client-threads/foreign-call", test_foreign_call);
+  glib_test_add ("/client-threads/wrong-thread", test_wrong_thread);
   glib_test_add ("/client-threads/two-contexts", test_two_contexts);
   glib_test_add ("/client-threads/moves", test_moves);
   glib_test_add ("/client-threads/drop-elsewhere/loop", test_drop_elsewhere_loop);
-  glib_test_add ("/client-threads/drop-elsewhere/turns", test_drop_elsewhere_turns);
+  glib_test_add ("/client-threads/drop-elsewhere/iterations", test_drop_elsewhere_iterations);
   glib_test_add ("/client-threads/given-away", test_given_away);
   return g_test_run ();
 }

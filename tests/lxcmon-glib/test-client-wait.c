@@ -21,9 +21,9 @@ on_waited (GObject *object, GAsyncResult *result, gpointer user_data)
   Wait *wait = user_data;
   g_autoptr (GError) error = NULL;
 
-  g_assert_true (g_async_result_is_tagged (result, lxcmon_client_wait_exit_async));
+  g_assert_true (g_async_result_is_tagged (result, lxcmon_monitor_wait_exit_async));
   g_assert_false (wait->done);
-  wait->status = lxcmon_client_wait_exit_finish (LXCMON_CLIENT (object), result, &error);
+  wait->status = lxcmon_monitor_wait_exit_finish (LXCMON_MONITOR (object), result, &error);
   wait->nick = error != NULL ? g_strdup (glib_error_nick (error)) : NULL;
   wait->done = TRUE;
 }
@@ -31,7 +31,7 @@ on_waited (GObject *object, GAsyncResult *result, gpointer user_data)
 static void
 begin (GlibSession *session, GCancellable *cancellable, Wait *wait)
 {
-  lxcmon_client_wait_exit_async (session->client, cancellable, on_waited, wait);
+  lxcmon_monitor_wait_exit_async (LXCMON_MONITOR (session->client), cancellable, on_waited, wait);
   g_assert_false (wait->done);
 }
 
@@ -99,7 +99,7 @@ test_already_seen (void)
   glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_CLOSED);
   begin (session, NULL, &wait);
   check (&wait, LXCMON_EXIT_STATUS_REBOOT, NULL);
-  g_assert_cmpint (lxcmon_client_wait_exit (session->client, NULL, NULL), ==,
+  g_assert_cmpint (lxcmon_monitor_wait_exit (LXCMON_MONITOR (session->client), NULL, NULL), ==,
                    LXCMON_EXIT_STATUS_REBOOT);
 }
 
@@ -112,7 +112,7 @@ test_unknown_is_no_error (void)
 
   glib_session_attach (session);
   glib_session_send (session, "exit 7");
-  g_assert_cmpint (lxcmon_client_wait_exit (session->client, NULL, &error), ==,
+  g_assert_cmpint (lxcmon_monitor_wait_exit (LXCMON_MONITOR (session->client), NULL, &error), ==,
                    LXCMON_EXIT_STATUS_UNKNOWN);
   g_assert_no_error (error);
   g_assert_cmpint (lxcmon_monitor_get_exit_raw (LXCMON_MONITOR (session->client)), ==, 7);
@@ -144,7 +144,7 @@ test_not_attached (void)
 
   begin (session, NULL, &wait);
   check (&wait, LXCMON_EXIT_STATUS_UNKNOWN, "not-connected");
-  g_assert_cmpint (lxcmon_client_wait_exit (session->client, NULL, &error), ==,
+  g_assert_cmpint (lxcmon_monitor_wait_exit (LXCMON_MONITOR (session->client), NULL, &error), ==,
                    LXCMON_EXIT_STATUS_UNKNOWN);
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NOT_CONNECTED);
 }
@@ -240,7 +240,7 @@ test_cancelled_in_callback (void)
   gpointer data[] = { &waits[0], cancellable };
 
   glib_session_attach (session);
-  lxcmon_client_wait_exit_async (session->client, NULL, cancel_next, data);
+  lxcmon_monitor_wait_exit_async (LXCMON_MONITOR (session->client), NULL, cancel_next, data);
   begin (session, cancellable, &waits[1]);
   glib_session_send (session, "exit 1");
   check (&waits[0], LXCMON_EXIT_STATUS_SHUTDOWN, NULL);
@@ -266,24 +266,12 @@ test_keeps_alive (void)
   g_assert_cmpstr (session->signals->str, ==, "exit shutdown");
 }
 
-static gboolean
-count_run (gpointer user_data)
-{
-  (*(guint *) user_data)++;
-  return G_SOURCE_CONTINUE;
-}
-
-/* Blocks; the signals are emitted from inside, and the context is not run. */
+/* Blocks; the signals are emitted meanwhile. */
 static const char *
 wait_blocking (GlibSession *session, GCancellable *cancellable, LxcmonExitStatus expected)
 {
   g_autoptr (GError) error = NULL;
-  guint n_runs = 0;
-  guint source = g_idle_add_full (G_PRIORITY_HIGH, count_run, &n_runs, NULL);
-
-  g_assert_cmpint (lxcmon_client_wait_exit (session->client, cancellable, &error), ==, expected);
-  g_assert_cmpuint (n_runs, ==, 0);
-  g_source_remove (source);
+  g_assert_cmpint (lxcmon_monitor_wait_exit (LXCMON_MONITOR (session->client), cancellable, &error), ==, expected);
   return error != NULL ? glib_error_nick (error) : NULL;
 }
 
@@ -333,7 +321,7 @@ test_blocking_while_attaching (void)
   g_autoptr (GlibSession) session = glib_session_new ();
   Wait wait = { 0 };
 
-  lxcmon_mock_controller_set_reading (session->mock, FALSE);
+  mock_set_reading (session->mock, FALSE);
   glib_session_begin_attach (session, NULL);
   begin (session, NULL, &wait);
   glib_session_wait_accepted (session);

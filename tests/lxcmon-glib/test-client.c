@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The type: construction, the settings with their ranges and notifications, how a container is called
- * after its socket, and misuse.
+ * The type: construction, the settings with their ranges and notifications, the name that follows from a
+ * socket's path, and misuse.
  */
 
 #include <lxcmon-glib/lxcmon-glib.h>
@@ -169,8 +169,10 @@ test_misuse (void)
   LxcmonClient *none = NULL;
   g_autoptr (GError) error = NULL;
 
-  for (guint i = 0; i < 17; i++)
+  for (guint i = 0; i < 15; i++)
     glib_test_expect_critical ("*LXCMON_IS_CLIENT (self)*");
+  glib_test_expect_critical ("lxcmon_monitor_wait_exit_async*LXCMON_IS_MONITOR (self)*");
+  glib_test_expect_critical ("lxcmon_monitor_wait_exit*LXCMON_IS_MONITOR (self)*");
   g_assert_null (lxcmon_client_get_runtime_dir (none));
   g_assert_null (lxcmon_client_get_socket_path (none));
   for (guint i = 0; i < G_N_ELEMENTS (number_cases); i++)
@@ -186,13 +188,13 @@ test_misuse (void)
   lxcmon_client_attach_async (none, NULL, NULL, NULL);
   g_assert_false (lxcmon_client_attach (none, NULL, &error));
   lxcmon_client_detach (none);
-  lxcmon_client_wait_exit_async (none, NULL, NULL, NULL);
-  g_assert_cmpint (lxcmon_client_wait_exit (none, NULL, &error), ==, LXCMON_EXIT_STATUS_UNKNOWN);
+  lxcmon_monitor_wait_exit_async (LXCMON_MONITOR (none), NULL, NULL, NULL);
+  g_assert_cmpint (lxcmon_monitor_wait_exit (LXCMON_MONITOR (none), NULL, &error), ==, LXCMON_EXIT_STATUS_UNKNOWN);
   g_test_assert_expected_messages ();
   g_assert_no_error (error);
 }
 
-/* Somebody else's result, such as that of another call of the same client. */
+/* A result of another client's. */
 static void
 test_wrong_result (void)
 {
@@ -203,7 +205,7 @@ test_wrong_result (void)
   glib_test_expect_critical ("*g_task_is_valid (result, self)*");
   g_assert_false (lxcmon_client_attach_finish (client, G_ASYNC_RESULT (task), NULL));
   glib_test_expect_critical ("*g_task_is_valid (result, self)*");
-  g_assert_cmpint (lxcmon_client_wait_exit_finish (client, G_ASYNC_RESULT (task), NULL), ==,
+  g_assert_cmpint (lxcmon_monitor_wait_exit_finish (LXCMON_MONITOR (client), G_ASYNC_RESULT (task), NULL), ==,
                    LXCMON_EXIT_STATUS_UNKNOWN);
   g_test_assert_expected_messages ();
 }
@@ -221,7 +223,7 @@ test_detach_unattached (void)
   g_assert_cmpint (lxcmon_monitor_get_state (LXCMON_MONITOR (client)), ==, LXCMON_STATE_DETACHED);
 }
 
-/* Running dispose by hand detaches; the object can still be asked, and says nothing more. */
+/* Running dispose by hand closes the session. The object can still be asked, and emits nothing more. */
 static void
 test_dispose (void)
 {

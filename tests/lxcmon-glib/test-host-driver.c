@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Manners: where a driver lives, its containers are shown and left alone; when it comes, all places are
- * given up; when it has gone, a successor is waited for.
+ * If a driver is running, its containers are shown and not attached. When it starts, all client slots are
+ * given up; when it has ended, a successor is waited for.
  */
 
 #include "common/glib-host.h"
@@ -70,7 +70,7 @@ assert_managed (GlibHost *host, const char *name)
 }
 
 static void
-test_lives (void)
+test_running (void)
 {
   g_autoptr (GlibHost) host = glib_host_new ();
   pid_t driver = start_driver (host);
@@ -90,7 +90,7 @@ test_lives (void)
 }
 
 static void
-test_comes (void)
+test_starts (void)
 {
   g_autoptr (GlibHost) host = glib_host_new ();
 
@@ -113,9 +113,9 @@ test_comes (void)
   kill_driver (driver);
 }
 
-/* It is killed: 10 seconds later, and not before, the places are taken. */
+/* It is killed: 10 seconds later, and not before, the containers are attached. */
 static void
-test_goes (void)
+test_ends (void)
 {
   g_autoptr (GlibHost) host = glib_host_new ();
   pid_t driver = start_driver (host);
@@ -129,8 +129,8 @@ test_goes (void)
   run_for (300);
   assert_managed (host, "web1");
   assert_managed (host, "web2");
-  g_assert_nonnull (
-      strstr (lxcmon_monitor_get_error (glib_host_get (host, "web1"))->message, "may be back"));
+  g_assert_nonnull (strstr (lxcmon_monitor_get_error (glib_host_get (host, "web1"))->message,
+                            "has ended and may be restarting"));
   glib_host_wait_attached (host, "web1");
   glib_host_wait_attached (host, "web2");
   g_assert_cmpint (g_get_monotonic_time () - start, >=, 10 * G_USEC_PER_SEC);
@@ -151,8 +151,81 @@ test_successor (void)
   driver = start_driver (host);
   run_for (200);
   assert_managed (host, "web1");
-  g_assert_null (
-      strstr (lxcmon_monitor_get_error (glib_host_get (host, "web1"))->message, "may be back"));
+  g_assert_null (strstr (lxcmon_monitor_get_error (glib_host_get (host, "web1"))->message,
+                         "has ended and may be restarting"));
+  kill_driver (driver);
+}
+
+typedef struct
+{
+  gboolean done;
+  LxcmonExitStatus status;
+  const char *nick; /* of the error, or NULL */
+} Wait;
+
+static void
+on_waited (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  Wait *wait = user_data;
+  g_autoptr (GError) error = NULL;
+
+  wait->status = lxcmon_monitor_wait_exit_finish (LXCMON_MONITOR (object), result, &error);
+  wait->nick = error != NULL ? glib_error_nick (error) : NULL;
+  wait->done = TRUE;
+}
+
+/* The driver takes the slots, and the rows are detached: their ends are still waited for. */
+static void
+test_wait_exit (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+  Wait waits[2] = { 0 };
+
+  glib_host_add (host, "web1", 11);
+  glib_host_start (host);
+  glib_host_wait_attached (host, "web1");
+  LxcmonMonitor *monitor = glib_host_get (host, "web1");
+  lxcmon_monitor_wait_exit_async (monitor, NULL, on_waited, &waits[0]);
+  pid_t driver = start_driver (host);
+  glib_test_wait_until (lxcmon_mock_controller_get_n_clients (glib_host_get_mock (host, "web1"))
+                        == 0);
+  assert_managed (host, "web1");
+  lxcmon_monitor_wait_exit_async (monitor, NULL, on_waited, &waits[1]);
+  run_for (50);
+  g_assert_false (waits[0].done || waits[1].done);
+
+  lxcmon_host_set_force (host->host, TRUE);
+  glib_host_wait_attached (host, "web1");
+  g_assert_true (glib_host_get (host, "web1") == monitor);
+  g_assert_false (waits[0].done || waits[1].done);
+  glib_host_finish (host, "web1", LXCMON_EXIT_STATUS_SHUTDOWN);
+  glib_test_wait_until (waits[0].done && waits[1].done);
+  g_assert_cmpint (waits[0].status, ==, LXCMON_EXIT_STATUS_SHUTDOWN);
+  g_assert_cmpint (waits[1].status, ==, LXCMON_EXIT_STATUS_SHUTDOWN);
+  kill_driver (driver);
+}
+
+/* A container ends while the driver has its slot: nobody knows how. Stopping the host cancels the wait. */
+static void
+test_wait_exit_gone (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+  pid_t driver = start_driver (host);
+  Wait waits[2] = { 0 };
+
+  glib_host_add (host, "web1", 11);
+  glib_host_add (host, "web2", 12);
+  glib_host_start (host);
+  lxcmon_monitor_wait_exit_async (glib_host_get (host, "web1"), NULL, on_waited, &waits[0]);
+  lxcmon_monitor_wait_exit_async (glib_host_get (host, "web2"), NULL, on_waited, &waits[1]);
+  glib_host_drop (host, "web1");
+  glib_test_wait_until (waits[0].done);
+  g_assert_cmpint (waits[0].status, ==, LXCMON_EXIT_STATUS_UNKNOWN);
+  g_assert_cmpstr (waits[0].nick, ==, "lost");
+  g_assert_false (waits[1].done);
+  lxcmon_monitor_list_stop (host->list);
+  glib_test_wait_until (waits[1].done);
+  g_assert_cmpstr (waits[1].nick, ==, "cancelled");
   kill_driver (driver);
 }
 
@@ -179,10 +252,12 @@ int
 main (int argc, char **argv)
 {
   glib_test_init (&argc, &argv);
-  glib_test_add ("/host/driver/lives", test_lives);
-  glib_test_add ("/host/driver/comes", test_comes);
-  glib_test_add ("/host/driver/goes", test_goes);
+  glib_test_add ("/host/driver/running", test_running);
+  glib_test_add ("/host/driver/starts", test_starts);
+  glib_test_add ("/host/driver/ends", test_ends);
   glib_test_add ("/host/driver/successor", test_successor);
+  glib_test_add ("/host/driver/wait-exit", test_wait_exit);
+  glib_test_add ("/host/driver/wait-exit-gone", test_wait_exit_gone);
   glib_test_add ("/host/driver/force", test_force);
   return g_test_run ();
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What becomes of a row: it outlives a reboot, stays for a while where that is asked for, and is never
- * used again once it has closed.
+ * What becomes of a row: it stays over a reboot, and for a while after its end where that is asked for, and
+ * is not used again once it has closed. Handlers that stop or drop the host, or run a main loop.
  */
 
 #include "common/glib-host.h"
@@ -31,23 +31,7 @@ test_reboot (void)
   g_assert_cmpuint (host->n_changes, ==, 1);
 }
 
-/* It is the host's while it is in the list, and the client's own afterwards. */
-static void
-test_runtime_dir (void)
-{
-  g_autoptr (GlibHost) host = glib_host_new ();
-
-  glib_host_add (host, "web1", 1);
-  glib_host_start (host);
-  glib_host_wait_attached (host, "web1");
-  g_autoptr (LxcmonClient) client = g_object_ref (LXCMON_CLIENT (glib_host_get (host, "web1")));
-  g_assert_cmpstr (lxcmon_client_get_runtime_dir (client), ==, host->dir);
-  glib_host_finish (host, "web1", LXCMON_EXIT_STATUS_SHUTDOWN);
-  glib_host_wait_names (host, "");
-  g_assert_cmpstr (lxcmon_client_get_runtime_dir (client), ==, host->dir);
-}
-
-/* As often as it likes, and faster than anybody looks. */
+/* Many reboots, each faster than a scan. */
 static void
 test_reboots (void)
 {
@@ -86,7 +70,7 @@ test_reboot_timeout (void)
   g_assert_cmpstr (glib_error_nick (lxcmon_monitor_get_error (monitor)), ==, "timed-out");
   g_assert_cmpstr (host->signals->str, ==, "web1 init 11, web1 exit reboot, web1 closed");
 
-  /* It is too late: that is another one. */
+  /* It is too late: that is another container, in another row. */
   glib_host_add (host, "web1", 12);
   glib_host_wait_names (host, "web1");
   g_assert_true (glib_host_get (host, "web1") != monitor);
@@ -144,7 +128,7 @@ test_linger_timeout (void)
   g_assert_cmpint (g_get_monotonic_time () - start, >=, 300 * 1000);
 }
 
-/* While what has ended is still shown, its name comes back: that replaces it. */
+/* A container that has ended is still shown when another one of its name starts, which replaces it. */
 static void
 test_linger_timeout_replaced (void)
 {
@@ -162,7 +146,7 @@ test_linger_timeout_replaced (void)
   g_assert_true (glib_host_get (host, "web1") != monitor);
 }
 
-/* Both end, and come back under each other's names. */
+/* Both end, and others start with each other's names. */
 static void
 test_swap (void)
 {
@@ -188,7 +172,7 @@ test_swap (void)
                         && lxcmon_monitor_get_init_pid (glib_host_get (host, "b")) == 1);
 }
 
-/* The files swap their names: each monitor goes on telling of the container that it was attached to. */
+/* The files swap their names: each monitor goes on to watch the container that it was attached to. */
 static void
 test_swap_files (void)
 {
@@ -207,7 +191,7 @@ test_swap_files (void)
   g_assert_cmpint (g_rename (b, a), ==, 0);
   g_assert_cmpint (g_rename (other, b), ==, 0);
   for (gint64 end = g_get_monotonic_time () + 150000; g_get_monotonic_time () < end;)
-    glib_test_iterate (end + GLIB_TEST_PATIENCE_US, G_STRLOC, "a look");
+    glib_test_iterate (end + GLIB_TEST_PATIENCE_US, G_STRLOC, "a scan");
   g_assert_true (glib_host_has (host, "a b"));
   g_string_truncate (host->signals, 0);
   lxcmon_mock_controller_send_exit (glib_host_get_mock (host, "a"), LXCMON_EXIT_STATUS_SHUTDOWN,
@@ -218,7 +202,7 @@ test_swap_files (void)
   glib_host_wait_names (host, "");
 }
 
-/* It breaks the protocol and lives on: it is shown as closed until it goes, and not attached again. */
+/* It breaks the protocol and keeps running: it is shown as closed until it ends, and not attached again. */
 static void
 test_broken (void)
 {
@@ -231,7 +215,7 @@ test_broken (void)
   lxcmon_mock_controller_send_bytes (mock, bytes, NULL);
   glib_host_wait_signals (host, "web1 init 11, web1 closed protocol");
   for (gint64 end = g_get_monotonic_time () + 300000; g_get_monotonic_time () < end;)
-    glib_test_iterate (end + GLIB_TEST_PATIENCE_US, G_STRLOC, "a look");
+    glib_test_iterate (end + GLIB_TEST_PATIENCE_US, G_STRLOC, "a scan");
   g_assert_cmpint (glib_host_state (host, "web1"), ==, LXCMON_STATE_CLOSED);
   g_assert_cmpuint (lxcmon_mock_controller_get_n_clients (mock), ==, 0);
   glib_host_drop (host, "web1");
@@ -239,7 +223,7 @@ test_broken (void)
   g_assert_cmpuint (host->n_changes, ==, 2);
 }
 
-/* Somebody else is served: it is shown, and taken when it is free. */
+/* Another client has the slot: the container is shown, and attached when the slot is free. */
 static void
 test_busy (void)
 {
@@ -267,7 +251,7 @@ stop_host (LxcmonMonitorList *list)
   lxcmon_monitor_list_stop (list);
 }
 
-/* A handler stops the host: nothing more is said. */
+/* A handler stops the host: nothing more is emitted. */
 static void
 test_stop_in_handler (gconstpointer data)
 {
@@ -321,20 +305,23 @@ test_drop_in_handler (gconstpointer data)
   glib_test_remove_dir (dir);
 }
 
-/* A main loop in a handler: the row is looked at in there, and stays as long as it was asked for. */
+/* A main loop in a handler of "closed": the row leaves the list in there, unless it is to stay for longer. */
 static void
 loop_for_a_while (void)
 {
   for (gint64 end = g_get_monotonic_time () + 200000; g_get_monotonic_time () < end;)
-    glib_test_iterate (end + GLIB_TEST_PATIENCE_US, G_STRLOC, "a look");
+    glib_test_iterate (end + GLIB_TEST_PATIENCE_US, G_STRLOC, "a scan");
 }
 
 static void
-check_still_there (LxcmonMonitorList *list, LxcmonMonitor *monitor, const GError *error,
-                   gpointer user_data)
+loop_in_closed (LxcmonMonitorList *list, LxcmonMonitor *monitor, const GError *error,
+                gpointer user_data)
 {
-  loop_for_a_while ();
+  gboolean stays = lxcmon_host_get_linger_timeout (LXCMON_HOST (list)) > 0;
+
   g_assert_true (lxcmon_monitor_list_lookup (list, "web1") == monitor);
+  loop_for_a_while ();
+  g_assert_true (lxcmon_monitor_list_lookup (list, "web1") == (stays ? monitor : NULL));
   g_assert_cmpint (lxcmon_monitor_get_state (monitor), ==, LXCMON_STATE_CLOSED);
 }
 
@@ -348,16 +335,15 @@ test_loop_in_closed (gconstpointer data)
   glib_host_add (host, "web1", 11);
   glib_host_start (host);
   glib_host_wait_signals (host, "web1 init 11");
-  g_signal_connect (host->host, "closed", G_CALLBACK (check_still_there), NULL);
-  glib_host_finish (host, "web1", LXCMON_EXIT_STATUS_SHUTDOWN);
-  glib_test_wait_until (g_str_has_suffix (host->signals->str, "closed"));
+  g_signal_connect (host->host, "closed", G_CALLBACK (loop_in_closed), NULL);
   gint64 start = g_get_monotonic_time ();
+  glib_host_finish (host, "web1", LXCMON_EXIT_STATUS_SHUTDOWN);
   glib_host_wait_names (host, "");
   g_assert_cmpint (g_get_monotonic_time () - start, >=, (gint64) linger_timeout * 1000);
   g_assert_cmpstr (host->signals->str, ==, "web1 init 11, web1 exit shutdown, web1 closed");
 }
 
-/* What comes in a main loop in a monitor's own handler is told by the host after what is told there. */
+/* A main loop in a handler of a monitor's signal: the host's signal comes in there, before the next event. */
 static void
 loop_once (LxcmonMonitor *monitor)
 {
@@ -405,7 +391,7 @@ test_loop_in_own_handler (gconstpointer data)
   glib_host_wait_names (host, "");
 }
 
-/* The same, and a main loop in the host's handler of what comes first. */
+/* The same, and a main loop in the host's handler of the first signal. */
 static void
 loop_in_host (LxcmonMonitorList *list, LxcmonMonitor *monitor, gint pid, gpointer user_data)
 {
@@ -425,45 +411,10 @@ test_loop_in_both_handlers (void)
   glib_host_wait_names (host, "");
 }
 
-/* What has left the list is a client like any other, as soon as anybody hears that it has. */
-static void
-attach_removed (GListModel *list, guint position, guint removed, guint added, gpointer user_data)
-{
-  LxcmonClient *client = user_data;
-
-  if (removed > 0)
-    lxcmon_client_attach_async (client, NULL, NULL, NULL);
-}
-
-static void
-test_attach_in_items_changed (gconstpointer data)
-{
-  g_autoptr (GlibHost) host = glib_host_new ();
-
-  glib_host_add (host, "web1", 11);
-  glib_host_start (host);
-  glib_host_wait_signals (host, "web1 init 11");
-  g_autoptr (LxcmonClient) client = g_object_ref (LXCMON_CLIENT (glib_host_get (host, "web1")));
-  lxcmon_host_set_linger_timeout (host->host, 1000000);
-  glib_host_finish (host, "web1", LXCMON_EXIT_STATUS_SHUTDOWN);
-  glib_test_wait_until (g_str_has_suffix (host->signals->str, "closed"));
-  g_signal_connect (host->host, "items-changed", G_CALLBACK (attach_removed), client);
-  /* The row goes because another container of its name has come, or because the host is stopped. */
-  glib_host_add (host, "web1", 12);
-  if (g_str_equal (data, "stop"))
-    lxcmon_monitor_list_stop (host->list);
-  glib_test_wait_until (glib_host_get (host, "web1") != LXCMON_MONITOR (client));
-  loop_for_a_while ();
-  g_assert_cmpint (lxcmon_monitor_get_state (LXCMON_MONITOR (client)), ==, LXCMON_STATE_ATTACHED);
-  lxcmon_client_detach (client);
-  g_signal_handlers_disconnect_by_data (host->host, client);
-}
-
 int
 main (int argc, char **argv)
 {
   glib_test_init (&argc, &argv);
-  glib_test_add ("/host/row/runtime-dir", test_runtime_dir);
   glib_test_add ("/host/row/reboot", test_reboot);
   glib_test_add ("/host/row/reboots", test_reboots);
   glib_test_add ("/host/row/reboot-timeout", test_reboot_timeout);
@@ -489,9 +440,5 @@ main (int argc, char **argv)
   glib_test_add_data ("/host/row/loop-in-own/exit", test_loop_in_own_handler, "exit");
   glib_test_add_data ("/host/row/loop-in-own/closed", test_loop_in_own_handler, "closed");
   glib_test_add ("/host/row/loop-in-both", test_loop_in_both_handlers);
-  glib_test_add_data ("/host/row/attach-in-items-changed/replaced", test_attach_in_items_changed,
-                      "");
-  glib_test_add_data ("/host/row/attach-in-items-changed/stop", test_attach_in_items_changed,
-                      "stop");
   return g_test_run ();
 }

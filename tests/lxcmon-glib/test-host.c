@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The list of all containers: it is complete with one change, changes once for each container that
- * comes or goes, and tells what its monitors tell.
+ * The list of all containers: it is complete with one change, changes once for each container that comes or
+ * goes later, and emits the signals of its monitors.
  */
 
 #include "common/glib-host.h"
@@ -21,9 +21,9 @@ test_new (void)
   gboolean force;
   guint reboot_timeout, linger_timeout, n_unlisted, n_items;
 
-  g_object_get (host, "runtime-dir", &dir, "force", &force, "reboot-timeout",
-                &reboot_timeout, "linger-timeout", &linger_timeout, "n-unlisted", &n_unlisted, "n-items",
-                &n_items, NULL);
+  g_object_get (host, "runtime-dir", &dir, "force", &force, "reboot-timeout", &reboot_timeout,
+                "linger-timeout", &linger_timeout, "n-unlisted", &n_unlisted, "n-items", &n_items,
+                NULL);
   g_assert_cmpstr (dir, ==, "/run/libvirt/lxc");
   g_assert_cmpstr (lxcmon_host_get_runtime_dir (host), ==, dir);
   g_assert_false (force);
@@ -107,14 +107,17 @@ test_come_and_go (void)
   g_assert_cmpuint (host->n_changes, ==, 3);
 }
 
-/* What is there at once is one change for each. */
+/* The list is empty: the rows that a scan finds come with one change. Otherwise they come one after the other. */
 static void
 test_many_at_once (void)
 {
   g_autoptr (GlibHost) host = glib_host_new ();
 
   glib_host_start (host);
-  for (guint i = 0; i < 20; i++)
+  glib_host_add (host, "c00", 1);
+  glib_host_wait_names (host, "c00");
+  g_assert_cmpuint (host->n_changes, ==, 1);
+  for (guint i = 1; i < 20; i++)
     {
       g_autofree char *name = g_strdup_printf ("c%02u", i);
       glib_host_add (host, name, (int) i + 1);
@@ -164,7 +167,7 @@ test_signals (void)
   g_assert_cmpuint (n_shutdowns, ==, 1);
 }
 
-/* Without EXIT: it is told, and the container has gone all the same. */
+/* Without EXIT, "closed" carries an error, and the row leaves the list all the same. */
 static void
 test_lost (void)
 {
@@ -206,7 +209,7 @@ test_stop (void)
   glib_test_wait_until (lxcmon_mock_controller_get_n_clients (mock) == 0);
   g_string_truncate (host->signals, 0);
 
-  /* Once more: another object. */
+  /* Started again: another row. */
   glib_host_start (host);
   g_assert_cmpuint (host->n_changes, ==, 3);
   g_assert_true (glib_host_get (host, "web1") != monitor);
@@ -239,6 +242,30 @@ test_cancel (void)
 }
 
 static void
+on_start_kept (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  g_assert_true (lxcmon_monitor_list_start_finish (LXCMON_MONITOR_LIST (object), result, NULL));
+  *(gboolean *) user_data = TRUE;
+}
+
+/* A pending start keeps the host. */
+static void
+test_start_keeps_alive (void)
+{
+  char *dir = glib_test_make_dir ();
+  LxcmonHost *host = lxcmon_host_new (dir);
+  gboolean started = FALSE;
+
+  g_object_add_weak_pointer (G_OBJECT (host), (gpointer *) &host);
+  lxcmon_monitor_list_start_async (LXCMON_MONITOR_LIST (host), NULL, on_start_kept, &started);
+  g_object_unref (host);
+  g_assert_nonnull (host);
+  glib_test_wait_until (started);
+  glib_test_wait_until (host == NULL);
+  glib_test_remove_dir (dir);
+}
+
+static void
 test_start_fails (void)
 {
   g_autofree char *dir = glib_test_make_dir ();
@@ -249,69 +276,123 @@ test_start_fails (void)
   glib_host_begin_start (host, NULL);
   g_assert_cmpstr (glib_host_finish_start (host), ==, "untrusted");
   g_assert_cmpint (g_unlink (link), ==, 0);
-  /* Not there is not wrong. */
+  /* A directory that does not exist is no error. */
   glib_host_start (host);
   glib_test_remove_dir (g_steal_pointer (&dir));
 }
 
+/* Rows are monitors that the host attaches: there is nothing to attach or detach for an app. */
 static void
-on_attached (GObject *object, GAsyncResult *result, gpointer user_data)
-{
-  GError **error = user_data;
-
-  g_assert_false (lxcmon_client_attach_finish (LXCMON_CLIENT (object), result, error));
-}
-
-/* A row is the host's to attach and to detach. */
-static void
-test_own_attach (void)
+test_rows (void)
 {
   g_autoptr (GlibHost) host = glib_host_new ();
-  g_autoptr (GError) first = NULL, second = NULL;
-
-  LxcmonMockController *mock = glib_host_add (host, "web1", 1);
-  glib_host_start (host);
-  glib_host_wait_attached (host, "web1");
-  g_autoptr (LxcmonClient) client = g_object_ref (LXCMON_CLIENT (glib_host_get (host, "web1")));
-  lxcmon_client_attach_async (client, NULL, on_attached, &first);
-  glib_test_wait_until (first != NULL);
-  g_assert_cmpstr (glib_error_nick (first), ==, "pending");
-  g_assert_false (lxcmon_client_attach (client, NULL, &second));
-  g_assert_cmpstr (glib_error_nick (second), ==, "pending");
-  glib_test_expect_critical ("*one of a host's monitors*");
-  lxcmon_client_detach (client);
-  g_test_assert_expected_messages ();
-  g_assert_cmpint (lxcmon_monitor_get_state (LXCMON_MONITOR (client)), ==, LXCMON_STATE_ATTACHED);
-
-  /* When it has left the list, it is a client like any other. */
-  lxcmon_monitor_list_stop (host->list);
-  glib_test_wait_until (lxcmon_mock_controller_get_n_clients (mock) == 0);
-  lxcmon_client_set_force (client, TRUE);
-  g_assert_true (lxcmon_client_attach (client, NULL, NULL));
-  lxcmon_client_detach (client);
-}
-
-/* Waiting for the end is for everybody. */
-static void
-on_waited (GObject *object, GAsyncResult *result, gpointer user_data)
-{
-  *(LxcmonExitStatus *) user_data
-      = lxcmon_client_wait_exit_finish (LXCMON_CLIENT (object), result, NULL);
-}
-
-static void
-test_wait_exit (void)
-{
-  g_autoptr (GlibHost) host = glib_host_new ();
-  LxcmonExitStatus status = LXCMON_EXIT_STATUS_UNKNOWN;
 
   glib_host_add (host, "web1", 1);
   glib_host_start (host);
   glib_host_wait_attached (host, "web1");
-  lxcmon_client_wait_exit_async (LXCMON_CLIENT (glib_host_get (host, "web1")), NULL, on_waited,
-                                 &status);
+  LxcmonMonitor *monitor = glib_host_get (host, "web1");
+  g_assert_false (LXCMON_IS_CLIENT (monitor));
+  g_assert_cmpstr (lxcmon_monitor_get_name (monitor), ==, "web1");
+  g_assert_cmpint (lxcmon_monitor_get_source (monitor), ==, LXCMON_SOURCE_DIRECT);
+}
+
+/* A row that leaves the list emits nothing more. */
+static void
+test_rows_left (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+  guint n_signals = 0;
+
+  LxcmonMockController *mock = glib_host_add (host, "web1", 1);
+  glib_host_start (host);
+  glib_host_wait_signals (host, "web1 init 1");
+  g_autoptr (LxcmonMonitor) monitor = g_object_ref (glib_host_get (host, "web1"));
+  g_signal_connect_swapped (monitor, "init", G_CALLBACK (count), &n_signals);
+  g_signal_connect_swapped (monitor, "exit", G_CALLBACK (count), &n_signals);
+  g_signal_connect_swapped (monitor, "closed", G_CALLBACK (count), &n_signals);
+  lxcmon_mock_controller_send_init (mock, 2, NULL);
   glib_host_finish (host, "web1", LXCMON_EXIT_STATUS_SHUTDOWN);
-  glib_test_wait_until (status == LXCMON_EXIT_STATUS_SHUTDOWN);
+  lxcmon_monitor_list_stop (host->list);
+  glib_test_drain ();
+  g_assert_cmpuint (n_signals, ==, 0);
+  g_assert_cmpint (lxcmon_monitor_get_state (monitor), ==, LXCMON_STATE_DETACHED);
+  g_assert_cmpint (lxcmon_monitor_get_init_pid (monitor), ==, 1);
+}
+
+typedef struct
+{
+  gboolean done;
+  LxcmonExitStatus status;
+  GError *error;
+} Wait;
+
+static void
+on_waited (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  Wait *wait = user_data;
+
+  wait->status = lxcmon_monitor_wait_exit_finish (LXCMON_MONITOR (object), result, &wait->error);
+  wait->done = TRUE;
+}
+
+static void
+begin_wait (GlibHost *host, const char *name, Wait *wait)
+{
+  lxcmon_monitor_wait_exit_async (glib_host_get (host, name), NULL, on_waited, wait);
+}
+
+static void
+check_wait (Wait *wait, LxcmonExitStatus status, const char *nick)
+{
+  glib_test_wait_until (wait->done);
+  g_assert_cmpint (wait->status, ==, status);
+  g_assert_cmpstr (wait->error != NULL ? glib_error_nick (wait->error) : NULL, ==, nick);
+  g_clear_error (&wait->error);
+}
+
+/* A row's end can be waited for, from the moment that it is in the list. */
+static void
+test_wait_exit (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+  Wait waits[3] = { 0 };
+
+  glib_host_add (host, "web1", 1);
+  glib_host_add (host, "web2", 2);
+  glib_host_add (host, "web3", 3);
+  glib_host_start (host);
+  begin_wait (host, "web1", &waits[0]);
+  begin_wait (host, "web2", &waits[1]);
+  begin_wait (host, "web3", &waits[2]);
+  glib_host_wait_attached (host, "web1");
+  glib_host_wait_attached (host, "web2");
+  glib_host_finish (host, "web1", LXCMON_EXIT_STATUS_REBOOT);
+  check_wait (&waits[0], LXCMON_EXIT_STATUS_REBOOT, NULL);
+  lxcmon_mock_controller_die (glib_host_get_mock (host, "web2"), NULL);
+  check_wait (&waits[1], LXCMON_EXIT_STATUS_UNKNOWN, "lost");
+  g_assert_false (waits[2].done);
+  lxcmon_monitor_list_stop (host->list);
+  check_wait (&waits[2], LXCMON_EXIT_STATUS_UNKNOWN, "cancelled");
+}
+
+/* The blocking form iterates the host's context. */
+static void
+test_wait_exit_blocking (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GError) error = NULL;
+
+  glib_host_add (host, "web1", 1);
+  glib_host_start (host);
+  glib_host_wait_signals (host, "web1 init 1");
+  g_autoptr (LxcmonMonitor) monitor = g_object_ref (glib_host_get (host, "web1"));
+  glib_host_finish (host, "web1", LXCMON_EXIT_STATUS_SHUTDOWN);
+  g_assert_cmpint (lxcmon_monitor_wait_exit (monitor, NULL, &error), ==,
+                   LXCMON_EXIT_STATUS_SHUTDOWN);
+  g_assert_no_error (error);
+  glib_host_wait_names (host, "");
+  g_assert_cmpint (lxcmon_monitor_wait_exit (monitor, NULL, &error), ==,
+                   LXCMON_EXIT_STATUS_SHUTDOWN);
 }
 
 /* While this thread runs the context, no other one may use the host. */
@@ -343,7 +424,7 @@ test_wrong_thread (void)
   g_assert_true (glib_host_has (host, "web1"));
 }
 
-/* Garbage collectors drop references from any thread: the host is taken apart in its context. */
+/* Garbage collectors drop references from any thread: the host is stopped in its context. */
 static gpointer
 drop (gpointer host)
 {
@@ -374,7 +455,7 @@ test_drop_in_thread (void)
   glib_test_remove_dir (dir);
 }
 
-/* A context of its own, in a thread of its own: all that is said is said there. */
+/* A context of its own, in a thread of its own: all signals are emitted there. */
 static void
 on_thread_init (LxcmonMonitorList *list, LxcmonMonitor *monitor, gint pid, gpointer loop)
 {
@@ -426,9 +507,12 @@ main (int argc, char **argv)
   glib_test_add ("/host/stop", test_stop);
   glib_test_add ("/host/stop-while-starting", test_stop_while_starting);
   glib_test_add ("/host/cancel", test_cancel);
+  glib_test_add ("/host/start-keeps-alive", test_start_keeps_alive);
   glib_test_add ("/host/start-fails", test_start_fails);
-  glib_test_add ("/host/own-attach", test_own_attach);
+  glib_test_add ("/host/rows", test_rows);
+  glib_test_add ("/host/rows-left", test_rows_left);
   glib_test_add ("/host/wait-exit", test_wait_exit);
+  glib_test_add ("/host/wait-exit-blocking", test_wait_exit_blocking);
   glib_test_add ("/host/wrong-thread", test_wrong_thread);
   glib_test_add ("/host/drop-in-thread", test_drop_in_thread);
   glib_test_add ("/host/own-context", test_own_context);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The interface: its enums with their numbers and nicks, its properties with type, flags and default,
+ * The class: its enums with their numbers and nicks, its properties with type, flags and default,
  * its signals with their parameters, the error domain, and what its functions make of a wrong object.
  */
 
@@ -19,6 +19,8 @@ static const EnumCase enum_cases[] = {
   { lxcmon_exit_status_get_type, "-1 unknown, 0 error, 1 shutdown, 2 reboot" },
   { lxcmon_state_get_type, "0 detached, 1 connecting, 2 queued, 3 attached, 4 exited, 5 closed" },
   { lxcmon_source_get_type, "0 direct, 1 libvirt" },
+  { lxcmon_end_get_type,
+    "0 none, 1 shutdown, 2 reboot, 3 error, 4 unknown, 5 lost, 6 destroyed" },
   { lxcmon_monitor_error_get_type,
     "0 failed, 1 not-found, 2 permission, 3 refused, 4 busy, 5 untrusted, 6 invalid-name, "
     "7 protocol, 8 truncated, 9 lost, 10 destroyed, 11 timed-out" },
@@ -61,16 +63,16 @@ static const PropertyCase property_cases[] = {
   { "exited", "gboolean", FALSE, "FALSE" },
   { "exit-status", "LxcmonExitStatus", FALSE, "((LxcmonExitStatus) LXCMON_EXIT_STATUS_UNKNOWN)" },
   { "exit-raw", "gint", FALSE, "-1" },
+  { "end", "LxcmonEnd", FALSE, "((LxcmonEnd) LXCMON_END_NONE)" },
   { "error", "GError", FALSE, "NULL" },
-  { "skipped", "guint64", FALSE, "0" },
 };
 
 static void
 test_property (gconstpointer data)
 {
   const PropertyCase *test = data;
-  gpointer interface = g_type_default_interface_ref (LXCMON_TYPE_MONITOR);
-  GParamSpec *property = g_object_interface_find_property (interface, test->name);
+  GObjectClass *class = g_type_class_ref (LXCMON_TYPE_MONITOR);
+  GParamSpec *property = g_object_class_find_property (class, test->name);
   g_autoptr (LxcmonClient) client = lxcmon_client_new (NULL);
   g_auto (GValue) value = G_VALUE_INIT;
   const GValue *values[] = { g_param_spec_get_default_value (property), &value };
@@ -89,19 +91,19 @@ test_property (gconstpointer data)
       g_autofree char *contents = g_strdup_value_contents (values[i]);
       g_assert_cmpstr (contents, ==, test->default_value);
     }
-  g_type_default_interface_unref (interface);
+  g_type_class_unref (class);
 }
 
 /* There are no others: a new one needs its line above. */
 static void
 test_properties_all (void)
 {
-  gpointer interface = g_type_default_interface_ref (LXCMON_TYPE_MONITOR);
+  GObjectClass *class = g_type_class_ref (LXCMON_TYPE_MONITOR);
   guint n;
 
-  g_free (g_object_interface_list_properties (interface, &n));
+  g_free (g_object_class_list_properties (class, &n));
   g_assert_cmpuint (n, ==, G_N_ELEMENTS (property_cases));
-  g_type_default_interface_unref (interface);
+  g_type_class_unref (class);
 }
 
 typedef struct
@@ -121,7 +123,7 @@ static void
 test_signal (gconstpointer data)
 {
   const SignalCase *test = data;
-  gpointer interface = g_type_default_interface_ref (LXCMON_TYPE_MONITOR);
+  gpointer class = g_type_class_ref (LXCMON_TYPE_MONITOR);
   GSignalQuery query;
   guint n;
 
@@ -135,7 +137,7 @@ test_signal (gconstpointer data)
 
   g_free (g_signal_list_ids (LXCMON_TYPE_MONITOR, &n));
   g_assert_cmpuint (n, ==, G_N_ELEMENTS (signal_cases));
-  g_type_default_interface_unref (interface);
+  g_type_class_unref (class);
 }
 
 /* A wrong object is a caller's mistake: each function says so and returns what says nothing. */
@@ -155,7 +157,7 @@ test_misuse (void)
   g_assert_cmpint (lxcmon_monitor_get_exit_status (none), ==, LXCMON_EXIT_STATUS_UNKNOWN);
   g_assert_cmpint (lxcmon_monitor_get_exit_raw (none), ==, -1);
   g_assert_null (lxcmon_monitor_get_error (none));
-  g_assert_cmpuint (lxcmon_monitor_get_skipped (none), ==, 0);
+  g_assert_cmpint (lxcmon_monitor_get_end (none), ==, LXCMON_END_NONE);
   g_test_assert_expected_messages ();
 }
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A program of somebody else: built by what pkg-config says of lxcmon-libvirt-1.0. It says which
- * containers there are.
+ * An app, built with what pkg-config says of lxcmon-libvirt-1.0. It prints the names of the containers.
  *
  *   installed-host URI
  */

@@ -10,7 +10,7 @@
 
 static gint n_records;
 
-/* libvirt-glib's, which has one for each step of its event loop. */
+/* libvirt-glib logs each step of its event loop. */
 static void
 drop_message (const char *domain, GLogLevelFlags level, const char *message, gpointer user_data)
 {
@@ -24,7 +24,7 @@ record_begin (void)
   glib_test_drain ();
 }
 
-/* Whether a link's thread runs: it ends when its connection is closed. */
+/* Whether the thread of a link runs. It ends when the link's connection is closed. */
 static gboolean
 has_thread (void)
 {
@@ -108,6 +108,7 @@ on_init (LxcmonMonitorList *list, LxcmonMonitor *monitor, int pid, Record *self)
 {
   assert_counted (monitor, "init");
   g_assert_cmpint (lxcmon_monitor_get_state (monitor), ==, LXCMON_STATE_ATTACHED);
+  g_assert_cmpint (lxcmon_monitor_get_end (monitor), ==, LXCMON_END_NONE);
   g_assert_true (lxcmon_monitor_list_lookup (list, lxcmon_monitor_get_name (monitor)) == monitor);
   write_down (self, monitor, "init %d", pid);
 }
@@ -122,8 +123,19 @@ on_exit_signal (LxcmonMonitorList *list, LxcmonMonitor *monitor, LxcmonExitStatu
   g_assert_cmpint (lxcmon_monitor_get_state (monitor), ==, LXCMON_STATE_EXITED);
   g_assert_true (lxcmon_monitor_get_exited (monitor));
   g_assert_cmpint (lxcmon_monitor_get_exit_status (monitor), ==, status);
-  g_assert_cmpint (lxcmon_monitor_get_exit_raw (monitor), ==, status);
+  /* libvirt does not pass the number on. */
+  g_assert_cmpint (lxcmon_monitor_get_exit_raw (monitor), ==, -1);
   write_down (self, monitor, "exit %s", g_enum_get_value (class, status)->value_nick);
+}
+
+static LxcmonEnd
+get_expected_end (LxcmonMonitor *monitor, const GError *error)
+{
+  if (error != NULL)
+    return error->code == LXCMON_MONITOR_ERROR_DESTROYED ? LXCMON_END_DESTROYED : LXCMON_END_LOST;
+  return lxcmon_monitor_get_exit_status (monitor) == LXCMON_EXIT_STATUS_REBOOT
+             ? LXCMON_END_REBOOT
+             : LXCMON_END_SHUTDOWN;
 }
 
 static void
@@ -136,6 +148,7 @@ on_closed (LxcmonMonitorList *list, LxcmonMonitor *monitor, const GError *error,
   g_assert_cmpint (lxcmon_monitor_get_exited (monitor), ==, error == NULL);
   g_assert_cmpint (lxcmon_monitor_get_error (monitor) == NULL, ==, error == NULL);
   g_assert_true (error == NULL || error->domain == LXCMON_MONITOR_ERROR);
+  g_assert_cmpint (lxcmon_monitor_get_end (monitor), ==, get_expected_end (monitor, error));
   write_down (self, monitor, "closed%s%s", error != NULL ? " " : "",
               error != NULL ? g_enum_get_value (class, error->code)->value_nick : "");
 }

@@ -3,8 +3,8 @@
 #pragma once
 
 /*
- * What a host tells, written down: "web1 init 42", "web1 exit reboot", "web1 closed lost", each checked
- * against the properties, and against what the row itself has told before.
+ * What a host reports, written down: "web1 init 42", "web1 exit reboot", "web1 closed lost", each checked
+ * against the properties, and against the signal of the row, which comes before.
  */
 
 #include <lxcmon-libvirt/lxcmon-libvirt.h>
@@ -15,28 +15,28 @@ typedef struct
   LxcmonMonitorList *list; /* the same */
   GString *trace;          /* such as "web1 init 42, web1 exit shutdown, web1 closed" */
   GString *changes;        /* of the list, such as "0-0+2 " */
-  GThread *thread;         /* where all of it has to happen */
+  GThread *thread;         /* the one in which all signals have to come */
   guint n_notified;        /* how often "n-items" was */
   gboolean started;
   GError *start_error;
   guint n_starts_done;
 
-  /* Called in the midst of a signal, where it is set. */
+  /* Called in the handler of each signal, if it is set. */
   void (*in_handler) (gpointer user_data);
   gpointer user_data;
 } Record;
 
-/* At the start of a test program: what libvirt and its glue make once stays, and is not the tests'. */
+/* At the start of a test program: what libvirt and libvirt-glib allocate once does not count as a leak. */
 void record_begin (void);
-/* Returns when no connection is being closed any more. */
+/* Waits until all connections are closed. */
 void record_wait_for_threads (void);
 
-/* Takes the host over. */
+/* @host is taken over. */
 Record *record_new (LxcmonLibvirtHost *host);
-/* Stops the host. The last one waits until nothing of any of them is left. */
+/* Stops the host. The last record waits until all connections are closed. */
 void record_free (Record *self);
 void record_start (Record *self, GCancellable *cancellable);
-/* Starts, and waits until the list is there. */
+/* Starts the host, and waits until the first list is complete. */
 void record_run (Record *self);
 void record_clear (Record *self);
 

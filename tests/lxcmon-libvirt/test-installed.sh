@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# A program of somebody else, built against an installed tree by what pkg-config says: it goes through
-# libvirt. One that does not has nothing of libvirt in it.
+# An app, built against an installed tree with what pkg-config says, uses libvirt. An app that links
+# lxcmon-glib only does not load libvirt.
 #
 #   test-installed.sh BUILD_ROOT PREFIX LIBDIR SOURCE_DIR GLIB_SOURCE_DIR
 #
@@ -44,8 +44,8 @@ try_shared () {
   fi
 }
 
-# The tree stands elsewhere than where it says, as a package's does before it is installed; what it
-# requires stands where it always does.
+# The tree is in another directory than its prefix, as that of a package before it is installed; what it
+# requires is installed as usual.
 move_pkg_config () {
   sed -i "s|^prefix=.*|prefix=$tree|" "$tree/$libdir"/pkgconfig/lxcmon*.pc
 }
@@ -66,7 +66,7 @@ run () {
   LD_LIBRARY_PATH="$tree/$libdir${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" timeout 60 "$@"
 }
 
-# has_all FILE...: what an installed tree has to have.
+# has_all FILE...: what an installed tree must contain.
 has_all () {
   for file; do
     test -e "$tree/$file" || { echo "no $file"; return 1; }

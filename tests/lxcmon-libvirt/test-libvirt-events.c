@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What becomes of libvirt's words, fed to a host by hand: each line of the table, what a list changes and
- * what it must not, and handlers that do whatever they like.
+ * What libvirt's events and lists mean, given to a host by hand: each line of the table, what a list changes
+ * and what it must not change, and handlers that run a main loop, stop the host, or drop it.
  */
 
 #include <string.h>
@@ -15,66 +15,95 @@
 #define STOPPED  LXCMON_LIBVIRT_EVENT_STOPPED
 #define REBOOTED LXCMON_LIBVIRT_EVENT_REBOOTED
 
-/* A uuid is as good as another: here the name is one. The init of a controller is the next pid. */
+/* The text is the uuid, and up to a slash the name. The init of a controller has the next pid. */
 static LxcmonLibvirtDomain *
-domain_new (const char *name, gint id)
+domain_new (const char *text, gint id)
 {
   LxcmonLibvirtDomain *self = g_new0 (LxcmonLibvirtDomain, 1);
 
-  g_strlcpy (self->uuid, name, sizeof self->uuid);
-  self->name = g_strdup (name);
+  g_strlcpy (self->uuid, text, sizeof self->uuid);
+  self->name = g_strndup (text, strcspn (text, "/"));
   self->id = id;
   self->controller_pid = id;
   self->init_pid = id > 0 ? id + 1 : 0;
   return self;
 }
 
-static void
-feed (Record *record, guint serial, LxcmonLibvirtEventKind kind, const char *name, gint id)
+static LxcmonLibvirtEvent *
+event_new (LxcmonLibvirtEventType type, guint serial)
 {
-  LxcmonLibvirtEvent event = { .kind = kind, .domain = domain_new (name, id) };
-  g_autoptr (LxcmonLibvirtHost) alive = g_object_ref (record->host);
+  LxcmonLibvirtEvent *self = g_new0 (LxcmonLibvirtEvent, 1);
 
-  if (kind == STOPPED)
-    {
-      event.detail = id;
-      event.domain->id = 0;
-    }
-  _lxcmon_libvirt_host_take_event (alive, &event, serial);
-  _lxcmon_libvirt_domain_free (event.domain);
+  self->type = type;
+  self->serial = serial;
+  return self;
+}
+
+/* Does what the host does when its link reports an event, and what the main loop does then. */
+static void
+feed_step (Record *record, LxcmonLibvirtStepFunc func, LxcmonLibvirtEvent *event)
+{
+  LxcmonMainSource *source = _lxcmon_monitor_list_get_source (record->list);
+  LxcmonLibvirtStep *step = _lxcmon_libvirt_step_new (record->host, func);
+
+  step->event = event;
+  _lxcmon_libvirt_step_push (record->host, step);
+  _lxcmon_main_source_run_steps (source);
+}
+
+static void
+feed (Record *record, guint serial, LxcmonLibvirtEventType type, const char *name, gint id)
+{
+  LxcmonLibvirtEvent *event = event_new (type, serial);
+
+  event->domain = domain_new (name, type != STOPPED ? id : 0);
+  event->detail = type == STOPPED ? id : 0;
+  feed_step (record, _lxcmon_libvirt_host_apply_event, event);
 }
 
 /* "web1=42 web2=43" */
 static void
 feed_list (Record *record, guint serial, const char *text)
 {
-  g_autoptr (GPtrArray) domains
-      = g_ptr_array_new_with_free_func ((GDestroyNotify) _lxcmon_libvirt_domain_free);
+  LxcmonLibvirtEvent *event = event_new (LXCMON_LIBVIRT_EVENT_LISTED, serial);
   g_auto (GStrv) words = g_strsplit (text, " ", -1);
-  g_autoptr (LxcmonLibvirtHost) alive = g_object_ref (record->host);
 
+  event->domains = g_ptr_array_new_with_free_func ((GDestroyNotify) _lxcmon_libvirt_domain_free);
   for (guint i = 0; words[i] != NULL && *words[i] != '\0'; i++)
     {
       char *id = strchr (words[i], '=');
       *id = '\0';
-      g_ptr_array_add (domains, domain_new (words[i], (gint) g_ascii_strtoll (id + 1, NULL, 10)));
+      g_ptr_array_add (event->domains,
+                       domain_new (words[i], (gint) g_ascii_strtoll (id + 1, NULL, 10)));
     }
-  _lxcmon_libvirt_host_take_list (alive, domains, serial);
+  feed_step (record, _lxcmon_libvirt_host_apply_list, event);
 }
 
-/* As the host does it when its link tells so. */
+/* As the host does when its link has lost the connection. */
 static void
 feed_loss (Record *record)
 {
   record->host->is_listed = FALSE;
+  _lxcmon_libvirt_host_end_held (record->host);
+  _lxcmon_main_source_run_steps (_lxcmon_monitor_list_get_source (record->list));
 }
 
-/* A host that was never started: nobody but us tells it anything. */
+static LxcmonMonitor *
+get_row (Record *record, const char *name)
+{
+  LxcmonMonitor *row = lxcmon_monitor_list_lookup (record->list, name);
+
+  g_assert_nonnull (row);
+  return row;
+}
+
+/* A host that is started, with a list that the test makes. Its own driver has no events. */
 static Record *
 record_with (const char *list)
 {
-  Record *record = record_new (lxcmon_libvirt_host_new_for_uri (NULL));
+  Record *record = record_new (lxcmon_libvirt_host_new_for_uri ("test:///default"));
 
+  record_run (record);
   feed_list (record, 1, list);
   record_clear (record);
   return record;
@@ -104,10 +133,113 @@ test_stopped (gconstpointer data)
   g_autoptr (Record) record = record_with ("a=10 b=20");
 
   feed (record, 1, STOPPED, "a", test->detail);
+  if (g_str_has_suffix (test->expected, "lost"))
+    {
+      /* It is held. */
+      record_assert (record, "");
+      record_assert_names (record, "a b");
+      glib_test_wait_until (record->trace->len > 0);
+    }
   record_assert_names (record, "b");
   record_assert (record, test->expected);
-  /* Whoever is not there any more cannot end. */
+  /* A container that is not in the list cannot end. */
   feed (record, 1, STOPPED, "a", test->detail);
+  record_assert (record, "");
+}
+
+typedef struct
+{
+  const char *name;
+  LxcmonLibvirtEventType type;
+  int id_or_detail;
+  const char *expected;
+} HeldCase;
+
+/* What follows an end that is held. */
+static const HeldCase held_cases[] = {
+  { "destroyed", STOPPED, VIR_DOMAIN_EVENT_STOPPED_DESTROYED, "a closed destroyed" },
+  { "failed", STOPPED, VIR_DOMAIN_EVENT_STOPPED_FAILED, "a closed lost" },
+  { "shutdown", STOPPED, VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN, "a closed lost" },
+  { "started", STARTED, 20, "a closed lost, a init 21" },
+  { "rebooted", REBOOTED, 20, "a closed lost, a init 21" },
+};
+
+static void
+test_held (gconstpointer data)
+{
+  const HeldCase *test = data;
+  g_autoptr (Record) record = record_with ("a=10 b=20");
+  gint64 start = g_get_monotonic_time ();
+
+  feed (record, 1, STOPPED, "a", VIR_DOMAIN_EVENT_STOPPED_FAILED);
+  feed (record, 1, STOPPED, "b", VIR_DOMAIN_EVENT_STOPPED_FAILED);
+  record_assert (record, "");
+  feed (record, 1, test->type, "a", test->id_or_detail);
+  record_assert (record, test->expected);
+  /* That of another container is still held. */
+  glib_test_wait_until (record->trace->len > 0);
+  g_assert_cmpint (g_get_monotonic_time () - start, >=, 249 * G_TIME_SPAN_MILLISECOND);
+  record_assert (record, "b closed lost");
+}
+
+/* Nothing follows when the host is stopped, or the connection is lost: the end is reported at once. */
+static void
+test_held_to_the_end (gconstpointer data)
+{
+  g_autoptr (Record) record = record_with ("a=10 b=20");
+  g_autoptr (LxcmonMonitor) row = g_object_ref (get_row (record, "a"));
+  gboolean is_stopped = GPOINTER_TO_INT (data);
+
+  feed (record, 1, STOPPED, "a", VIR_DOMAIN_EVENT_STOPPED_FAILED);
+  record_assert (record, "");
+  if (is_stopped)
+    lxcmon_monitor_list_stop (record->list);
+  else
+    feed_loss (record);
+  record_assert (record, "a closed lost");
+  record_assert_names (record, is_stopped ? "" : "b");
+  g_assert_cmpint (lxcmon_monitor_get_end (row), ==, LXCMON_END_LOST);
+}
+
+/* A handler of an end that is reported at the stop starts the host again: that start is not stopped. */
+static void
+stop_and_start (gpointer user_data)
+{
+  Record *record = user_data;
+
+  record->in_handler = NULL;
+  lxcmon_monitor_list_stop (record->list);
+  record_start (record, NULL);
+}
+
+static void
+test_held_and_started (void)
+{
+  g_autoptr (Record) record = record_with ("a=10");
+  guint n = record->n_starts_done;
+
+  feed (record, 1, STOPPED, "a", VIR_DOMAIN_EVENT_STOPPED_FAILED);
+  record->in_handler = stop_and_start;
+  record->user_data = record;
+  lxcmon_monitor_list_stop (record->list);
+  record_assert (record, "a closed lost");
+  glib_test_wait_until (record->n_starts_done > n);
+  g_assert_no_error (record->start_error);
+  record_assert_names (record, "test");
+}
+
+/* The last reference is dropped while an end is held. */
+static void
+test_held_and_dropped (void)
+{
+  g_autoptr (Record) record = record_with ("a=10");
+  g_autoptr (LxcmonMonitor) row = g_object_ref (get_row (record, "a"));
+  gpointer host = record->host;
+
+  g_object_add_weak_pointer (host, &host);
+  feed (record, 1, STOPPED, "a", VIR_DOMAIN_EVENT_STOPPED_FAILED);
+  g_clear_object (&record->host);
+  g_assert_null (host);
   record_assert (record, "");
 }
 
@@ -121,12 +253,12 @@ test_started (void)
   g_assert_cmpint (lxcmon_monitor_get_controller_pid (row), ==, 10);
   g_assert_cmpint (lxcmon_monitor_get_init_pid (row), ==, 11);
   g_assert_cmpstr (record->changes->str, ==, "0-0+1 ");
-  /* Twice is once. */
+  /* An event that comes twice is reported once. */
   feed (record, 1, STARTED, "a", 10);
   record_assert (record, "a init 11");
 }
 
-/* The list was quicker than the event. */
+/* The list contained what the event reports. */
 static void
 test_started_and_listed (void)
 {
@@ -167,7 +299,7 @@ test_rebooted (void)
   record_assert (record, "b init 31");
 }
 
-/* What was missed is not made up: it was lost, or it appears. */
+/* What was missed is not made up: a container is lost, or it appears. */
 static void
 test_relisted (void)
 {
@@ -205,7 +337,7 @@ test_event_before_list (void)
   record_assert_names (record, "b c d");
 }
 
-/* A connection that did not last has said so much, and the next one's list counts. */
+/* A connection that was lost at once has reported something; the next one's list counts. */
 static void
 test_event_of_failed_connection (void)
 {
@@ -219,7 +351,7 @@ test_event_of_failed_connection (void)
   record_assert_names (record, "a c");
 }
 
-/* A list may tell the id of one that an event told nothing of. */
+/* A list may contain the id that an event did not. */
 static void
 test_unknown_id (void)
 {
@@ -248,12 +380,149 @@ test_sorted (void)
                      ==, names[i]);
 }
 
+/* A name belongs to one container at a time. */
+static void
+test_namesake (void)
+{
+  g_autoptr (Record) record = record_with ("a=10");
+
+  feed (record, 1, STARTED, "a/2", 20);
+  record_assert (record, "a closed lost, a init 21");
+  record_assert_names (record, "a");
+  /* One of which an event is newer than the list. */
+  feed_loss (record);
+  feed (record, 2, STARTED, "a/3", 30);
+  record_assert (record, "a closed lost, a init 31");
+  feed_list (record, 2, "a/2=20");
+  record_assert (record, "");
+  record_assert_names (record, "a");
+  g_assert_cmpint (lxcmon_monitor_get_controller_pid (get_row (record, "a")), ==, 30);
+}
+
+/* A pid that is known stays known. */
+static void
+test_pids (void)
+{
+  g_autoptr (Record) record = record_with ("a=10");
+  LxcmonLibvirtEvent *event = event_new (STARTED, 1);
+
+  event->domain = domain_new ("a", 10);
+  event->domain->init_pid = 0;
+  feed_step (record, _lxcmon_libvirt_host_apply_event, event);
+  record_assert (record, "a init 11");
+}
+
+static void
+on_waited (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  GString *trace = user_data;
+  g_autoptr (GError) error = NULL;
+  LxcmonExitStatus status
+      = lxcmon_monitor_wait_exit_finish (LXCMON_MONITOR (object), result, &error);
+
+  g_string_append_printf (trace, "%d %s ", (int) status,
+                          error != NULL ? g_quark_to_string (error->domain) : "");
+}
+
+/* Waits end with the life of the container, or with the list. */
+static void
+test_wait (void)
+{
+  g_autoptr (Record) record = record_with ("a=10 b=20 c=30");
+  g_autoptr (GString) trace = g_string_new (NULL);
+
+  lxcmon_monitor_wait_exit_async (get_row (record, "a"), NULL, on_waited, trace);
+  feed (record, 1, REBOOTED, "a", 11);
+  glib_test_wait_until (trace->len > 0);
+  g_assert_cmpstr (trace->str, ==, "2  ");
+  lxcmon_monitor_wait_exit_async (get_row (record, "b"), NULL, on_waited, trace);
+  feed (record, 1, STOPPED, "b", VIR_DOMAIN_EVENT_STOPPED_DESTROYED);
+  glib_test_wait_until (trace->len > 3);
+  g_assert_cmpstr (trace->str, ==, "2  -1 lxcmon-monitor-error-quark ");
+  g_string_truncate (trace, 0);
+  lxcmon_monitor_wait_exit_async (get_row (record, "c"), NULL, on_waited, trace);
+  lxcmon_monitor_list_stop (record->list);
+  glib_test_wait_until (trace->len > 0);
+  g_assert_cmpstr (trace->str, ==, "-1 g-io-error-quark ");
+}
+
+/* ---- Notifications ---- */
+
+static void
+append (GString *trace, const char *word)
+{
+  g_string_append_printf (trace, "%s ", word);
+}
+
+static void
+on_notify (LxcmonMonitor *monitor, GParamSpec *property, GString *trace)
+{
+  append (trace, property->name);
+}
+
+static void
+on_row_exit (LxcmonMonitor *monitor, LxcmonExitStatus status, GString *trace)
+{
+  append (trace, "EXIT");
+  g_assert_cmpint (lxcmon_monitor_get_state (monitor), ==, LXCMON_STATE_EXITED);
+  g_assert_cmpint (lxcmon_monitor_get_controller_pid (monitor), ==, 10);
+  g_assert_cmpint (lxcmon_monitor_get_init_pid (monitor), ==, 11);
+}
+
+static void
+on_row_closed (LxcmonMonitor *monitor, const GError *error, GString *trace)
+{
+  append (trace, "CLOSED");
+  g_assert_cmpint (lxcmon_monitor_get_state (monitor), ==, LXCMON_STATE_CLOSED);
+  g_assert_cmpint (lxcmon_monitor_get_end (monitor), ==, LXCMON_END_REBOOT);
+  g_assert_cmpint (lxcmon_monitor_get_controller_pid (monitor), ==, 10);
+}
+
+static void
+on_row_init (LxcmonMonitor *monitor, int pid, GString *trace)
+{
+  append (trace, "INIT");
+  g_assert_cmpint (lxcmon_monitor_get_state (monitor), ==, LXCMON_STATE_ATTACHED);
+  g_assert_cmpint (lxcmon_monitor_get_end (monitor), ==, LXCMON_END_NONE);
+  g_assert_cmpint (lxcmon_monitor_get_controller_pid (monitor), ==, 20);
+}
+
+static void
+on_list_signal (gpointer self, gpointer monitor, gpointer value, GString *trace)
+{
+  append (trace, "LIST");
+}
+
+/* Each signal comes first, with the new values; then the notifications, and then the list's signal. On a
+ * reboot the old life ends with its own pids. */
+static void
+test_notified (void)
+{
+  g_autoptr (Record) record = record_with ("a=10");
+  g_autoptr (GString) trace = g_string_new (NULL);
+  LxcmonMonitor *row = get_row (record, "a");
+
+  g_signal_connect (row, "notify", G_CALLBACK (on_notify), trace);
+  g_signal_connect (row, "init", G_CALLBACK (on_row_init), trace);
+  g_signal_connect (row, "exit", G_CALLBACK (on_row_exit), trace);
+  g_signal_connect (row, "closed", G_CALLBACK (on_row_closed), trace);
+  g_signal_connect (record->list, "init", G_CALLBACK (on_list_signal), trace);
+  g_signal_connect (record->list, "exit", G_CALLBACK (on_list_signal), trace);
+  g_signal_connect (record->list, "closed", G_CALLBACK (on_list_signal), trace);
+  feed (record, 1, REBOOTED, "a", 20);
+  g_assert_cmpstr (trace->str, ==,
+                   "EXIT state exited exit-status end LIST CLOSED state LIST "
+                   "INIT state init-pid controller-pid exited exit-status end LIST ");
+  g_signal_handlers_disconnect_by_data (row, trace);
+  g_signal_handlers_disconnect_by_data (record->list, trace);
+}
+
 /* ---- Handlers ---- */
 
 typedef struct
 {
   Record *record;
-  const char *at; /* the trace's end at which the handler does it */
+  const char *at; /* how the trace ends when the handler does it */
 } Handler;
 
 /* The next event of the same container comes in a main loop within the handler of this one. */
@@ -305,7 +574,7 @@ test_nested_in_reboot (gconstpointer data)
   record_assert_names (record, "");
 }
 
-/* A life whose end was not seen makes way for the next one, which ends in a main loop within a handler. */
+/* A life whose end was not seen, and the next one, which ends in a main loop within a handler. */
 static void
 on_change (GListModel *list, guint position, guint removed, guint added, Handler *handler)
 {
@@ -336,7 +605,7 @@ test_nested_in_anew (gconstpointer data)
   record_assert_names (record, "");
 }
 
-/* The next event comes in a handler of the row's own: the list tells in order, too. */
+/* The next event comes in a handler of the row's own: the list's signals come in order too. */
 static void
 feed_in_row (Record *record)
 {
@@ -355,7 +624,7 @@ test_nested_in_row (gconstpointer data)
   record_assert_names (record, "a");
 }
 
-/* While a list is taken, an event comes that is newer. */
+/* While a list is applied, an event comes that is newer. */
 static void
 feed_start_of_c (gpointer user_data)
 {
@@ -380,52 +649,63 @@ test_nested_in_list (void)
   record_assert_names (record, "b c");
 }
 
-/* Stopped in a handler: not a word more. Without a link of its own, the host is told to leave. */
+/* Stopped in a handler: nothing more is emitted. */
 static void
-leave (gpointer user_data)
+stop (gpointer user_data)
 {
   Handler *self = user_data;
 
   if (g_str_has_suffix (self->record->trace->str, self->at))
-    self->record->host->epoch++;
+    lxcmon_monitor_list_stop (self->record->list);
 }
 
 static void
-test_left (gconstpointer data)
+test_stopped_in (gconstpointer data)
 {
   g_autoptr (Record) record = record_with ("a=10");
   Handler handler = { record, data };
   const char *all = "a exit reboot, a closed, a init 21";
 
-  record->in_handler = leave;
+  record->in_handler = stop;
   record->user_data = &handler;
   feed (record, 1, REBOOTED, "a", 20);
   g_assert_true (g_str_has_prefix (all, record->trace->str));
   g_assert_true (g_str_has_suffix (record->trace->str, data));
+  record_assert_names (record, "");
 }
 
-/* The last reference is dropped in a handler. */
 static void
 drop (gpointer user_data)
 {
   Record *record = user_data;
 
-  g_signal_handlers_disconnect_by_data (record->host, record);
   g_clear_object (&record->host);
 }
 
 static void
+count_closed (LxcmonMonitor *monitor, const GError *error, guint *n_closed)
+{
+  (*n_closed)++;
+}
+
+/* The last reference is dropped in a handler: nothing more is emitted, by the rows either. */
+static void
 test_dropped (void)
 {
   g_autoptr (Record) record = record_with ("a=10");
+  g_autoptr (LxcmonMonitor) row = g_object_ref (get_row (record, "a"));
   gpointer host = record->host;
+  guint n_closed = 0;
 
   g_object_add_weak_pointer (host, &host);
+  g_signal_connect (row, "closed", G_CALLBACK (count_closed), &n_closed);
   record->in_handler = drop;
   record->user_data = record;
   feed (record, 1, STOPPED, "a", VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN);
   g_assert_null (host);
   record_assert (record, "a exit shutdown");
+  g_assert_cmpuint (n_closed, ==, 0);
+  g_assert_cmpint (lxcmon_monitor_get_state (row), ==, LXCMON_STATE_DETACHED);
 }
 
 int
@@ -438,6 +718,15 @@ main (int argc, char **argv)
       g_autofree char *path = g_strdup_printf ("/libvirt-events/stopped/%s", stopped_cases[i].name);
       glib_test_add_data (path, test_stopped, &stopped_cases[i]);
     }
+  for (guint i = 0; i < G_N_ELEMENTS (held_cases); i++)
+    {
+      g_autofree char *path = g_strdup_printf ("/libvirt-events/held/%s", held_cases[i].name);
+      glib_test_add_data (path, test_held, &held_cases[i]);
+    }
+  glib_test_add_data ("/libvirt-events/held/stop", test_held_to_the_end, GINT_TO_POINTER (TRUE));
+  glib_test_add_data ("/libvirt-events/held/loss", test_held_to_the_end, GINT_TO_POINTER (FALSE));
+  glib_test_add ("/libvirt-events/held/start-in-stop", test_held_and_started);
+  glib_test_add ("/libvirt-events/held/dropped", test_held_and_dropped);
   glib_test_add ("/libvirt-events/started", test_started);
   glib_test_add ("/libvirt-events/started-and-listed", test_started_and_listed);
   glib_test_add ("/libvirt-events/started-anew", test_started_anew);
@@ -447,6 +736,10 @@ main (int argc, char **argv)
   glib_test_add ("/libvirt-events/failed-connection", test_event_of_failed_connection);
   glib_test_add ("/libvirt-events/unknown-id", test_unknown_id);
   glib_test_add ("/libvirt-events/sorted", test_sorted);
+  glib_test_add ("/libvirt-events/namesake", test_namesake);
+  glib_test_add ("/libvirt-events/pids", test_pids);
+  glib_test_add ("/libvirt-events/wait", test_wait);
+  glib_test_add ("/libvirt-events/notified", test_notified);
   glib_test_add_data ("/libvirt-events/nested/exit", test_nested, "exit shutdown");
   glib_test_add_data ("/libvirt-events/nested/closed", test_nested, "closed");
   glib_test_add_data ("/libvirt-events/nested-in-reboot/exit", test_nested_in_reboot,
@@ -458,9 +751,9 @@ main (int argc, char **argv)
   glib_test_add_data ("/libvirt-events/nested-in-row/exit", test_nested_in_row, "exit");
   glib_test_add_data ("/libvirt-events/nested-in-row/closed", test_nested_in_row, "closed");
   glib_test_add ("/libvirt-events/nested-in-list", test_nested_in_list);
-  glib_test_add_data ("/libvirt-events/left/exit", test_left, "exit reboot");
-  glib_test_add_data ("/libvirt-events/left/closed", test_left, "closed");
-  glib_test_add_data ("/libvirt-events/left/init", test_left, "init 21");
+  glib_test_add_data ("/libvirt-events/stopped-in/exit", test_stopped_in, "exit reboot");
+  glib_test_add_data ("/libvirt-events/stopped-in/closed", test_stopped_in, "closed");
+  glib_test_add_data ("/libvirt-events/stopped-in/init", test_stopped_in, "init 21");
   glib_test_add ("/libvirt-events/dropped", test_dropped);
   return g_test_run ();
 }

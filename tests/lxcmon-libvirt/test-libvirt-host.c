@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The host as an app sees it, over the driver that libvirt brings for tests: starting, stopping, the
- * list, the signals, and which thread they come in.
+ * The host as an app sees it, with libvirt's test driver: starting, stopping, the list, the signals, and the
+ * thread in which they come.
  */
 
 #include <libvirt/libvirt.h>
@@ -13,7 +13,7 @@
 
 #define URI "test:///default"
 
-/* A second connection: what the test does to containers, and the host hears of. */
+/* A second connection, through which the test changes containers. */
 typedef struct
 {
   virConnectPtr handle;
@@ -58,11 +58,11 @@ driver_call (Driver *self, const char *name, int (*function) (virDomainPtr domai
   virDomainFree (domain);
 }
 
-/* Where the leak sanitizer is there. */
+/* Defined if the leak sanitizer is linked. */
 extern void __lsan_disable (void) __attribute__ ((weak));
 extern void __lsan_enable (void) __attribute__ ((weak));
 
-/* libvirt-glib's own, which leaks its tables where it was never opened. */
+/* libvirt-glib leaks the tables of a connection that was never opened. */
 static GVirConnection *
 connection_new (void)
 {
@@ -100,7 +100,7 @@ test_properties (void)
   g_assert_true (lxcmon_libvirt_host_get_connection (other) == connection);
 }
 
-/* What runs already is there without "init". */
+/* A container that already runs is listed without "init". */
 static void
 test_first_list (void)
 {
@@ -118,7 +118,7 @@ test_first_list (void)
   LxcmonMonitor *row = lxcmon_monitor_list_lookup (record->list, "a");
   g_assert_cmpint (lxcmon_monitor_get_source (row), ==, LXCMON_SOURCE_LIBVIRT);
   g_assert_cmpint (lxcmon_monitor_get_state (row), ==, LXCMON_STATE_ATTACHED);
-  /* The driver's ids are no pids. */
+  /* The test driver's ids are not pids. */
   g_assert_cmpint (lxcmon_monitor_get_controller_pid (row), ==, 0);
   g_assert_cmpint (lxcmon_monitor_get_init_pid (row), ==, 0);
   g_assert_cmpint (lxcmon_monitor_get_exit_raw (row), ==, -1);
@@ -149,7 +149,7 @@ test_life (void)
   g_assert_cmpstr (record->changes->str, ==, "0-0+1 0-1+0 ");
   record_assert (record, "a init 0, a exit shutdown, a closed");
 
-  /* The next of that name is another one. */
+  /* The next container of that name has another row. */
   driver_create (&driver, "a");
   glib_test_wait_until (record->trace->len > 0);
   g_assert_true (lxcmon_monitor_list_lookup (record->list, "a") != row);
@@ -159,7 +159,7 @@ test_life (void)
   record_assert (record, "a init 0, a closed destroyed");
 }
 
-/* Everything comes in the order in which it happened. */
+/* All signals come in the order in which things happened. */
 static void
 test_many (void)
 {
@@ -183,6 +183,54 @@ test_many (void)
   glib_test_drain ();
   record_assert (record, expected->str);
   record_assert_names (record, "test");
+}
+
+static gboolean
+ends_with (Record *record, const char *end)
+{
+  return g_str_has_suffix (record->trace->str, end);
+}
+
+/* A handler runs a main loop until the next event has been reported. */
+static void
+run_until_closed (gpointer user_data)
+{
+  Record *record = user_data;
+
+  if (ends_with (record, "a init 0"))
+    glib_test_wait_until (ends_with (record, "a closed destroyed"));
+}
+
+static void
+test_main_loop_in_handler (void)
+{
+  g_auto (Driver) driver = driver_open ();
+  g_autoptr (Record) record = record_new_for_uri ();
+
+  record_run (record);
+  record_clear (record);
+  record->in_handler = run_until_closed;
+  record->user_data = record;
+  driver_create (&driver, "a");
+  driver_call (&driver, "a", virDomainDestroy);
+  glib_test_wait_until (record->trace->len > 0);
+  record_assert (record, "a init 0, a closed destroyed");
+  record_assert_names (record, "test");
+}
+
+/* The call that blocks runs the host's context meanwhile. */
+static void
+test_start_blocking (void)
+{
+  g_autoptr (Record) record = record_new_for_uri ();
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (lxcmon_monitor_list_start (record->list, NULL, &error));
+  g_assert_no_error (error);
+  g_assert_true (lxcmon_libvirt_host_get_connected (record->host));
+  record_assert_names (record, "test");
+  g_assert_false (lxcmon_monitor_list_start (record->list, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_PENDING);
 }
 
 static void
@@ -262,7 +310,7 @@ test_cancelled (void)
   record_assert_names (record, "test");
 }
 
-/* Dropped while it starts: the start keeps it alive. */
+/* The last reference is dropped during the start: the start keeps the host alive. */
 static void
 test_dropped (void)
 {
@@ -279,8 +327,49 @@ test_dropped (void)
   record_free (record);
 }
 
+static gpointer
+drop_host (gpointer data)
+{
+  g_object_unref (data);
+  return NULL;
+}
+
 static void
-test_no_such_place (void)
+count_notified (GObject *object, GParamSpec *property, guint *n_notified)
+{
+  (*n_notified)++;
+}
+
+/* The last reference is dropped in another thread, while events arrive: nothing more is emitted. */
+static void
+test_dropped_in_thread (void)
+{
+  g_auto (Driver) driver = driver_open ();
+
+  for (guint i = 0; i < 20; i++)
+    {
+      Record *record = record_new_for_uri ();
+      guint n_notified = 0;
+
+      record_run (record);
+      record_clear (record);
+      g_signal_connect (record->host, "notify", G_CALLBACK (count_notified), &n_notified);
+      driver_create (&driver, "a");
+      driver_call (&driver, "a", virDomainDestroy);
+      g_object_add_weak_pointer (G_OBJECT (record->host), (gpointer *) &record->host);
+      g_main_context_acquire (NULL);
+      g_thread_join (g_thread_new ("drop", drop_host, record->host));
+      g_main_context_release (NULL);
+      glib_test_wait_until (record->host == NULL);
+      glib_test_drain ();
+      record_assert (record, "");
+      g_assert_cmpuint (n_notified, ==, 0);
+      record_free (record);
+    }
+}
+
+static void
+test_no_such_socket (void)
 {
   g_autoptr (Record) record
       = record_new (lxcmon_libvirt_host_new_for_uri ("lxc:///system?socket=/nonexistent/sock"));
@@ -290,11 +379,11 @@ test_no_such_place (void)
   g_assert_error (record->start_error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_FAILED);
   g_assert_nonnull (strstr (record->start_error->message, "/nonexistent/sock"));
   g_assert_false (lxcmon_libvirt_host_get_connected (record->host));
-  /* It was not lost: it never was. */
+  /* A connection that was never made was not lost. */
   g_assert_null (lxcmon_libvirt_host_get_error (record->host));
 }
 
-/* An open connection is used; one that is not is left alone. */
+/* An open connection is used; one that is closed stays closed. */
 static void
 test_connection (gconstpointer data)
 {
@@ -348,7 +437,7 @@ run_in_thread (gpointer data)
   return NULL;
 }
 
-/* A host in another thread's context tells there, while the default one only runs. */
+/* A host in another thread's context emits its signals there, while the default context only runs. */
 static void
 test_context (void)
 {
@@ -376,9 +465,8 @@ test_wrong_thread (void)
 {
   g_autoptr (Record) record = record_new_for_uri ();
 
-  g_test_expect_message ("lxcmon-libvirt", G_LOG_LEVEL_CRITICAL,
-                         "*lxcmon_monitor_list_stop*thread*");
-  g_test_expect_message ("lxcmon-libvirt", G_LOG_LEVEL_CRITICAL, "*start_async*thread*");
+  g_test_expect_message ("lxcmon", G_LOG_LEVEL_CRITICAL, "*lxcmon_monitor_list_stop*thread*");
+  g_test_expect_message ("lxcmon", G_LOG_LEVEL_CRITICAL, "*start_async*thread*");
   record_run (record);
   g_main_context_acquire (NULL);
   g_thread_join (g_thread_new ("wrong", run_critical, record->host));
@@ -407,9 +495,9 @@ run_without_default (gpointer data)
   return NULL;
 }
 
-/* Nobody runs the default context: start says so, within some 5 s. */
+/* No thread runs the default context: starting fails and says so, after about 5 s. */
 static void
-test_nobody_runs_default (void)
+test_no_thread_runs_default (void)
 {
   g_thread_join (g_thread_new ("host", run_without_default, NULL));
 }
@@ -430,7 +518,7 @@ test_misuse (void)
   g_test_assert_expected_messages ();
 }
 
-/* A handler of what stopping tells starts again: that start has an outcome of its own. */
+/* A handler of a signal that comes from stopping starts the host again: that start has its own result. */
 static void
 start_again (GListModel *list, guint position, guint removed, guint added, Record *record)
 {
@@ -471,24 +559,27 @@ main (int argc, char **argv)
 {
   glib_test_init (&argc, &argv);
   record_begin ();
-  /* The driver's containers live as long as somebody is connected. */
+  /* The test driver's containers exist as long as a connection does. */
   g_auto (Driver) driver = driver_open ();
 
   glib_test_add ("/libvirt-host/properties", test_properties);
   glib_test_add ("/libvirt-host/first-list", test_first_list);
   glib_test_add ("/libvirt-host/life", test_life);
   glib_test_add ("/libvirt-host/many", test_many);
+  glib_test_add ("/libvirt-host/main-loop-in-handler", test_main_loop_in_handler);
+  glib_test_add ("/libvirt-host/start-blocking", test_start_blocking);
   glib_test_add ("/libvirt-host/stop", test_stop);
   glib_test_add ("/libvirt-host/started-twice", test_started_twice);
   glib_test_add ("/libvirt-host/stopped-while-starting", test_stopped_while_starting);
   glib_test_add ("/libvirt-host/cancelled", test_cancelled);
   glib_test_add ("/libvirt-host/dropped", test_dropped);
-  glib_test_add ("/libvirt-host/no-such-place", test_no_such_place);
+  glib_test_add ("/libvirt-host/dropped-in-thread", test_dropped_in_thread);
+  glib_test_add ("/libvirt-host/no-such-socket", test_no_such_socket);
   glib_test_add_data ("/libvirt-host/connection/open", test_connection, GINT_TO_POINTER (TRUE));
   glib_test_add_data ("/libvirt-host/connection/closed", test_connection, GINT_TO_POINTER (FALSE));
   glib_test_add ("/libvirt-host/context", test_context);
   glib_test_add ("/libvirt-host/wrong-thread", test_wrong_thread);
-  glib_test_add ("/libvirt-host/nobody-runs-default", test_nobody_runs_default);
+  glib_test_add ("/libvirt-host/no-thread-runs-default", test_no_thread_runs_default);
   glib_test_add ("/libvirt-host/misuse", test_misuse);
   glib_test_add_data ("/libvirt-host/start-in-stop/items-changed", test_start_in_stop,
                       "items-changed");

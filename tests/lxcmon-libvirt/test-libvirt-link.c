@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A link by itself, with what it calls back and reports: what it tells its owner, in which order, where,
- * and until when. Losing a connection and finding another takes a libvirtd: see ../real.
+ * A link by itself, with its callbacks and reports: what it reports to its owner, in which order, in which
+ * context, and until when. Losing a connection and opening another one needs a libvirtd: see ../real.
  */
 
 #include <libvirt/libvirt.h>
@@ -42,46 +42,45 @@ stop_if_asked (Fixture *self)
 }
 
 static void
-on_event (GObject *owner, const LxcmonLibvirtEvent *event, guint serial)
+write_down (Fixture *self, const LxcmonLibvirtEvent *event)
 {
-  static const char *const kinds[] = { "started", "stopped", "rebooted" };
+  static const char *const names[] = { "started", "stopped", "rebooted" };
+  const LxcmonLibvirtDomain *domain = event->domain;
+
+  switch (event->type)
+    {
+    case LXCMON_LIBVIRT_EVENT_STARTED:
+    case LXCMON_LIBVIRT_EVENT_STOPPED:
+    case LXCMON_LIBVIRT_EVENT_REBOOTED:
+      g_assert_cmpuint (strlen (domain->uuid), ==, 36);
+      g_assert_cmpint (domain->id > 0, ==, event->type != LXCMON_LIBVIRT_EVENT_STOPPED);
+      g_assert_cmpint (domain->controller_pid, ==, 0);
+      g_string_append_printf (self->trace, "%s %s %d, ", domain->name, names[event->type],
+                              event->detail);
+      break;
+    case LXCMON_LIBVIRT_EVENT_LISTED:
+      g_string_append_printf (self->trace, "listed %u, ", event->domains->len);
+      break;
+    case LXCMON_LIBVIRT_EVENT_FAILED:
+      g_assert_true (event->error->domain == LXCMON_MONITOR_ERROR);
+      g_string_append (self->trace, "failed, ");
+      break;
+    case LXCMON_LIBVIRT_EVENT_LOST:
+    default:
+      g_assert_not_reached ();
+    }
+}
+
+static void
+on_event (GObject *owner, LxcmonLibvirtEvent *event)
+{
   Fixture *self = get_fixture (owner);
 
-  g_assert_cmpuint (serial, ==, 1);
-  g_assert_cmpuint (strlen (event->domain->uuid), ==, 36);
-  g_assert_cmpint (event->domain->id > 0, ==, event->kind != LXCMON_LIBVIRT_EVENT_STOPPED);
-  g_assert_cmpint (event->domain->controller_pid, ==, 0);
-  g_string_append_printf (self->trace, "%s %s %d, ", event->domain->name, kinds[event->kind],
-                          event->detail);
+  g_assert_cmpuint (event->serial, ==, 1);
+  write_down (self, event);
+  _lxcmon_libvirt_event_free (event);
   stop_if_asked (self);
 }
-
-static void
-on_listed (GObject *owner, GPtrArray *domains, guint serial)
-{
-  Fixture *self = get_fixture (owner);
-
-  g_assert_cmpuint (serial, ==, 1);
-  g_string_append_printf (self->trace, "listed %u, ", domains->len);
-  stop_if_asked (self);
-}
-
-static void
-on_lost (GObject *owner, const GError *error)
-{
-  g_assert_not_reached ();
-}
-
-static void
-on_failed (GObject *owner, const GError *error)
-{
-  Fixture *self = get_fixture (owner);
-
-  g_assert_true (error->domain == LXCMON_MONITOR_ERROR);
-  g_string_append (self->trace, "failed, ");
-}
-
-static const LxcmonLibvirtLinkFuncs funcs = { on_event, on_listed, on_lost, on_failed };
 
 static Fixture *
 fixture_new (const char *uri, virConnectPtr handle)
@@ -93,7 +92,7 @@ fixture_new (const char *uri, virConnectPtr handle)
   self->trace = g_string_new (NULL);
   self->thread = g_thread_self ();
   g_object_set_data (self->owner, "fixture", self);
-  self->link = _lxcmon_libvirt_link_start (self->owner, &funcs, context, uri, handle);
+  self->link = _lxcmon_libvirt_link_start (self->owner, on_event, context, uri, handle);
   return self;
 }
 
@@ -136,7 +135,7 @@ test_order (void)
   g_assert_cmpstr (fixture->trace->str, ==, "listed 1, test stopped 1, test started 0, ");
 }
 
-/* A handle that was given is used, and given back once. */
+/* A handle that the owner gives is used, and released once. */
 static void
 test_handle (void)
 {
@@ -159,7 +158,7 @@ test_failed (void)
   g_assert_cmpstr (fixture->trace->str, ==, "failed, ");
 }
 
-/* What is on its way when the link is stopped does not arrive. */
+/* A report that is on its way when the link is stopped does not arrive. */
 static void
 test_stopped (void)
 {
@@ -173,7 +172,7 @@ test_stopped (void)
   g_assert_cmpstr (fixture->trace->str, ==, "listed 1, test stopped 1, ");
 }
 
-/* Stopped before it has begun. */
+/* Stopped before the thread has begun. */
 static void
 test_stopped_at_once (void)
 {
@@ -189,7 +188,7 @@ test_stopped_at_once (void)
     }
 }
 
-/* No reference is kept to the owner, and nobody is told when it has gone. */
+/* The link keeps no reference to the owner, and reports nothing after the owner was finalized. */
 static void
 test_owner_gone (void)
 {

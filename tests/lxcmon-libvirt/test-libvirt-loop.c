@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Whether somebody runs libvirt's event loop. There is one for each process, so that each case has a
+ * Whether some thread runs libvirt's event loop. There is one loop for each process, so each case has a
  * process of its own.
  */
 
@@ -31,7 +31,7 @@ run_check (gpointer data)
   return NULL;
 }
 
-/* Asks from a thread, as a link does, while the default context runs here or does not. */
+/* Checks from a thread, as a link does, while the default context runs here or does not. */
 static void
 check (Check *self, gboolean run_default)
 {
@@ -66,7 +66,7 @@ test_runs (void)
 }
 
 static void
-test_nobody_runs (void)
+test_no_thread_runs (void)
 {
   Check self = { 0 };
 
@@ -77,11 +77,11 @@ test_nobody_runs (void)
   g_assert_error (self.error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_TIMED_OUT);
   g_assert_nonnull (strstr (self.error->message, "some thread has to run it"));
   g_clear_error (&self.error);
-  /* What was left behind does no harm when somebody comes to run it. */
+  /* The timeout that was left does no harm when the context runs later. */
   glib_test_drain ();
 }
 
-/* An event loop that takes everything, and that nobody runs. */
+/* An event loop that accepts everything, and that does not run. */
 static int
 add_handle (int fd, int events, virEventHandleCallback callback, void *opaque, virFreeCallback free)
 {
@@ -118,7 +118,7 @@ remove_handle (int id)
   return 0;
 }
 
-/* An app has registered one of its own before. libvirt stays with it. */
+/* An app has registered an event loop of its own before. libvirt keeps it. */
 static void
 test_other_loop (void)
 {
@@ -142,7 +142,7 @@ run_other_loop (gpointer data)
   return NULL;
 }
 
-/* libvirt's own, which the app runs, is as good: hosts work with it. */
+/* If the app runs libvirt's own event loop, hosts work with it. */
 static void
 test_other_loop_runs (void)
 {
@@ -171,7 +171,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/libvirt-loop/runs", test_runs);
-  g_test_add_func ("/libvirt-loop/nobody-runs", test_nobody_runs);
+  g_test_add_func ("/libvirt-loop/no-thread-runs", test_no_thread_runs);
   g_test_add_func ("/libvirt-loop/other-loop", test_other_loop);
   g_test_add_func ("/libvirt-loop/other-loop-runs", test_other_loop_runs);
   return g_test_run ();

@@ -18,56 +18,45 @@ static void
 test_properties (void)
 {
   g_autoptr (LxcmonMockController) mock = lxcmon_mock_controller_new ("/srv/web1.sock");
-  g_autofree char *path = NULL;
-  guint accept_delay, n_clients, n_pings, n_notified = 0;
-  gboolean reading;
+  guint n_clients, n_notified = 0;
   gint init_pid;
 
-  g_object_get (mock, "socket-path", &path, "init-pid", &init_pid, "reading", &reading,
-                "accept-delay", &accept_delay, "n-clients", &n_clients, "n-pings", &n_pings, NULL);
-  g_assert_cmpstr (path, ==, "/srv/web1.sock");
-  g_assert_cmpstr (lxcmon_mock_controller_get_socket_path (mock), ==, path);
+  g_object_get (mock, "init-pid", &init_pid, "n-clients", &n_clients, NULL);
   g_assert_cmpint (init_pid, ==, 0);
-  g_assert_true (reading);
-  g_assert_cmpuint (accept_delay, ==, 0);
   g_assert_cmpuint (n_clients, ==, 0);
-  g_assert_cmpuint (n_pings, ==, 0);
 
-  g_signal_connect (mock, "notify", G_CALLBACK (count), &n_notified);
-  g_object_set (mock, "init-pid", 42, "reading", FALSE, "accept-delay", 7, NULL);
-  g_assert_cmpuint (n_notified, ==, 3);
+  g_signal_connect (mock, "notify::init-pid", G_CALLBACK (count), &n_notified);
+  g_object_set (mock, "init-pid", 42, NULL);
   g_assert_cmpint (lxcmon_mock_controller_get_init_pid (mock), ==, 42);
-  g_assert_false (lxcmon_mock_controller_get_reading (mock));
-  g_assert_cmpuint (lxcmon_mock_controller_get_accept_delay (mock), ==, 7);
   lxcmon_mock_controller_set_init_pid (mock, 42);
-  lxcmon_mock_controller_set_reading (mock, FALSE);
-  lxcmon_mock_controller_set_accept_delay (mock, 7);
-  g_assert_cmpuint (n_notified, ==, 3);
-  lxcmon_mock_controller_set_reading (mock, 42);
-  g_assert_cmpint (lxcmon_mock_controller_get_reading (mock), ==, TRUE);
-  g_assert_cmpuint (n_notified, ==, 4);
+  g_assert_cmpuint (n_notified, ==, 1);
+  lxcmon_mock_controller_set_init_pid (mock, 0);
+  g_object_get (mock, "init-pid", &init_pid, NULL);
+  g_assert_cmpint (init_pid, ==, 0);
+  g_assert_cmpuint (n_notified, ==, 2);
 }
 
 static void
 test_misuse (void)
 {
   g_autoptr (LxcmonMockController) mock = lxcmon_mock_controller_new ("/srv/web1.sock");
+  g_autoptr (LxcmonMockController) nowhere = g_object_new (LXCMON_MOCK_TYPE_CONTROLLER, NULL);
   g_autoptr (GError) error = NULL;
 
   for (guint i = 0; i < 4; i++)
     g_test_expect_message ("lxcmon-mock", G_LOG_LEVEL_CRITICAL, "*");
   g_assert_null (lxcmon_mock_controller_new (NULL));
   lxcmon_mock_controller_set_init_pid (mock, -1);
-  lxcmon_mock_controller_set_accept_delay (mock, (guint) G_MAXINT + 1);
   g_assert_false (lxcmon_mock_controller_send_bytes (mock, NULL, &error));
+  g_assert_false (lxcmon_mock_controller_start (nowhere, &error));
   g_test_assert_expected_messages ();
+  g_assert_no_error (error);
   g_assert_cmpint (lxcmon_mock_controller_get_init_pid (mock), ==, 0);
-  g_assert_cmpuint (lxcmon_mock_controller_get_accept_delay (mock), ==, 0);
 }
 
 /* Before it is started, while it has no client, and after its end: all that sends is an error. */
 static void
-check_cannot_send (LxcmonMockController *mock, gboolean can_die)
+check_cannot_send (LxcmonMockController *mock, gboolean runs)
 {
   g_autoptr (GBytes) bytes = g_bytes_new_static ("x", 1);
   GError *errors[5] = { NULL };
@@ -77,7 +66,7 @@ check_cannot_send (LxcmonMockController *mock, gboolean can_die)
   g_assert_false (lxcmon_mock_controller_send_init (mock, 1, &errors[n++]));
   g_assert_false (lxcmon_mock_controller_send_exit (mock, LXCMON_EXIT_STATUS_ERROR, &errors[n++]));
   g_assert_false (lxcmon_mock_controller_finish (mock, LXCMON_EXIT_STATUS_ERROR, &errors[n++]));
-  if (!can_die)
+  if (!runs)
     g_assert_false (lxcmon_mock_controller_die (mock, &errors[n++]));
   for (guint i = 0; i < n; i++)
     {
@@ -99,7 +88,7 @@ test_cannot_send (void)
   check_cannot_send (session->mock, TRUE);
   glib_session_attach (session);
   glib_session_finish (session, LXCMON_EXIT_STATUS_SHUTDOWN);
-  check_cannot_send (session->mock, TRUE);
+  check_cannot_send (session->mock, FALSE);
   lxcmon_mock_controller_stop (session->mock);
   check_cannot_send (session->mock, FALSE);
 }
@@ -165,7 +154,7 @@ test_stop (void)
   g_assert_false (exists (session));
 }
 
-/* It removes what is its own: what another one has put in its place since stays. */
+/* It removes its own file only: one that another controller has made since stays. */
 static void
 test_stop_spares_others (void)
 {
@@ -236,6 +225,32 @@ test_n_clients (void)
   g_assert_cmpstr (values->str, ==, "1 0 ");
 }
 
+/* Notified in the context that was thread-default when the controller was made, and in no other. */
+static void
+test_context (void)
+{
+  g_autoptr (GlibSession) session = glib_session_new ();
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  guint n_notified = 0;
+
+  lxcmon_mock_controller_stop (session->mock);
+  g_main_context_push_thread_default (context);
+  g_autoptr (LxcmonMockController) mock = lxcmon_mock_controller_new (session->path);
+  g_main_context_pop_thread_default (context);
+  g_signal_connect (mock, "notify::n-clients", G_CALLBACK (count), &n_notified);
+  g_assert_true (lxcmon_mock_controller_start (mock, NULL));
+
+  glib_session_attach (session);
+  glib_test_drain ();
+  g_assert_cmpuint (n_notified, ==, 0);
+  g_assert_true (g_main_context_iteration (context, FALSE));
+  g_assert_cmpuint (n_notified, ==, 1);
+  lxcmon_mock_controller_stop (mock);
+  g_assert_true (g_main_context_iteration (context, FALSE));
+  g_assert_cmpuint (n_notified, ==, 2);
+  glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_CLOSED);
+}
+
 /* Dropped in the middle of everything, with a client that is served and another that waits. */
 static void
 test_drop (void)
@@ -295,8 +310,8 @@ use_from_thread (gpointer data)
   for (guint i = 0; i < 200; i++)
     {
       lxcmon_mock_controller_set_init_pid (mock, (gint) i);
-      lxcmon_mock_controller_set_accept_delay (mock, i % 2);
-      lxcmon_mock_controller_set_reading (mock, i % 2 == 0);
+      mock_set_accepting (mock, i % 2 == 0);
+      mock_set_reading (mock, i % 2 == 0);
       g_assert_cmpint (lxcmon_mock_controller_get_init_pid (mock), >=, 0);
       g_assert_cmpuint (lxcmon_mock_controller_get_n_clients (mock), <=, 1);
       lxcmon_mock_controller_send_init (mock, 1, NULL);
@@ -321,7 +336,8 @@ test_threads (void)
     threads[i] = g_thread_new ("use", use_from_thread, session->mock);
   for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
     g_thread_join (threads[i]);
-  lxcmon_mock_controller_set_reading (session->mock, TRUE);
+  mock_set_accepting (session->mock, TRUE);
+  mock_set_reading (session->mock, TRUE);
   glib_session_start (session);
   glib_session_attach (session);
 }
@@ -339,6 +355,7 @@ main (int argc, char **argv)
   glib_test_add ("/mock-controller/stop-spares-others", test_stop_spares_others);
   glib_test_add ("/mock-controller/cannot-start", test_cannot_start);
   glib_test_add ("/mock-controller/n-clients", test_n_clients);
+  glib_test_add ("/mock-controller/context", test_context);
   glib_test_add ("/mock-controller/drop", test_drop);
   glib_test_add ("/mock-controller/many", test_many);
   glib_test_add ("/mock-controller/threads", test_threads);

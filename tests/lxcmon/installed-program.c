@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A program as somebody outside would write it, with poll() for a loop: one connection, alone and
- * behind a hub, to the other end of a socketpair. test-installed.sh builds it against an installed
- * tree.
+ * A program as a user would write it, with poll() for a loop: one connection, to the other end of a socketpair.
+ * test-installed.sh builds it against an installed tree.
  */
 
 #include <lxcmon/lxcmon.h>
@@ -17,30 +16,30 @@
 static void
 on_init (LxcmonConnection *connection, int pid, void *user_data)
 {
-  char *told = user_data;
+  char *seen = user_data;
 
   (void) connection;
   if (pid == 3740)
-    strcat (told, "init ");
+    strcat (seen, "init ");
 }
 
 static void
 on_exit_event (LxcmonConnection *connection, LxcmonExitStatus status, int raw, void *user_data)
 {
-  char *told = user_data;
+  char *seen = user_data;
 
   (void) connection;
   (void) raw;
-  strcat (told, lxcmon_exit_status_to_string (status));
+  strcat (seen, lxcmon_exit_status_to_string (status));
 }
 
 static void
 on_closed (LxcmonConnection *connection, const LxcmonError *error, void *user_data)
 {
-  char *told = user_data;
+  char *seen = user_data;
 
   (void) connection;
-  strcat (told, error == NULL ? " closed" : error->message);
+  strcat (seen, error == NULL ? " closed" : error->message);
 }
 
 static const LxcmonCallbacks callbacks = {
@@ -53,14 +52,13 @@ static const LxcmonCallbacks callbacks = {
 static int
 watch (LxcmonHub *hub)
 {
-  char told[512] = "";
+  char seen[512] = "";
   unsigned char bytes[LXCMON_ENCODED_SIZE];
-  LxcmonConnection *connection = lxcmon_connection_new (&callbacks, told);
+  LxcmonConnection *connection = lxcmon_connection_new (hub, &callbacks, seen);
   int pair[2];
   int n;
 
-  if (connection == NULL || !lxcmon_connection_set_hub (connection, hub, NULL)
-      || socketpair (AF_UNIX, SOCK_STREAM, 0, pair) < 0
+  if (connection == NULL || socketpair (AF_UNIX, SOCK_STREAM, 0, pair) < 0
       || !lxcmon_connection_attach_fd (connection, pair[0], NULL, NULL))
     return 1;
   n = (int) lxcmon_encode_init (bytes, sizeof bytes, 3740);
@@ -75,26 +73,22 @@ watch (LxcmonHub *hub)
     {
       struct pollfd descriptor;
 
-      descriptor.fd = hub != NULL ? lxcmon_hub_get_fd (hub) : lxcmon_connection_get_fd (connection);
-      descriptor.events
-          = hub != NULL ? lxcmon_hub_get_events (hub) : lxcmon_connection_get_events (connection);
-      if (poll (&descriptor, 1, 10000) != 1)
+      descriptor.fd = lxcmon_hub_get_fd (hub);
+      descriptor.events = lxcmon_hub_get_events (hub);
+      if (poll (&descriptor, 1, lxcmon_hub_get_timeout (hub)) < 0)
         return 1;
-      if (hub != NULL)
-        lxcmon_hub_dispatch (hub);
-      else
-        lxcmon_connection_dispatch (connection);
+      lxcmon_hub_dispatch (hub);
     }
   lxcmon_connection_free (connection);
-  puts (told);
-  return strcmp (told, "init reboot closed");
+  puts (seen);
+  return strcmp (seen, "init reboot closed");
 }
 
 int
 main (void)
 {
   LxcmonHub *hub = lxcmon_hub_new (NULL);
-  int failed = watch (NULL) || hub == NULL || watch (hub);
+  int failed = hub == NULL || watch (hub);
 
   lxcmon_hub_unref (hub);
   return failed;

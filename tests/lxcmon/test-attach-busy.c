@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The manners of attaching where somebody else has the place or a driver needs it: nothing is
- * connected, and the error says who it is. Who would rather wait for the place: test-attach-wait.c.
+ * The busy check: if another client has the slot or a driver needs it, nothing is connected, and the error names
+ * the process. Waiting for the slot: test-attach-wait.c.
  */
 
-#include "common/core-place.h"
+#include "common/core-slot.h"
 #include "common/core-session.h"
 
 #include <errno.h>
@@ -19,89 +19,88 @@ assert_busy (CoreSession *self, const char *path, const LxcmonAttachOptions *opt
 {
   LxcmonError error;
 
-  g_assert_false (lxcmon_connection_attach (self->connection, path, options, &error));
+  g_assert_false (core_session_attach (self, path, options, &error));
   g_assert_cmpstr (lxcmon_monitor_error_to_string (error.code), ==, "busy");
   core_session_assert_state (self, "detached");
-  g_assert_nonnull (lxcmon_connection_get_error (self->connection));
   g_assert_cmpstr (self->trace->str, ==, "");
   if (strstr (error.message, text) == NULL)
     g_error ("no \"%s\" in: %s", text, error.message);
 }
 
-/* Who has the place, as an error should tell it: on a machine with very many descriptors nobody looks
- * through all of them. */
+/* How an error names the other client: on a machine with very many descriptors not all of them are scanned. */
 static char *
-holder_text (const CoreTakenPlace *place)
+holder_text (const CoreTakenSlot *slot)
 {
   if (!core_machine_is_small ())
-    return g_strdup ("serves one client, and that is ");
-  return g_strdup_printf ("the controller of %s serves one client, and that is libvirtd (pid %d)",
-                          place->listener.path, place->holder.pid);
+    return g_strdup (" is taken by ");
+  return g_strdup_printf (
+      "the one client slot of the controller of %s is taken by libvirtd (pid %d)",
+      slot->listener.path, slot->holder.pid);
 }
 
 static void
-test_served_place (CoreMode mode)
+test_taken_slot (CoreMode mode)
 {
-  CoreTakenPlace place;
+  CoreTakenSlot slot;
   CoreSession session;
 
-  core_taken_place_init (&place);
-  g_autofree char *who = holder_text (&place);
+  core_taken_slot_init (&slot);
+  g_autofree char *who = holder_text (&slot);
   core_session_init (&session, mode);
   gint64 start = g_get_monotonic_time ();
-  assert_busy (&session, place.listener.path, NULL, who);
+  assert_busy (&session, slot.listener.path, NULL, who);
   g_assert_cmpint (g_get_monotonic_time () - start, <, 500 * 1000);
-  g_assert_cmpuint (core_listener_count (&place.listener, "02"), ==, 0);
-  g_assert_cmpint (core_listener_accept (&place.listener), ==, -1);
+  g_assert_cmpuint (core_listener_count (&slot.listener, "02"), ==, 0);
+  g_assert_cmpint (core_listener_accept (&slot.listener), ==, -1);
   core_session_clear (&session);
-  core_taken_place_release (&place);
-  core_taken_place_clear (&place);
+  core_taken_slot_release (&slot);
+  core_taken_slot_clear (&slot);
 }
 
-/* A thousand polite clients leave nothing in the queue; a driver that comes then is served. */
+/* A thousand busy checks leave nothing in the backlog; a driver that connects then is accepted. */
 static void
 test_a_thousand_times (void)
 {
-  CoreTakenPlace place;
+  CoreTakenSlot slot;
   CoreSession session;
 
-  core_taken_place_init (&place);
-  core_session_init (&session, CORE_ALONE);
+  core_taken_slot_init (&slot);
+  core_session_init (&session, CORE_DISPATCHED);
   for (int i = 0; i < 1000; i++)
-    g_assert_false (lxcmon_connection_attach (session.connection, place.listener.path, NULL, NULL));
-  g_assert_cmpuint (core_listener_count (&place.listener, "02"), ==, 0);
-  core_taken_place_release (&place);
-  int driver = core_listener_connect (&place.listener);
-  int served = core_listener_accept (&place.listener);
-  core_send_story (served);
-  close (served);
+    g_assert_false (core_session_attach (&session, slot.listener.path, NULL, NULL));
+  g_assert_cmpuint (core_listener_count (&slot.listener, "02"), ==, 0);
+  core_taken_slot_release (&slot);
+  int driver = core_listener_connect (&slot.listener);
+  int accepted = core_listener_accept (&slot.listener);
+  core_send_story (accepted);
+  close (accepted);
   guint8 bytes[100];
   g_assert_cmpint (recv (driver, bytes, sizeof bytes, 0), ==, CORE_INIT_SIZE + CORE_EXIT_SIZE);
   close (driver);
   core_session_clear (&session);
-  core_taken_place_clear (&place);
+  core_taken_slot_clear (&slot);
 }
 
 static void
-test_served_place_by_another_path (CoreMode mode)
+test_taken_slot_by_another_path (CoreMode mode)
 {
-  CoreTakenPlace place;
+  CoreTakenSlot slot;
   CoreSession session;
 
-  core_taken_place_init (&place);
-  g_autofree char *dotted = g_strconcat (place.listener.dir, "/../",
-                                         strrchr (place.listener.dir, '/'), "//web1.sock", NULL);
+  core_taken_slot_init (&slot);
+  g_autofree char *dotted = g_strconcat (slot.listener.dir, "/../",
+                                         strrchr (slot.listener.dir, '/'), "//web1.sock", NULL);
   core_session_init (&session, mode);
-  assert_busy (&session, dotted, NULL, "serves one client");
-  g_assert_cmpuint (core_listener_count (&place.listener, "02"), ==, 0);
+  assert_busy (&session, dotted, NULL, "one client slot");
+  g_assert_cmpuint (core_listener_count (&slot.listener, "02"), ==, 0);
   core_session_clear (&session);
-  core_taken_place_release (&place);
-  core_taken_place_clear (&place);
+  core_taken_slot_release (&slot);
+  core_taken_slot_clear (&slot);
 }
 
-/* Nobody is served yet, but a driver lives that will want to be. */
+/* Nobody is accepted yet, but a driver is running that needs the slot. */
 static void
-test_driver_lives (CoreMode mode)
+test_driver_running (CoreMode mode)
 {
   CoreListener listener;
   CoreSession session;
@@ -116,12 +115,12 @@ test_driver_lives (CoreMode mode)
   g_assert_cmpuint (core_listener_count (&listener, "02"), ==, 0);
 
   core_child_stop (&driver);
-  g_assert_true (lxcmon_connection_attach (session.connection, listener.path, NULL, NULL));
+  g_assert_true (core_session_attach (&session, listener.path, NULL, NULL));
   core_session_clear (&session);
   core_listener_clear (&listener);
 }
 
-/* The driver itself does not ask, and does not wait: the place is its own. */
+/* The driver itself: no check, no waiting. */
 static void
 test_force (CoreMode mode)
 {
@@ -135,7 +134,7 @@ test_force (CoreMode mode)
   g_autofree char *lock = g_build_filename (listener.dir, "driver.pid", NULL);
   core_child_start (&driver, core_child_lock, lock);
   core_session_init (&session, mode);
-  g_assert_true (lxcmon_connection_attach (session.connection, listener.path, &options, NULL));
+  g_assert_true (core_session_attach (&session, listener.path, &options, NULL));
   core_session_assert_state (&session, "queued");
   session.peer = core_listener_accept (&listener);
   core_send_init (session.peer, 1);
@@ -145,39 +144,38 @@ test_force (CoreMode mode)
   core_listener_clear (&listener);
 }
 
-/* In the queue behind somebody who is served. Returns how late the error came, in microseconds. */
+/* Queued while another client is accepted. Returns how late the error came, in microseconds. */
 static gint64
 time_out (CoreMode mode)
 {
   LxcmonAttachOptions options = LXCMON_ATTACH_OPTIONS_INIT;
-  CoreTakenPlace place;
+  CoreTakenSlot slot;
   CoreSession session;
 
   options.force = true;
   options.attach_timeout = 100;
-  core_taken_place_init (&place);
+  core_taken_slot_init (&slot);
   core_session_init (&session, mode);
   gint64 due = g_get_monotonic_time () + options.attach_timeout * 1000;
-  g_assert_true (
-      lxcmon_connection_attach (session.connection, place.listener.path, &options, NULL));
+  g_assert_true (core_session_attach (&session, slot.listener.path, &options, NULL));
   core_session_wait_for (&session, "failed(busy)");
   gint64 late = g_get_monotonic_time () - due;
   g_assert_cmpstr (session.trace->str, ==, "failed(busy)");
-  g_assert_nonnull (strstr (session.error.message, "serves one client"));
+  g_assert_nonnull (strstr (session.error.message, "one client slot"));
 
-  /* One PING was sent, and we have gone. */
-  session.peer = core_listener_accept (&place.listener);
+  /* One PING was sent, and we have left. */
+  session.peer = core_listener_accept (&slot.listener);
   g_autofree char *sent = core_receive (session.peer);
   g_assert_cmpstr (sent, ==, "ping end");
   core_session_clear (&session);
-  core_taken_place_release (&place);
-  core_taken_place_clear (&place);
+  core_taken_slot_release (&slot);
+  core_taken_slot_clear (&slot);
 
   return late;
 }
 
 /* BUSY when the timeout is over, and within 100 ms of it. A machine that is busy itself gets three
- * chances, and one with very many sockets more time to look at them. */
+ * chances, and one with very many sockets more time to scan them. */
 static void
 test_attach_timeout (CoreMode mode)
 {
@@ -192,7 +190,7 @@ test_attach_timeout (CoreMode mode)
   g_assert_cmpint (late, <=, limit);
 }
 
-/* Two of ours: the second one finds out that the first is served. */
+/* Two of ours: the second one fails because the first is accepted. */
 static void
 test_two_of_ours (CoreMode mode)
 {
@@ -204,8 +202,8 @@ test_two_of_ours (CoreMode mode)
   core_listener_init (&listener);
   core_session_init (&first, mode);
   core_session_init (&second, mode);
-  g_assert_true (lxcmon_connection_attach (first.connection, listener.path, NULL, NULL));
-  g_assert_true (lxcmon_connection_attach (second.connection, listener.path, &options, NULL));
+  g_assert_true (core_session_attach (&first, listener.path, NULL, NULL));
+  g_assert_true (core_session_attach (&second, listener.path, &options, NULL));
   first.peer = core_listener_accept (&listener);
   core_send_init (first.peer, 1);
   core_session_expect (&first, "attached init(1)");
@@ -215,7 +213,7 @@ test_two_of_ours (CoreMode mode)
   core_listener_clear (&listener);
 }
 
-/* What was seen before we connected ourselves is not believed any more. */
+/* A snapshot from before we connected ourselves is not used any more. */
 static void
 test_right_after_our_own (CoreMode mode)
 {
@@ -225,9 +223,9 @@ test_right_after_our_own (CoreMode mode)
   core_listener_init (&listener);
   core_session_init (&first, mode);
   core_session_init (&second, mode);
-  g_assert_true (lxcmon_connection_attach (first.connection, listener.path, NULL, NULL));
+  g_assert_true (core_session_attach (&first, listener.path, NULL, NULL));
   first.peer = core_listener_accept (&listener);
-  assert_busy (&second, listener.path, NULL, "serves one client");
+  assert_busy (&second, listener.path, NULL, "one client slot");
   g_assert_cmpuint (core_listener_count (&listener, "02"), ==, 0);
   core_session_clear (&second);
   core_session_clear (&first);
@@ -248,7 +246,7 @@ test_full_backlog (CoreMode mode)
   g_assert_cmpint (n, ==, 31);
   core_session_init (&session, mode);
   gint64 start = g_get_monotonic_time ();
-  assert_busy (&session, listener.path, NULL, "has no room for more clients that wait");
+  assert_busy (&session, listener.path, NULL, "the backlog of the controller");
   g_assert_cmpint (g_get_monotonic_time () - start, <, 500 * 1000);
   while (n > 0)
     close (queued[--n]);
@@ -261,10 +259,10 @@ main (int argc, char *argv[])
 {
   g_test_init (&argc, &argv, NULL);
 
-  core_test_add_modes ("/attach/busy/served-place", test_served_place);
+  core_test_add_modes ("/attach/busy/taken-slot", test_taken_slot);
   core_test_add ("/attach/busy/a-thousand-times", test_a_thousand_times);
-  core_test_add_modes ("/attach/busy/by-another-path", test_served_place_by_another_path);
-  core_test_add_modes ("/attach/busy/driver-lives", test_driver_lives);
+  core_test_add_modes ("/attach/busy/by-another-path", test_taken_slot_by_another_path);
+  core_test_add_modes ("/attach/busy/driver-running", test_driver_running);
   core_test_add_modes ("/attach/busy/force", test_force);
   core_test_add_modes ("/attach/busy/attach-timeout", test_attach_timeout);
   core_test_add_modes ("/attach/busy/two-of-ours", test_two_of_ours);

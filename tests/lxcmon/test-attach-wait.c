@@ -1,43 +1,58 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Waiting for a place that somebody else has: without connecting, without a spin, and with our turn
- * when it is free.
+ * Waiting for a slot that is taken: without connecting, without a spin, and until it is free. The event is
+ * CONNECTED, for which there is no callback.
  */
 
-#include "common/core-place.h"
+#include "common/core-slot.h"
 #include "common/core-session.h"
 
-#include <string.h>
 #include <unistd.h>
+
+#include <lxcmon/lxcmon-connection-private.h>
 
 static const LxcmonAttachOptions patient
     = { sizeof (LxcmonAttachOptions), .attach_timeout = 20, .wait_if_busy = true };
 
 static void
+wait_for_connected (CoreSession *self)
+{
+  gint64 deadline = core_deadline ();
+
+  while (lxcmon_connection_get_state (self->connection) == LXCMON_STATE_CONNECTING)
+    {
+      if (core_session_is_ready (self, 50))
+        core_session_dispatch (self);
+      core_check_deadline (deadline, "a free slot");
+    }
+  core_session_assert_state (self, "queued");
+  g_assert_cmpstr (self->trace->str, ==, self->mode == CORE_PULLED ? "connected" : "");
+}
+
+static void
 test_wait_if_busy (CoreMode mode)
 {
-  CoreTakenPlace place;
+  CoreTakenSlot slot;
   CoreSession session;
 
-  core_taken_place_init (&place);
+  core_taken_slot_init (&slot);
   core_session_init (&session, mode);
-  g_assert_true (
-      lxcmon_connection_attach (session.connection, place.listener.path, &patient, NULL));
+  g_assert_true (core_session_attach (&session, slot.listener.path, &patient, NULL));
   core_session_assert_state (&session, "connecting");
-  g_assert_cmpint (lxcmon_connection_get_fd (session.connection), ==, -1);
+  g_assert_cmpint (session.connection->fd, ==, -1);
   g_assert_cmpuint (core_session_run_for (&session, 150), <=, 4);
   core_session_assert_state (&session, "connecting");
-  g_assert_cmpuint (core_listener_count (&place.listener, "02"), ==, 0);
+  g_assert_cmpuint (core_listener_count (&slot.listener, "02"), ==, 0);
 
-  core_taken_place_release (&place);
-  core_session_wait_for (&session, "queued");
-  core_session_assert_state (&session, "queued");
-  session.peer = core_listener_accept (&place.listener);
+  core_taken_slot_release (&slot);
+  wait_for_connected (&session);
+  session.peer = core_listener_accept (&slot.listener);
   core_send_pong (session.peer);
-  core_session_expect (&session, "queued served");
+  core_session_wait_for (&session, "attached");
+  g_assert_cmpstr (session.trace->str, ==, mode == CORE_PULLED ? "connected attached" : "attached");
   core_session_clear (&session);
-  core_taken_place_clear (&place);
+  core_taken_slot_clear (&slot);
 }
 
 static void
@@ -51,15 +66,15 @@ test_wait_for_driver_to_go (CoreMode mode)
   g_autofree char *lock = g_build_filename (listener.dir, "driver.pid", NULL);
   core_child_start (&driver, core_child_lock, lock);
   core_session_init (&session, mode);
-  g_assert_true (lxcmon_connection_attach (session.connection, listener.path, &patient, NULL));
+  g_assert_true (core_session_attach (&session, listener.path, &patient, NULL));
   core_session_assert_state (&session, "connecting");
   core_child_stop (&driver);
-  core_session_wait_for (&session, "queued");
+  wait_for_connected (&session);
   core_session_clear (&session);
   core_listener_clear (&listener);
 }
 
-/* The queue is full and we are patient: no spin, and our turn when there is room. */
+/* The backlog is full: no spin, and connected when there is room. */
 static void
 test_wait_for_room (CoreMode mode)
 {
@@ -72,7 +87,7 @@ test_wait_for_room (CoreMode mode)
   while ((queued[n] = core_listener_connect (&listener)) >= 0)
     n++;
   core_session_init (&session, mode);
-  g_assert_true (lxcmon_connection_attach (session.connection, listener.path, &patient, NULL));
+  g_assert_true (core_session_attach (&session, listener.path, &patient, NULL));
   core_session_assert_state (&session, "connecting");
   g_assert_cmpuint (core_session_run_for (&session, 150), <=, 4);
   while (n > 0)
@@ -80,7 +95,7 @@ test_wait_for_room (CoreMode mode)
       close (queued[--n]);
       close (core_listener_accept (&listener));
     }
-  core_session_wait_for (&session, "queued");
+  wait_for_connected (&session);
   core_session_clear (&session);
   core_listener_clear (&listener);
 }
@@ -88,21 +103,20 @@ test_wait_for_room (CoreMode mode)
 static void
 test_container_goes_meanwhile (CoreMode mode)
 {
-  CoreTakenPlace place;
+  CoreTakenSlot slot;
   CoreSession session;
 
-  core_taken_place_init (&place);
+  core_taken_slot_init (&slot);
   core_session_init (&session, mode);
-  g_assert_true (
-      lxcmon_connection_attach (session.connection, place.listener.path, &patient, NULL));
-  core_taken_place_release (&place);
-  close (place.listener.fd);
-  place.listener.fd = -1;
-  g_assert_no_errno (unlink (place.listener.path));
+  g_assert_true (core_session_attach (&session, slot.listener.path, &patient, NULL));
+  core_taken_slot_release (&slot);
+  close (slot.listener.fd);
+  slot.listener.fd = -1;
+  g_assert_no_errno (unlink (slot.listener.path));
   core_session_wait_for (&session, "failed(not-found)");
   g_assert_cmpstr (session.trace->str, ==, "failed(not-found)");
   core_session_clear (&session);
-  core_taken_place_clear (&place);
+  core_taken_slot_clear (&slot);
 }
 
 static void
@@ -111,28 +125,32 @@ free_now (CoreSession *self, const char *event)
   core_session_free_connection (self);
 }
 
-/* Freed while it waits for the place, outside and inside of a callback. */
+/* Freed while it waits for the slot, and at CONNECTED or FAILED. */
 static void
 test_free_while_connecting (CoreMode mode)
 {
-  CoreTakenPlace place;
+  CoreTakenSlot slot;
   CoreSession outside, inside;
 
-  core_taken_place_init (&place);
+  core_taken_slot_init (&slot);
   core_session_init (&outside, mode);
   core_session_init (&inside, mode);
   inside.hook = free_now;
-  g_assert_true (
-      lxcmon_connection_attach (outside.connection, place.listener.path, &patient, NULL));
-  g_assert_true (lxcmon_connection_attach (inside.connection, place.listener.path, &patient, NULL));
+  g_assert_true (core_session_attach (&outside, slot.listener.path, &patient, NULL));
+  g_assert_true (core_session_attach (&inside, slot.listener.path, &patient, NULL));
   core_session_free_connection (&outside);
   g_assert_cmpuint (core_session_run_for (&outside, 20), ==, 0);
-  core_taken_place_release (&place);
-  core_session_wait_for (&inside, "queued");
+  core_taken_slot_release (&slot);
+  if (mode == CORE_DISPATCHED)
+    {
+      close (slot.listener.fd);
+      slot.listener.fd = -1;
+    }
+  core_session_wait_for (&inside, mode == CORE_PULLED ? "connected" : "failed(refused)");
   g_assert_cmpstr (outside.trace->str, ==, "");
   core_session_clear (&outside);
   core_session_clear (&inside);
-  core_taken_place_clear (&place);
+  core_taken_slot_clear (&slot);
 }
 
 int
@@ -140,7 +158,7 @@ main (int argc, char *argv[])
 {
   g_test_init (&argc, &argv, NULL);
 
-  core_test_add_modes ("/attach/wait/for-place", test_wait_if_busy);
+  core_test_add_modes ("/attach/wait/for-slot", test_wait_if_busy);
   core_test_add_modes ("/attach/wait/for-driver-to-go", test_wait_for_driver_to_go);
   core_test_add_modes ("/attach/wait/for-room", test_wait_for_room);
   core_test_add_modes ("/attach/wait/container-goes-meanwhile", test_container_goes_meanwhile);

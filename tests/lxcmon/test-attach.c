@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Attaching to a listening socket, where the place is free: served, late, nobody there yet, gone
- * again, warned of. Where it is not free: test-attach-busy.c.
+ * Attaching to a listening socket whose slot is free: accepted, not accepted yet, refused, closed, with a
+ * warning. If the slot is taken: test-attach-busy.c.
  */
 
 #include "common/core-child.h"
@@ -19,7 +19,7 @@ attach (CoreSession *self, const CoreListener *listener, const LxcmonAttachOptio
 {
   LxcmonError error;
 
-  if (!lxcmon_connection_attach (self->connection, listener->path, options, &error))
+  if (!core_session_attach (self, listener->path, options, &error))
     g_error ("cannot attach: %s", error.message);
 }
 
@@ -28,16 +28,15 @@ assert_refused (CoreSession *self, const char *path, LxcmonMonitorError code)
 {
   LxcmonError error;
 
-  g_assert_false (lxcmon_connection_attach (self->connection, path, NULL, &error));
+  g_assert_false (core_session_attach (self, path, NULL, &error));
   g_assert_cmpstr (lxcmon_monitor_error_to_string (error.code), ==,
                    lxcmon_monitor_error_to_string (code));
   core_session_assert_state (self, "detached");
-  g_assert_nonnull (lxcmon_connection_get_error (self->connection));
-  core_session_expect (self, ""); /* the return value has said it */
+  core_session_expect (self, ""); /* there is a return value */
 }
 
 static void
-test_served (CoreMode mode)
+test_accepted (CoreMode mode)
 {
   CoreListener listener;
   CoreSession session;
@@ -59,14 +58,15 @@ test_served (CoreMode mode)
   core_send_exit (session.peer, 2);
   core_session_hang_up (&session);
   core_session_expect (&session, "attached init(3740) exit(reboot) closed(null)");
+  core_session_free_connection (&session);
   g_assert_cmpint (core_count_descriptors (), ==, n_before);
   core_session_clear (&session);
   core_listener_clear (&listener);
 }
 
-/* Nobody is served and nobody answers: leaving would cost the next client its INIT, so we stay. */
+/* Nobody is accepted and nobody answers: leaving would take INIT from the next client, so we stay. */
 static void
-test_stays_while_nobody_is_served (CoreMode mode)
+test_stays_while_nobody_is_accepted (CoreMode mode)
 {
   LxcmonAttachOptions options = LXCMON_ATTACH_OPTIONS_INIT;
   CoreListener listener;
@@ -89,7 +89,7 @@ test_stays_while_nobody_is_served (CoreMode mode)
   core_listener_clear (&listener);
 }
 
-/* Accepted and not answered: the controller is slow, and nobody else has the place. */
+/* Accepted and not answered: the controller is slow, and nobody else has the slot. */
 static void
 test_stays_when_accepted (CoreMode mode)
 {
@@ -110,9 +110,9 @@ test_stays_when_accepted (CoreMode mode)
   core_listener_clear (&listener);
 }
 
-/* The same with one more in the queue behind us. */
+/* The same with one more client in the backlog. */
 static void
-test_stays_when_accepted_with_a_queue (CoreMode mode)
+test_stays_when_accepted_with_a_backlog (CoreMode mode)
 {
   LxcmonAttachOptions options = LXCMON_ATTACH_OPTIONS_INIT;
   CoreListener listener;
@@ -143,7 +143,8 @@ test_listener_goes (CoreMode mode)
   close (listener.fd);
   listener.fd = -1;
   core_session_expect (&session, "failed(lost)");
-  g_assert_cmpstr (session.error.message, ==, "the controller went before it served us");
+  g_assert_cmpstr (session.error.message, ==,
+                   "the controller closed the connection without accepting it");
   core_session_clear (&session);
   core_listener_clear (&listener);
 }
@@ -174,7 +175,7 @@ listen_as_nobody (gconstpointer path)
   return setuid (65534) == 0 && listen (fd, 5) == 0 ? 0 : 1;
 }
 
-/* A peer that is not to be trusted: not one byte is read, and none is sent. */
+/* A peer that cannot be trusted: not one byte is read, and none is sent. */
 static void
 test_untrusted_peer (CoreMode mode)
 {
@@ -196,7 +197,7 @@ test_untrusted_peer (CoreMode mode)
   core_remove_dir (dir);
 }
 
-/* A socket that others may connect to: somebody should know. */
+/* A socket that others may connect to. */
 static void
 test_warns_of_open_mode (CoreMode mode)
 {
@@ -213,9 +214,9 @@ test_warns_of_open_mode (CoreMode mode)
   core_listener_clear (&listener);
 }
 
-/* Left again before anything came: the controller sees one PING and the end. */
+/* Freed before anything came: the controller sees one PING and the end. */
 static void
-test_detach_while_waiting (CoreMode mode)
+test_free_while_queued (CoreMode mode)
 {
   CoreListener listener;
   CoreSession session;
@@ -223,7 +224,7 @@ test_detach_while_waiting (CoreMode mode)
   core_listener_init (&listener);
   core_session_init (&session, mode);
   attach (&session, &listener, NULL);
-  lxcmon_connection_detach (session.connection);
+  core_session_free_connection (&session);
   core_session_expect (&session, "");
   session.peer = core_listener_accept (&listener);
   g_autofree char *sent = core_receive (session.peer);
@@ -234,7 +235,7 @@ test_detach_while_waiting (CoreMode mode)
 
 /* As after a reboot: the same path, another socket. */
 static void
-test_attach_again_in_closed (CoreMode mode)
+test_attach_again (CoreMode mode)
 {
   CoreListener listener;
   CoreSession session;
@@ -263,17 +264,17 @@ main (int argc, char *argv[])
 {
   g_test_init (&argc, &argv, NULL);
 
-  core_test_add_modes ("/attach/served", test_served);
-  core_test_add_modes ("/attach/stays/nobody-is-served", test_stays_while_nobody_is_served);
+  core_test_add_modes ("/attach/accepted", test_accepted);
+  core_test_add_modes ("/attach/stays/nobody-is-accepted", test_stays_while_nobody_is_accepted);
   core_test_add_modes ("/attach/stays/accepted", test_stays_when_accepted);
-  core_test_add_modes ("/attach/stays/accepted-with-a-queue",
-                       test_stays_when_accepted_with_a_queue);
+  core_test_add_modes ("/attach/stays/accepted-with-a-backlog",
+                       test_stays_when_accepted_with_a_backlog);
   core_test_add_modes ("/attach/listener-goes", test_listener_goes);
   core_test_add_modes ("/attach/refused", test_refused);
   core_test_add_modes ("/attach/untrusted-peer", test_untrusted_peer);
   core_test_add_modes ("/attach/warns-of-open-mode", test_warns_of_open_mode);
-  core_test_add_modes ("/attach/detach-while-waiting", test_detach_while_waiting);
-  core_test_add_modes ("/attach/again-in-closed", test_attach_again_in_closed);
+  core_test_add_modes ("/attach/free-while-queued", test_free_while_queued);
+  core_test_add_modes ("/attach/again", test_attach_again);
 
   return g_test_run ();
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What a user may ask of a connection, and mistakes that a user may make: each is refused with an
- * error, and nothing leaks. What callbacks may do: test-callbacks.c.
+ * What can be asked of a connection, what another thread may do, and mistakes: each is refused with an error,
+ * and nothing leaks.
  */
 
 #include "common/core-peer.h"
@@ -10,243 +10,112 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-static void
-count_free (void *user_data)
-{
-  guint *n_freed = user_data;
+#include <lxcmon/lxcmon-connection-private.h>
 
-  ++*n_freed;
-}
-
-/* What is no table has no `free` to call: the data stays the caller's. */
 static void
 test_new_with_bad_size (void)
 {
-  const LxcmonCallbacks none = { .size = 0, .free = count_free };
-  const LxcmonCallbacks cut = { .size = sizeof (LxcmonCallbacks) - 1, .free = count_free };
-  const LxcmonCallbacks longer = { .size = sizeof (LxcmonCallbacks) + 64, .free = count_free };
-  guint n_freed = 0;
+  const LxcmonCallbacks none = { .size = 0 };
+  const LxcmonCallbacks cut = { .size = sizeof (LxcmonCallbacks) - 1 };
+  const LxcmonCallbacks longer = { .size = sizeof (LxcmonCallbacks) + 64 };
+  LxcmonHub *hub = lxcmon_hub_new (NULL);
 
-  g_assert_null (lxcmon_connection_new (NULL, &n_freed));
-  g_assert_null (lxcmon_connection_new (&none, &n_freed));
-  g_assert_null (lxcmon_connection_new (&cut, &n_freed));
-  g_assert_cmpuint (n_freed, ==, 0);
+  g_assert_null (lxcmon_connection_new (hub, &none, NULL));
+  g_assert_null (lxcmon_connection_new (hub, &cut, NULL));
 
-  /* A newer program's table is good enough. */
-  LxcmonConnection *connection = lxcmon_connection_new (&longer, &n_freed);
+  /* The struct of a newer program has more members. */
+  LxcmonConnection *connection = lxcmon_connection_new (hub, &longer, NULL);
   g_assert_nonnull (connection);
-  g_assert_cmpuint (n_freed, ==, 0);
   lxcmon_connection_free (connection);
-  g_assert_cmpuint (n_freed, ==, 1);
   lxcmon_connection_free (NULL);
-}
-
-/* Connections in memory of the caller's, which uses it for something else at once. */
-static void
-on_closed_clear (LxcmonConnection *connection, const LxcmonError *error, void *user_data)
-{
-  lxcmon_connection_clear (connection);
-  memset (connection, 0xa5, lxcmon_connection_get_size ());
-}
-
-static void
-test_in_place (CoreMode mode)
-{
-  guint n_freed = 0;
-  const LxcmonCallbacks callbacks
-      = { LXCMON_CALLBACKS_INIT, .closed = on_closed_clear, .free = count_free };
-  gsize size = lxcmon_connection_get_size ();
-  guint8 *memory = g_malloc (3 * size);
-  LxcmonHub *hub = mode == CORE_ALONE ? NULL : lxcmon_hub_new (NULL);
-  int peers[3];
-
-  g_assert_cmpuint (size % 8, ==, 0);
-  memset (memory, 0xa5, 3 * size);
-  for (guint i = 0; i < 3; i++)
-    {
-      int pair[2];
-      LxcmonConnection *connection
-          = lxcmon_connection_init (memory + i * size, &callbacks, &n_freed);
-
-      g_assert_true ((guint8 *) connection == memory + i * size);
-      g_assert_cmpint (lxcmon_connection_get_state (connection), ==, LXCMON_STATE_DETACHED);
-      g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
-      peers[i] = pair[1];
-      g_assert_true (lxcmon_connection_set_hub (connection, hub, NULL));
-      g_assert_true (lxcmon_connection_attach_fd (connection, pair[0], NULL, NULL));
-      core_send_story (pair[1]);
-    }
-
-  /* The one in the middle stays, and is cleared while it is attached. */
-  close (peers[0]);
-  close (peers[2]);
-  for (guint i = 0; i < 3; i++)
-    if (hub != NULL)
-      lxcmon_hub_dispatch (hub);
-    else if (i != 1)
-      for (guint j = 0; j < 2 && memory[i * size] != 0xa5; j++)
-        lxcmon_connection_dispatch ((LxcmonConnection *) (gpointer) (memory + i * size));
-  g_assert_cmpuint (n_freed, ==, 2);
-  lxcmon_connection_clear ((LxcmonConnection *) (gpointer) (memory + size));
-  g_assert_cmpuint (n_freed, ==, 3);
-  struct pollfd peer = { .fd = peers[1], .events = POLLIN };
-  g_assert_cmpint (poll (&peer, 1, 0), ==, 1);
-  g_assert_cmpint (peer.revents & POLLHUP, ==, POLLHUP);
-  close (peers[1]);
   lxcmon_hub_unref (hub);
-  g_free (memory);
-}
-
-/* What is no table is refused, and the data stays the caller's. */
-static void
-test_in_place_with_bad_size (void)
-{
-  const LxcmonCallbacks cut = { .size = sizeof (LxcmonCallbacks) - 1, .free = count_free };
-  g_autofree guint8 *memory = g_malloc (lxcmon_connection_get_size ());
-  guint n_freed = 0;
-
-  g_assert_null (lxcmon_connection_init (memory, NULL, &n_freed));
-  g_assert_null (lxcmon_connection_init (memory, &cut, &n_freed));
-  g_assert_cmpuint (n_freed, ==, 0);
-}
-
-static void
-test_set_init_pid (CoreMode mode)
-{
-  CoreSession session;
-
-  core_session_init_pair (&session, mode);
-  lxcmon_connection_set_init_pid (session.connection, 77);
-  g_assert_cmpint (lxcmon_connection_get_init_pid (session.connection), ==, 77);
-  core_send_init (session.peer, 3869);
-  core_session_expect (&session, "attached init(3869)");
-  g_assert_cmpint (lxcmon_connection_get_init_pid (session.connection), ==, 3869);
-  lxcmon_connection_detach (session.connection);
-  core_session_attach_pair (&session, NULL);
-  g_assert_cmpint (lxcmon_connection_get_init_pid (session.connection), ==, 0);
-  core_session_clear (&session);
-}
-
-static void
-expect_changes (CoreSession *session, const char *trace, guint expected)
-{
-  core_session_expect (session, trace);
-  g_string_truncate (session->trace, 0);
-  g_assert_cmphex (lxcmon_connection_take_changes (session->connection), ==, expected);
-  g_assert_cmphex (lxcmon_connection_take_changes (session->connection), ==, 0);
-}
-
-/* Each change is told once, and what stays as it was is none. */
-static void
-test_changes (CoreMode mode)
-{
-  CoreSession session;
-
-  core_session_init_pair (&session, mode);
-  expect_changes (&session, "", LXCMON_CHANGE_STATE | LXCMON_CHANGE_CONTROLLER_PID);
-  core_send_init (session.peer, 42);
-  expect_changes (&session, "attached init(42)", LXCMON_CHANGE_STATE | LXCMON_CHANGE_INIT_PID);
-  core_send_init (session.peer, 42);
-  expect_changes (&session, "init(42)", 0);
-  lxcmon_connection_set_init_pid (session.connection, 43);
-  expect_changes (&session, "", LXCMON_CHANGE_INIT_PID);
-  lxcmon_connection_set_init_pid (session.connection, 43);
-  expect_changes (&session, "", 0);
-
-  core_send_exit (session.peer, 1);
-  expect_changes (&session, "exit(shutdown)", LXCMON_CHANGE_STATE | LXCMON_CHANGE_EXIT);
-  core_send_exit (session.peer, 1);
-  expect_changes (&session, "exit(shutdown)", 0);
-  core_send_exit (session.peer, 2);
-  expect_changes (&session, "exit(reboot)", LXCMON_CHANGE_EXIT);
-
-  /* The next attach forgets; the controller is the same one. */
-  lxcmon_connection_detach (session.connection);
-  expect_changes (&session, "", LXCMON_CHANGE_STATE);
-  core_session_attach_pair (&session, NULL);
-  expect_changes (&session, "", LXCMON_CHANGE_STATE | LXCMON_CHANGE_INIT_PID | LXCMON_CHANGE_EXIT);
-  core_session_clear (&session);
 }
 
 static void
 test_detached (void)
 {
-  const LxcmonCallbacks callbacks = { LXCMON_CALLBACKS_INIT };
-  LxcmonConnection *connection = lxcmon_connection_new (&callbacks, NULL);
+  LxcmonHub *hub = lxcmon_hub_new (NULL);
+  LxcmonConnection *connection = lxcmon_connection_new (hub, NULL, &hub);
 
+  g_assert_true (lxcmon_connection_get_user_data (connection) == &hub);
   g_assert_cmpint (lxcmon_connection_get_state (connection), ==, LXCMON_STATE_DETACHED);
-  g_assert_cmpint (lxcmon_connection_get_fd (connection), ==, -1);
-  g_assert_cmpint (lxcmon_connection_get_events (connection), ==, 0);
-  g_assert_cmpint (lxcmon_connection_get_timeout (connection), ==, -1);
   g_assert_cmpint (lxcmon_connection_get_controller_pid (connection), ==, 0);
   g_assert_cmpint (lxcmon_connection_get_init_pid (connection), ==, 0);
   g_assert_cmpint (lxcmon_connection_get_exit_raw (connection), ==, -1);
   g_assert_cmpint (lxcmon_connection_get_exit_status (connection), ==, LXCMON_EXIT_STATUS_UNKNOWN);
   g_assert_false (lxcmon_connection_get_exited (connection));
   g_assert_false (lxcmon_connection_get_missed_init (connection));
-  g_assert_null (lxcmon_connection_get_error (connection));
-  g_assert_cmpuint (lxcmon_connection_get_skipped (connection), ==, 0);
-  g_assert_cmpuint (lxcmon_connection_get_extended (connection), ==, 0);
-  lxcmon_connection_dispatch (connection);
-  lxcmon_connection_detach (connection);
+  lxcmon_connection_shutdown (connection);
+  lxcmon_hub_unref (hub); /* the connection holds a reference */
   lxcmon_connection_free (connection);
 }
 
-/* Nobody has to listen to anything. */
+/* Events for which there is no callback are dropped. */
 static void
 test_no_callbacks (void)
 {
-  const LxcmonCallbacks callbacks = { LXCMON_CALLBACKS_INIT };
-  LxcmonConnection *connection = lxcmon_connection_new (&callbacks, NULL);
-  int pair[2];
+  static const LxcmonCallbacks empty = { LXCMON_CALLBACKS_INIT };
+  LxcmonHub *hub = lxcmon_hub_new (NULL);
 
-  lxcmon_connection_set_debug (connection, true);
-  for (int ending = 0; ending < 3; ending++)
+  for (int ending = 0; ending < 6; ending++)
     {
+      LxcmonConnection *connection = lxcmon_connection_new (hub, ending < 3 ? NULL : &empty, NULL);
+      int pair[2];
+
       g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
       g_assert_true (lxcmon_connection_attach_fd (connection, pair[0], NULL, NULL));
-      if (ending == 0)
+      if (ending % 3 == 0)
         core_send_story (pair[1]);
-      if (ending == 1)
+      if (ending % 3 == 1)
         core_send_init (pair[1], 1);
       close (pair[1]);
-      for (int i = 0; i < 3; i++)
-        lxcmon_connection_dispatch (connection);
+      lxcmon_hub_dispatch (hub);
       g_assert_cmpint (lxcmon_connection_get_state (connection), ==,
-                       ending == 2 ? LXCMON_STATE_DETACHED : LXCMON_STATE_CLOSED);
+                       ending % 3 == 2 ? LXCMON_STATE_DETACHED : LXCMON_STATE_CLOSED);
+      lxcmon_connection_free (connection);
     }
-  lxcmon_connection_free (connection);
+  lxcmon_hub_unref (hub);
 }
 
+static void
+assert_used (CoreSession *self)
+{
+  LxcmonError error;
+  int pair[2];
+
+  g_assert_false (lxcmon_connection_attach (self->connection, "/nonexistent", NULL, &error));
+  g_assert_cmpint (error.system_errno, ==, EALREADY);
+  g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+  g_assert_false (lxcmon_connection_attach_fd (self->connection, pair[0], NULL, &error));
+  g_assert_cmpint (error.system_errno, ==, EALREADY);
+  g_assert_cmpint (fcntl (pair[0], F_GETFD), ==, -1); /* it was passed in, and is closed */
+  close (pair[1]);
+}
+
+/* A connection has one attach, whether that fails, goes on, or has ended. */
 static void
 test_attach_twice (CoreMode mode)
 {
   CoreSession session;
   LxcmonError error;
-  int pair[2];
 
-  core_session_init_pair (&session, mode);
-  g_assert_false (lxcmon_connection_attach (session.connection, "/nonexistent", NULL, &error));
-  g_assert_cmpint (error.system_errno, ==, EALREADY);
-  g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
-  g_assert_false (lxcmon_connection_attach_fd (session.connection, pair[0], NULL, &error));
-  g_assert_cmpint (error.system_errno, ==, EALREADY);
-  g_assert_cmpint (fcntl (pair[0], F_GETFD), ==, -1); /* it was given away, and is closed */
-  close (pair[1]);
-
-  g_assert_false (lxcmon_connection_set_hub (session.connection, NULL, &error));
-  g_assert_cmpint (error.system_errno, ==, EBUSY);
+  core_session_init (&session, mode);
+  g_assert_false (core_session_attach (&session, "/nonexistent/web1.sock", NULL, &error));
+  g_assert_cmpint (error.code, ==, LXCMON_MONITOR_ERROR_NOT_FOUND);
+  assert_used (&session);
+  core_session_attach_pair (&session, NULL);
+  assert_used (&session);
   core_session_assert_state (&session, "queued");
   core_send_story (session.peer);
   core_session_hang_up (&session);
   core_session_expect (&session, "attached init(3869) exit(reboot) closed(null)");
+  assert_used (&session);
   core_session_clear (&session);
 }
 
@@ -263,11 +132,11 @@ test_bad_options (CoreMode mode)
   no_timeout.attach_timeout = 0;
   longer.size += 100;
   core_session_init (&session, mode);
-  g_assert_false (lxcmon_connection_attach (session.connection, "/x", &no_size, &error));
+  g_assert_false (core_session_attach (&session, "/x", &no_size, &error));
   g_assert_nonnull (strstr (error.message, "LXCMON_ATTACH_OPTIONS_INIT"));
-  g_assert_false (lxcmon_connection_attach (session.connection, "/x", &no_timeout, &error));
+  g_assert_false (core_session_attach (&session, "/x", &no_timeout, &error));
   g_assert_nonnull (strstr (error.message, "attach_timeout is 0"));
-  g_assert_false (lxcmon_connection_attach (session.connection, NULL, NULL, &error));
+  g_assert_false (core_session_attach (&session, NULL, NULL, &error));
   g_assert_cmpint (error.code, ==, LXCMON_MONITOR_ERROR_INVALID_NAME);
   core_session_assert_state (&session, "detached");
   core_session_attach_pair (&session, &longer);
@@ -275,40 +144,48 @@ test_bad_options (CoreMode mode)
   core_session_clear (&session);
 }
 
-/* What is no connected stream socket is refused, and closed all the same. */
+static void
+assert_refused (CoreSession *self, int fd, LxcmonMonitorError code, int system_errno)
+{
+  LxcmonError error;
+
+  g_assert_false (core_session_attach_fd (self, fd, NULL, &error));
+  g_assert_cmpint (error.code, ==, code);
+  g_assert_cmpint (error.system_errno, ==, system_errno);
+  core_session_assert_state (self, "detached");
+  g_assert_cmpuint (lxcmon_hub_get_n_connections (self->hub), ==, 0);
+  core_session_renew (self);
+  g_assert_cmpint (fcntl (fd, F_GETFD), ==, -1);
+}
+
+/* Anything but a connected stream socket is refused. It is closed with the connection. */
 static void
 test_bad_descriptors (CoreMode mode)
 {
   CoreSession session;
-  LxcmonError error;
   int pipe_fds[2];
 
   core_session_init (&session, mode);
-  g_assert_false (lxcmon_connection_attach_fd (session.connection, -1, NULL, &error));
-  g_assert_cmpint (error.system_errno, ==, EBADF);
-
+  assert_refused (&session, -1, LXCMON_MONITOR_ERROR_FAILED, EBADF);
   g_assert_no_errno (pipe2 (pipe_fds, O_CLOEXEC));
-  g_assert_false (lxcmon_connection_attach_fd (session.connection, pipe_fds[0], NULL, &error));
-  g_assert_cmpint (error.system_errno, ==, ENOTSOCK);
-  g_assert_cmpint (fcntl (pipe_fds[0], F_GETFD), ==, -1);
+  assert_refused (&session, pipe_fds[0], LXCMON_MONITOR_ERROR_FAILED, ENOTSOCK);
   close (pipe_fds[1]);
-
-  int unconnected = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  g_assert_false (lxcmon_connection_attach_fd (session.connection, unconnected, NULL, &error));
-  g_assert_cmpint (fcntl (unconnected, F_GETFD), ==, -1);
-
-  int internet = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (internet >= 0)
+  for (int domain = AF_UNIX; domain != AF_UNSPEC; domain = domain == AF_UNIX ? AF_INET : AF_UNSPEC)
     {
-      g_assert_false (lxcmon_connection_attach_fd (session.connection, internet, NULL, &error));
-      g_assert_cmpint (fcntl (internet, F_GETFD), ==, -1);
+      LxcmonError error;
+      int unconnected = socket (domain, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+      if (unconnected < 0)
+        continue;
+      g_assert_false (core_session_attach_fd (&session, unconnected, NULL, &error));
+      core_session_renew (&session);
+      g_assert_cmpint (fcntl (unconnected, F_GETFD), ==, -1);
     }
-  core_session_assert_state (&session, "detached");
-  g_assert_cmpstr (session.trace->str, ==, ""); /* the return value has said it */
+  g_assert_cmpstr (session.trace->str, ==, ""); /* there is a return value */
   core_session_clear (&session);
 }
 
-/* Messages in packets would lose their boundaries' meaning: a stream is what controllers speak. */
+/* Packets have boundaries that the protocol does not know: controllers use streams. */
 static void
 test_other_types (CoreMode mode)
 {
@@ -317,14 +194,11 @@ test_other_types (CoreMode mode)
   for (gsize i = 0; i < G_N_ELEMENTS (types); i++)
     {
       CoreSession session;
-      LxcmonError error;
       int pair[2];
 
       core_session_init (&session, mode);
       g_assert_no_errno (socketpair (AF_UNIX, types[i] | SOCK_CLOEXEC, 0, pair));
-      g_assert_false (lxcmon_connection_attach_fd (session.connection, pair[0], NULL, &error));
-      g_assert_cmpint (error.code, ==, LXCMON_MONITOR_ERROR_UNTRUSTED);
-      g_assert_cmpint (error.system_errno, ==, EPROTOTYPE);
+      assert_refused (&session, pair[0], LXCMON_MONITOR_ERROR_UNTRUSTED, EPROTOTYPE);
       close (pair[1]);
       core_session_clear (&session);
     }
@@ -338,7 +212,7 @@ test_descriptor_flags (CoreMode mode)
 
   core_session_init (&session, mode);
   g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM, 0, pair));
-  g_assert_true (lxcmon_connection_attach_fd (session.connection, pair[0], NULL, NULL));
+  g_assert_true (core_session_attach_fd (&session, pair[0], NULL, NULL));
   g_assert_true ((fcntl (pair[0], F_GETFL) & O_NONBLOCK) != 0);
   g_assert_true ((fcntl (pair[0], F_GETFD) & FD_CLOEXEC) != 0);
   g_assert_cmpint (lxcmon_connection_get_controller_pid (session.connection), ==, getpid ());
@@ -369,7 +243,7 @@ test_high_descriptor (CoreMode mode)
   int high = fcntl (pair[0], F_DUPFD_CLOEXEC, FD_SETSIZE + 1);
   g_assert_cmpint (high, >, FD_SETSIZE);
   close (pair[0]);
-  g_assert_true (lxcmon_connection_attach_fd (session.connection, high, NULL, NULL));
+  g_assert_true (core_session_attach_fd (&session, high, NULL, NULL));
   session.peer = pair[1];
   core_send_story (session.peer);
   core_session_hang_up (&session);
@@ -378,57 +252,90 @@ test_high_descriptor (CoreMode mode)
   g_assert_no_errno (setrlimit (RLIMIT_NOFILE, &limit));
 }
 
+/* Hangs up from another thread, while this one takes events. */
+static gpointer
+shut_down (gpointer data)
+{
+  lxcmon_connection_shutdown (data);
+  return NULL;
+}
+
 static void
-test_loop_contract (void)
+test_shutdown (CoreMode mode)
 {
   CoreSession session;
 
-  core_session_init_pair (&session, CORE_ALONE);
-  g_assert_cmpint (lxcmon_connection_get_events (session.connection), ==, POLLIN);
-  int timeout = lxcmon_connection_get_timeout (session.connection);
-  g_assert_cmpint (timeout, >, 1000);
-  g_assert_cmpint (timeout, <=, 2000);
-  /* Dispatched without reason: nothing happens. */
-  for (int i = 0; i < 5; i++)
-    lxcmon_connection_dispatch (session.connection);
-  g_assert_cmpstr (session.trace->str, ==, "");
+  core_session_init_pair (&session, mode);
+  core_send_story (session.peer);
+  g_thread_join (g_thread_new ("shutdown", shut_down, session.connection));
+  core_session_assert_state (&session, "queued"); /* nothing but the socket has changed */
+  g_autofree char *sent = core_receive (session.peer);
+  g_assert_cmpstr (sent, ==, "ping end");
+  core_session_expect (&session, "attached init(3869) exit(reboot) closed(null)");
+  lxcmon_connection_shutdown (session.connection);
   core_session_clear (&session);
 }
 
-/* A connection behind a hub may be waited for alone. */
+/* Without EXIT, the end is an error like any other end. */
 static void
-test_dispatch_behind_hub (void)
+test_shutdown_before_exit (CoreMode mode)
+{
+  static const char *const expected[] = { "failed(lost)", "attached init(1) closed(lost)" };
+
+  for (int i = 0; i < 2; i++)
+    {
+      CoreSession session;
+
+      core_session_init_pair (&session, mode);
+      if (i == 1)
+        core_send_init (session.peer, 1);
+      lxcmon_connection_shutdown (session.connection);
+      core_session_expect (&session, expected[i]);
+      core_session_clear (&session);
+    }
+}
+
+/* At any moment: before, between and after the events, and their order is always the same. */
+static void
+test_shutdown_races (CoreMode mode)
+{
+  for (int i = 0; i < 500; i++)
+    {
+      CoreSession session;
+      GThread *thread;
+
+      core_session_init_pair (&session, mode);
+      core_send_story (session.peer);
+      thread = g_thread_new ("shutdown", shut_down, session.connection);
+      while (lxcmon_hub_get_n_connections (session.hub) > 0)
+        if (core_session_is_ready (&session, 50))
+          core_session_dispatch (&session);
+      g_assert_cmpstr (session.trace->str, ==, "attached init(3869) exit(reboot) closed(null)");
+      g_thread_join (thread);
+      core_session_clear (&session);
+    }
+}
+
+/* The number of the descriptor is not used again before the connection is freed: a late shutdown() cannot
+ * hit another socket. */
+static void
+test_descriptor_stays (CoreMode mode)
 {
   CoreSession session;
+  int other[2];
 
-  core_session_init_pair (&session, CORE_BEHIND_HUB);
-  core_send_story (session.peer);
+  core_session_init_pair (&session, mode);
+  int fd = session.connection->fd;
   core_session_hang_up (&session);
-  for (int i = 0; i < 3; i++)
-    lxcmon_connection_dispatch (session.connection);
-  g_assert_cmpstr (session.trace->str, ==, "attached init(3869) exit(reboot) closed(null)");
-  g_assert_false (core_session_is_ready (&session, 0));
-  core_session_clear (&session);
-}
-
-static void
-test_change_of_hub (void)
-{
-  CoreSession session;
-  LxcmonHub *hub = lxcmon_hub_new (NULL);
-
-  core_session_init_pair (&session, CORE_ALONE);
-  lxcmon_connection_detach (session.connection);
-  g_assert_true (lxcmon_connection_set_hub (session.connection, hub, NULL));
-  g_assert_true (lxcmon_connection_set_hub (session.connection, hub, NULL));
-  session.hub = hub;
-  core_session_attach_pair (&session, NULL);
-  g_assert_cmpuint (lxcmon_hub_get_n_connections (hub), ==, 1);
-  core_send_story (session.peer);
-  core_session_expect (&session, "attached init(3869) exit(reboot)");
-  lxcmon_connection_detach (session.connection);
-  g_assert_cmpuint (lxcmon_hub_get_n_connections (hub), ==, 0);
-  g_assert_true (lxcmon_connection_set_hub (session.connection, NULL, NULL));
+  core_session_expect (&session, "failed(lost)");
+  g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, other));
+  g_assert_cmpint (other[0], !=, fd);
+  g_assert_cmpint (other[1], !=, fd);
+  lxcmon_connection_shutdown (session.connection);
+  core_session_free_connection (&session);
+  g_assert_cmpint (fcntl (fd, F_GETFD), ==, -1);
+  close (other[0]);
+  close (other[1]);
   core_session_clear (&session);
 }
 
@@ -438,10 +345,6 @@ main (int argc, char *argv[])
   g_test_init (&argc, &argv, NULL);
 
   core_test_add ("/connection/new-with-bad-size", test_new_with_bad_size);
-  core_test_add_modes ("/connection/in-place", test_in_place);
-  core_test_add ("/connection/in-place-with-bad-size", test_in_place_with_bad_size);
-  core_test_add_modes ("/connection/set-init-pid", test_set_init_pid);
-  core_test_add_modes ("/connection/changes", test_changes);
   core_test_add ("/connection/detached", test_detached);
   core_test_add ("/connection/no-callbacks", test_no_callbacks);
   core_test_add_modes ("/connection/attach-twice", test_attach_twice);
@@ -450,9 +353,10 @@ main (int argc, char *argv[])
   core_test_add_modes ("/connection/other-types", test_other_types);
   core_test_add_modes ("/connection/descriptor-flags", test_descriptor_flags);
   core_test_add_modes ("/connection/high-descriptor", test_high_descriptor);
-  core_test_add ("/connection/loop-contract", test_loop_contract);
-  core_test_add ("/connection/dispatch-behind-hub", test_dispatch_behind_hub);
-  core_test_add ("/connection/change-of-hub", test_change_of_hub);
+  core_test_add_modes ("/connection/shutdown/events-first", test_shutdown);
+  core_test_add_modes ("/connection/shutdown/before-exit", test_shutdown_before_exit);
+  core_test_add_modes ("/connection/shutdown/races", test_shutdown_races);
+  core_test_add_modes ("/connection/shutdown/descriptor-stays", test_descriptor_stays);
 
   return g_test_run ();
 }

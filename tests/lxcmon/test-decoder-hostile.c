@@ -367,8 +367,9 @@ test_pids (void)
       CoreMessage message = core_init_message (bad[i]);
       assert_decodes (&message, "error");
     }
-  assert_text (&none, "the pid of INIT at offset 64 is 0, which no process has");
-  assert_text (&huge, "the pid of INIT at offset 64 is 18446744073709551615, which no process has");
+  assert_text (&none, "the pid of INIT at offset 64 is 0, which is not a valid pid");
+  assert_text (&huge,
+               "the pid of INIT at offset 64 is 18446744073709551615, which is not a valid pid");
 }
 
 int

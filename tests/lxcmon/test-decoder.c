@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-/* Decodes one message that must be whole, and nothing behind it. */
+/* Decodes one message that must be complete, with nothing after it. */
 static LxcmonMessage
 decode_one (const guint8 *bytes, gsize size)
 {
@@ -143,7 +143,7 @@ test_random_chunks (void)
   g_autoptr (GRand) random = g_rand_new_with_seed ((guint32) g_test_rand_int ());
   g_autofree char *expected = NULL;
 
-  /* A message of odd length, so that those behind it are not aligned. */
+  /* A message of odd length, so that those after it are not aligned. */
   for (int i = 0; i < 40; i++)
     {
       CoreMessage odd = { 0, 0xabcd, 7, 1, 2, 0, 0, .payload_size = (gsize) (i % 16) };
@@ -289,7 +289,8 @@ test_error_is_sticky (void)
   g_assert_cmpint (lxcmon_decoder_next (decoder, &cursor, &size, &message, &error), ==,
                    LXCMON_DECODE_ERROR);
   g_assert_cmpint (error.code, ==, LXCMON_MONITOR_ERROR_PROTOCOL);
-  g_assert_cmpstr (error.message, ==, "the stream was found broken in the message at offset 0");
+  g_assert_cmpstr (error.message, ==,
+                   "the stream was found to be invalid in the message at offset 0");
 
   lxcmon_decoder_reset (decoder);
   cursor = core_init_bytes;
@@ -315,131 +316,6 @@ test_nothing_at_all (void)
   lxcmon_decoder_free (NULL);
 }
 
-typedef struct
-{
-  LxcmonDecoder *decoder;
-  GArray *messages;
-  LxcmonDecodeResult result;
-  LxcmonError error;
-} Run;
-
-/* Decodes bytes that come in chunks, by room for so many messages, or one by one where that is 0. */
-static void
-run_decoder (Run *self, const guint8 *bytes, gsize n_bytes, gsize chunk, gsize room)
-{
-  LxcmonMessage messages[8];
-
-  g_assert_cmpuint (room, <=, G_N_ELEMENTS (messages));
-  *self = (Run){ .decoder = lxcmon_decoder_new () };
-  self->messages = g_array_new (FALSE, FALSE, sizeof (LxcmonMessage));
-  for (gsize at = 0; at < n_bytes && self->result != LXCMON_DECODE_ERROR; at += chunk)
-    {
-      const guint8 *cursor = bytes + at;
-      gsize left = MIN (chunk, n_bytes - at);
-      do
-        {
-          gsize n = room;
-          if (room > 0)
-            self->result = lxcmon_decoder_next_many (self->decoder, &cursor, &left, messages, &n,
-                                                     &self->error);
-          else
-            {
-              self->result
-                  = lxcmon_decoder_next (self->decoder, &cursor, &left, messages, &self->error);
-              n = self->result == LXCMON_DECODE_MESSAGE;
-            }
-          if (self->result == LXCMON_DECODE_MESSAGE)
-            g_assert_cmpuint (n, ==, MAX (room, 1));
-          g_array_append_vals (self->messages, messages, (guint) n);
-        }
-      while (self->result == LXCMON_DECODE_MESSAGE);
-    }
-}
-
-static void
-run_clear (Run *self)
-{
-  lxcmon_decoder_free (self->decoder);
-  g_array_unref (self->messages);
-}
-
-static void
-assert_same (const Run *a, const Run *b)
-{
-  const LxcmonMessage *left = (gpointer) a->messages->data, *right = (gpointer) b->messages->data;
-
-  g_assert_cmpuint (a->messages->len, ==, b->messages->len);
-  for (guint i = 0; i < a->messages->len; i++)
-    {
-      g_assert_cmpint (left[i].kind, ==, right[i].kind);
-      g_assert_cmpuint (left[i].length, ==, right[i].length);
-      g_assert_cmpuint (left[i].offset, ==, right[i].offset);
-      g_assert_cmphex (left[i].program, ==, right[i].program);
-      g_assert_cmpuint (left[i].version, ==, right[i].version);
-      g_assert_cmpint (left[i].procedure, ==, right[i].procedure);
-      g_assert_cmpint (left[i].type, ==, right[i].type);
-      g_assert_cmpuint (left[i].serial, ==, right[i].serial);
-      g_assert_cmpint (left[i].status, ==, right[i].status);
-      g_assert_cmpint (left[i].pid, ==, right[i].pid);
-      g_assert_cmpint (left[i].exit_raw, ==, right[i].exit_raw);
-    }
-  g_assert_cmpint (a->result, ==, b->result);
-  if (a->result == LXCMON_DECODE_ERROR)
-    g_assert_cmpstr (a->error.message, ==, b->error.message);
-  g_assert_cmpuint (lxcmon_decoder_get_offset (a->decoder), ==,
-                    lxcmon_decoder_get_offset (b->decoder));
-}
-
-/* However many at once, and however cut: the same messages, and the same error behind them. */
-static void
-test_many (void)
-{
-  g_autoptr (GByteArray) stream = g_byte_array_new ();
-  const guint8 broken[] = { 0, 0, 0, 5 };
-
-  for (guint i = 0; i < 7; i++)
-    {
-      g_byte_array_append (stream, core_init_bytes, CORE_INIT_SIZE);
-      g_byte_array_append (stream, core_shutdown_bytes, CORE_EXIT_SIZE);
-      if (i % 3 == 1)
-        g_byte_array_append (stream, core_ping_bytes, CORE_KEEPALIVE_SIZE);
-      if (i % 3 == 2)
-        g_byte_array_append (stream, core_reboot_bytes, CORE_EXIT_SIZE);
-    }
-  for (guint ending = 0; ending < 2; ending++)
-    {
-      for (gsize chunk = 1; chunk <= stream->len; chunk++)
-        {
-          Run one;
-          run_decoder (&one, stream->data, stream->len, chunk, 0);
-          g_assert_cmpuint (one.messages->len, ==, 18);
-          for (gsize room = 1; room <= 8; room += room < 3 ? 1 : 5)
-            {
-              Run many;
-              run_decoder (&many, stream->data, stream->len, chunk, room);
-              assert_same (&many, &one);
-              run_clear (&many);
-            }
-          run_clear (&one);
-        }
-      g_byte_array_append (stream, broken, sizeof broken);
-    }
-}
-
-static void
-test_many_without_room (void)
-{
-  LxcmonDecoder *decoder = lxcmon_decoder_new ();
-  const guint8 *cursor = core_init_bytes;
-  gsize left = CORE_INIT_SIZE, n = 0;
-
-  g_assert_cmpint (lxcmon_decoder_next_many (decoder, &cursor, &left, NULL, &n, NULL), ==,
-                   LXCMON_DECODE_MESSAGE);
-  g_assert_cmpuint (n, ==, 0);
-  g_assert_cmpuint (left, ==, CORE_INIT_SIZE);
-  lxcmon_decoder_free (decoder);
-}
-
 int
 main (int argc, char *argv[])
 {
@@ -457,8 +333,6 @@ main (int argc, char *argv[])
   core_test_add ("/decoder/counters", test_counters);
   core_test_add ("/decoder/error-is-sticky", test_error_is_sticky);
   core_test_add ("/decoder/nothing-at-all", test_nothing_at_all);
-  core_test_add ("/decoder/many", test_many);
-  core_test_add ("/decoder/many-without-room", test_many_without_room);
 
   return g_test_run ();
 }

@@ -50,10 +50,10 @@ test_peer (void)
   int client = core_listener_connect (&listener);
   g_assert_true (_lxcmon_diag_find_peer (inode_of (client), &peer));
   g_assert_cmpuint (peer, ==, 0); /* in the backlog: nobody has a descriptor of it */
-  int served = core_listener_accept (&listener);
+  int accepted = core_listener_accept (&listener);
   g_assert_true (_lxcmon_diag_find_peer (inode_of (client), &peer));
-  g_assert_cmpuint (peer, ==, inode_of (served));
-  close (served);
+  g_assert_cmpuint (peer, ==, inode_of (accepted));
+  close (accepted);
   close (client);
   core_listener_clear (&listener);
 }
@@ -72,7 +72,7 @@ test_no_such_socket (void)
 }
 
 static void
-test_served_client (void)
+test_accepted_client (void)
 {
   CoreListener listener, other;
 
@@ -85,12 +85,12 @@ test_served_client (void)
   const char *const others[2] = { other.path, other.path };
 
   int client = core_listener_connect (&listener);
-  g_assert_cmpuint (_lxcmon_diag_find_served_client (paths), ==, 0);
-  int served = core_listener_accept (&listener);
-  g_assert_cmpuint (_lxcmon_diag_find_served_client (paths), ==, inode_of (client));
-  g_assert_cmpuint (_lxcmon_diag_find_served_client (second), ==, inode_of (client));
-  g_assert_cmpuint (_lxcmon_diag_find_served_client (others), ==, 0);
-  close (served);
+  g_assert_cmpuint (_lxcmon_diag_find_accepted_client (paths), ==, 0);
+  int accepted = core_listener_accept (&listener);
+  g_assert_cmpuint (_lxcmon_diag_find_accepted_client (paths), ==, inode_of (client));
+  g_assert_cmpuint (_lxcmon_diag_find_accepted_client (second), ==, inode_of (client));
+  g_assert_cmpuint (_lxcmon_diag_find_accepted_client (others), ==, 0);
+  close (accepted);
   close (client);
   core_listener_clear (&listener);
   core_listener_clear (&other);
@@ -98,7 +98,7 @@ test_served_client (void)
 
 /* The answer is longer than a datagram: it comes in several. */
 static void
-test_served_client_of_many (void)
+test_accepted_client_of_many (void)
 {
   enum
   {
@@ -114,10 +114,10 @@ test_served_client_of_many (void)
   core_listener_init (&listener);
   const char *const paths[2] = { listener.path, listener.path };
   int client = core_listener_connect (&listener);
-  int served = core_listener_accept (&listener);
+  int accepted = core_listener_accept (&listener);
 
-  g_assert_cmpuint (_lxcmon_diag_find_served_client (paths), ==, inode_of (client));
-  close (served);
+  g_assert_cmpuint (_lxcmon_diag_find_accepted_client (paths), ==, inode_of (client));
+  close (accepted);
   close (client);
   core_listener_clear (&listener);
   for (int i = 0; i < N_PAIRS; i++)
@@ -134,8 +134,8 @@ main (int argc, char *argv[])
 
   core_test_add ("/diag/peer", test_peer);
   core_test_add ("/diag/no-such-socket", test_no_such_socket);
-  core_test_add ("/diag/served-client", test_served_client);
-  core_test_add ("/diag/served-client-of-many", test_served_client_of_many);
+  core_test_add ("/diag/accepted-client", test_accepted_client);
+  core_test_add ("/diag/accepted-client-of-many", test_accepted_client_of_many);
 
   return g_test_run ();
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A forked child shares its parent's sockets, epoll and timer. What it does with its copies must not
- * reach the parent's connection; what the parent does with its own must not wait for the child. A
- * program that is run instead inherits nothing.
+ * A forked child shares its parent's sockets, epoll and timer. What it does with its copies must not affect the
+ * parent's connection; what the parent does must not wait for the child. A program that is executed inherits
+ * nothing.
  */
 
 #include "common/core-child.h"
@@ -22,11 +22,11 @@ free_copies (gconstpointer data)
 {
   CoreSession *session = (CoreSession *) data;
 
-  if (session->hub != NULL && !lxcmon_hub_was_forked (session->hub))
+  if (!lxcmon_hub_was_forked (session->hub))
     return 1;
   lxcmon_connection_free (session->connection);
   lxcmon_hub_unref (session->hub);
-  return session->n_freed == 1 ? 0 : 2;
+  return 0;
 }
 
 static int
@@ -36,42 +36,36 @@ use_copies (gconstpointer data)
 
   for (int i = 0; i < 5; i++)
     core_session_dispatch (session);
-  lxcmon_connection_dispatch (session->connection);
-  lxcmon_connection_detach (session->connection);
-  if (lxcmon_connection_get_state (session->connection) != LXCMON_STATE_DETACHED)
+  lxcmon_connection_shutdown (session->connection);
+  if (lxcmon_hub_has_pending (session->hub) || lxcmon_hub_get_timeout (session->hub) != -1)
     return 1;
   return session->trace->len == 0 ? 0 : 2;
 }
 
-/* A connection that a child makes for itself works; behind the parent's hub it is refused. */
+/* A child can use a hub of its own; the parent's refuses. */
 static int
-attach_anew (gconstpointer data)
+attach_in_child (gconstpointer data)
 {
   CoreSession *session = (CoreSession *) data;
   LxcmonError error;
   int pair[2];
 
-  lxcmon_connection_detach (session->connection);
   if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
     return 1;
-  if (session->hub != NULL)
-    {
-      if (lxcmon_connection_attach_fd (session->connection, dup (pair[0]), NULL, &error)
-          || error.system_errno != EINVAL)
-        return 2;
-      if (!lxcmon_connection_set_hub (session->connection, NULL, NULL))
-        return 3;
-    }
-  if (!lxcmon_connection_attach_fd (session->connection, pair[0], NULL, NULL))
-    return 4;
+  if (core_session_attach_fd (session, dup (pair[0]), NULL, &error) || error.system_errno != EINVAL)
+    return 2;
+  g_string_truncate (session->trace, 0);
+  lxcmon_hub_unref (session->hub);
+  session->hub = lxcmon_hub_new (NULL);
+  if (!core_session_attach_fd (session, pair[0], NULL, NULL))
+    return 3;
   core_send_story (pair[1]);
   close (pair[1]);
-  for (int i = 0; i < 5; i++)
-    lxcmon_connection_dispatch (session->connection);
-  return strcmp (session->trace->str, "attached init(3869) exit(reboot) closed(null)") == 0 ? 0 : 5;
+  core_session_settle (session);
+  return strcmp (session->trace->str, "attached init(3869) exit(reboot) closed(null)") == 0 ? 0 : 4;
 }
 
-/* Whatever the child does, the parent's story goes on to its end. */
+/* Whatever the child does, the parent's story continues to its end. */
 static void
 with_child (CoreMode mode, CoreChildFunc func)
 {
@@ -81,12 +75,11 @@ with_child (CoreMode mode, CoreChildFunc func)
   options.attach_timeout = 100;
   core_session_init (&session, mode);
   core_session_attach_pair (&session, &options);
-  core_send_init (session.peer, 1); /* which is the parent's to read */
+  core_send_init (session.peer, 1); /* for the parent to read */
   g_assert_cmpint (core_child_run (func, &session), ==, 0);
   core_session_assert_state (&session, "queued");
   core_session_expect (&session, "attached init(1)");
-  g_assert_cmpint (core_child_run (func == use_copies ? free_copies : func, &session), ==,
-                   func == attach_anew ? 5 : 0);
+  g_assert_cmpint (core_child_run (func == use_copies ? free_copies : func, &session), ==, 0);
 
   core_send_ping (session.peer);
   core_session_settle (&session);
@@ -111,13 +104,13 @@ test_child_uses (CoreMode mode)
 }
 
 static void
-test_child_attaches_anew (CoreMode mode)
+test_child_attaches (CoreMode mode)
 {
-  with_child (mode, attach_anew);
+  with_child (mode, attach_in_child);
 }
 
-/* The child lives on with its copies: the controller sees that the parent has left all the same, and
- * the parent's hub hears nothing of the socket any more. */
+/* The child keeps its copies: the controller sees that the parent has left, and the parent's hub has no more
+ * events of the socket. */
 static void
 test_parent_leaves (CoreMode mode)
 {
@@ -138,7 +131,7 @@ test_parent_leaves (CoreMode mode)
     }
   close (hold[0]);
 
-  lxcmon_connection_detach (session.connection);
+  core_session_free_connection (&session);
   g_autofree char *sent = core_receive (session.peer);
   g_assert_cmpstr (sent, ==, "ping end");
   core_session_hang_up (&session);
@@ -150,7 +143,7 @@ test_parent_leaves (CoreMode mode)
   core_session_clear (&session);
 }
 
-/* Forked inside a callback, with more of the story in hand: the child says nothing of it twice. */
+/* Forked between two events: the child has none of the rest. */
 static void
 fork_here (CoreSession *self, const char *event)
 {
@@ -164,13 +157,13 @@ fork_here (CoreSession *self, const char *event)
 
       lxcmon_connection_free (self->connection);
       lxcmon_hub_unref (self->hub);
-      _exit (self->trace->len == length && self->n_freed == 1 ? 0 : 1);
+      _exit (self->trace->len == length ? 0 : 1);
     }
   g_assert_cmpint (waitpid (pid, status, 0), ==, pid);
 }
 
 static void
-test_fork_in_callback (CoreMode mode)
+test_fork_between (CoreMode mode)
 {
   int status = -1;
   CoreSession session;
@@ -185,20 +178,20 @@ test_fork_in_callback (CoreMode mode)
   core_session_clear (&session);
 }
 
-/* The child does not end in the callback, but returns from it into the dispatch. */
+/* The child does not exit in the callback, but returns from it. */
 typedef struct
 {
   CoreSession session;
-  CoreSession other; /* behind the same hub, where there is one */
-  gsize said;        /* when it was forked */
+  CoreSession other; /* of the same hub */
+  gsize n_recorded;  /* when it was forked */
   gboolean is_child;
   int status;
 } ReturnTest;
 
 static gsize
-count_said (const ReturnTest *self)
+count_recorded (const ReturnTest *self)
 {
-  return self->session.trace->len + (self->other.trace != NULL ? self->other.trace->len : 0);
+  return self->session.trace->len + self->other.trace->len;
 }
 
 static void
@@ -207,14 +200,14 @@ fork_and_return (CoreSession *session, const char *event)
   ReturnTest *self = session->hook_data;
 
   session->hook = NULL;
-  self->said = count_said (self);
+  self->n_recorded = count_recorded (self);
   pid_t pid = fork ();
   self->is_child = pid == 0;
   if (pid > 0)
     g_assert_cmpint (waitpid (pid, &self->status, 0), ==, pid);
 }
 
-/* What is in hand, in the socket, and behind other descriptors is the parent's. */
+/* What was read, what is in the socket, and other connections are for the parent. */
 static void
 test_return_in_child (CoreMode mode)
 {
@@ -225,26 +218,25 @@ test_return_in_child (CoreMode mode)
   test.session.hook_data = &test;
   core_send_story (test.session.peer);
   core_session_hang_up (&test.session);
-  if (mode == CORE_BEHIND_HUB)
-    {
-      core_session_init_behind (&test.other, test.session.hub);
-      core_session_attach_pair (&test.other, NULL);
-      core_send_init (test.other.peer, 1);
-    }
-  core_session_dispatch (&test.session);
+  core_session_init_on (&test.other, test.session.hub, mode);
+  core_session_attach_pair (&test.other, NULL);
+  core_send_init (test.other.peer, 1);
+  while (test.status == -1 && !test.is_child)
+    core_session_dispatch (&test.session);
   if (test.is_child)
-    _exit (count_said (&test) == test.said ? 0 : 1);
+    {
+      for (int i = 0; i < 5; i++)
+        core_session_dispatch (&test.session);
+      _exit (count_recorded (&test) == test.n_recorded ? 0 : 1);
+    }
   g_assert_cmpint (test.status, ==, 0);
   core_session_expect (&test.session, "attached init(3869) exit(reboot) closed(null)");
-  if (mode == CORE_BEHIND_HUB)
-    {
-      core_session_expect (&test.other, "attached init(1)");
-      core_session_clear (&test.other);
-    }
+  core_session_expect (&test.other, "attached init(1)");
+  core_session_clear (&test.other);
   core_session_clear (&test.session);
 }
 
-/* Lists the descriptors of a program that was run from here: no socket, epoll or timer is there. */
+/* Lists the descriptors of a program that is executed: there is no socket, epoll or timer. */
 static void
 test_exec (CoreMode mode)
 {
@@ -256,7 +248,7 @@ test_exec (CoreMode mode)
 
   core_listener_init (&listener);
   core_session_init (&session, mode);
-  g_assert_true (lxcmon_connection_attach (session.connection, listener.path, NULL, NULL));
+  g_assert_true (core_session_attach (&session, listener.path, NULL, NULL));
   g_spawn_sync (NULL, (char **) command, NULL, G_SPAWN_LEAVE_DESCRIPTORS_OPEN, NULL, NULL, &output,
                 NULL, NULL, &error);
   g_assert_no_error (error);
@@ -275,9 +267,9 @@ main (int argc, char *argv[])
 
   core_test_add_modes ("/fork/child-frees", test_child_frees);
   core_test_add_modes ("/fork/child-uses", test_child_uses);
-  core_test_add_modes ("/fork/child-attaches-anew", test_child_attaches_anew);
+  core_test_add_modes ("/fork/child-attaches", test_child_attaches);
   core_test_add_modes ("/fork/parent-leaves", test_parent_leaves);
-  core_test_add_modes ("/fork/in-callback", test_fork_in_callback);
+  core_test_add_modes ("/fork/between", test_fork_between);
   core_test_add_modes ("/fork/return-in-child", test_return_in_child);
   core_test_add_modes ("/fork/exec", test_exec);
 

@@ -35,7 +35,7 @@ compile () {
   fi
 }
 
-echo "1..$(($# * 4))"
+echo "1..$(($# * 4 + 2))"
 for header; do
   printf '#include <lxcmon/%s>\n#include <lxcmon/%s>\nint main (void) { return 0; }\n' "$header" "$header" >"$folder/test.c"
   compile "$header/c99" "$CC" -std=c99
@@ -48,3 +48,16 @@ for header; do
     echo "ok $number $header/c++ # SKIP there is no C++ compiler"
   fi
 done
+
+# A table of callbacks, in the languages that have designated initialisers.
+printf '#include <lxcmon/lxcmon.h>\n%s\n%s\nint main (void) { return callbacks.size == 0; }\n' \
+  'static void on_init (LxcmonConnection *connection, int pid, void *user_data) { (void) connection; (void) pid; (void) user_data; }' \
+  'static const LxcmonCallbacks callbacks = { LXCMON_CALLBACKS_INIT, .init = on_init };' >"$folder/test.c"
+# -Wextra warns of each member that is not named.
+compile callbacks/c99 "$CC" -std=c99 -Wno-missing-field-initializers
+if [ -n "${CXX:-}" ]; then
+  compile callbacks/c++20 "$CXX" -std=c++20 -x c++ -Wno-missing-field-initializers
+else
+  number=$((number + 1))
+  echo "ok $number callbacks/c++20 # SKIP there is no C++ compiler"
+fi

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What reading costs: no allocation on the way of an event, fixed memory for what is skipped, bounded
- * work for each dispatch, and nothing at all while nothing comes.
+ * What reading costs: no allocation for an event, fixed memory for what is skipped, bounded work for each
+ * dispatch, and nothing at all while nothing comes.
  */
 
 #include "common/core-peer.h"
 #include "common/core-session.h"
 #include "common/core-wrap.h"
 
-#include <errno.h>
-#include <string.h>
+#include <lxcmon/lxcmon-connection-private.h>
 
-/* From the first byte to the last callback nothing is allocated. */
+/* From the first byte to the last event nothing is allocated. */
 static void
 test_no_allocation (CoreMode mode)
 {
@@ -56,37 +55,11 @@ test_skip_in_fixed_memory (CoreMode mode)
       left -= n;
     }
   (void) core_wrap_end ();
-  g_assert_cmpuint (core_wrap_get_n_allocations (), <=, 1); /* for its beginning */
+  g_assert_cmpuint (core_wrap_get_n_allocations (), ==, 0);
   core_send_exit (session.peer, 1);
   core_session_hang_up (&session);
   core_session_expect (&session, "attached exit(shutdown) closed(null)");
-  g_assert_cmpuint (lxcmon_connection_get_skipped (session.connection), ==, 1);
-  core_session_clear (&session);
-}
-
-static gboolean
-fail_allocations (CoreCall call, int *fault_errno)
-{
-  *fault_errno = ENOMEM;
-  return CORE_IS_ALLOCATION (call);
-}
-
-/* There is no room for the beginning of a message: the connection ends, and says why. */
-static void
-test_no_memory_for_pieces (CoreMode mode)
-{
-  CoreSession session;
-
-  core_session_init_pair (&session, mode);
-  core_send_init (session.peer, 42);
-  core_session_settle (&session);
-  core_send (session.peer, core_init_bytes, CORE_INIT_SIZE - 1);
-  core_wrap_set_fault (fail_allocations, 0, FALSE);
-  core_wrap_begin ();
-  core_session_settle (&session);
-  (void) core_wrap_end ();
-  core_wrap_set_fault (NULL, 0, FALSE);
-  core_session_expect (&session, "attached init(42) closed(failed)");
+  g_assert_cmpuint (lxcmon_decoder_get_skipped (&session.connection->decoder), ==, 1);
   core_session_clear (&session);
 }
 
@@ -144,12 +117,12 @@ count_inits (CoreSession *self, const char *event)
     }
 }
 
-/* Ten thousand messages in one write: all in order, and no dispatch takes more than four buffers. */
+/* Ten thousand messages in one write: all in order, and the work of each dispatch is bounded. */
 static void
 test_flood (CoreMode mode)
 {
   guint n_inits = 0;
-  guint n_at_most = 4 * (mode == CORE_BEHIND_HUB ? 65536u : 4096u) / CORE_INIT_SIZE + 1;
+  guint n_at_most = mode == CORE_DISPATCHED ? 1024 : 1;
   gint64 deadline = core_deadline ();
   CoreSession session;
 
@@ -187,14 +160,14 @@ test_skipped_is_logged (CoreMode mode)
   core_session_expect (&session, "attached");
   g_assert_cmpstr (session.log->str, ==, ""); /* not asked for */
 
-  lxcmon_connection_set_debug (session.connection, true);
+  core_session_set_debug (&session);
   core_send_array (session.peer, bytes);
   core_session_settle (&session);
   g_assert_cmpstr (
       session.log->str, ==,
       "debug: skipped the message at offset 32: program 0x0000abcd version 7 procedure "
       "3 type 2 status 1, 32 bytes\n");
-  g_assert_cmpuint (lxcmon_connection_get_skipped (session.connection), ==, 2);
+  g_assert_cmpuint (lxcmon_decoder_get_skipped (&session.connection->decoder), ==, 2);
   core_session_clear (&session);
 }
 
@@ -210,8 +183,8 @@ test_extended (CoreMode mode)
   core_session_init_pair (&session, mode);
   core_send_array (session.peer, bytes);
   core_session_expect (&session, "attached exit(shutdown)");
-  g_assert_cmpuint (lxcmon_connection_get_extended (session.connection), ==, 1);
-  g_assert_cmpuint (lxcmon_connection_get_skipped (session.connection), ==, 0);
+  g_assert_cmpuint (lxcmon_decoder_get_extended (&session.connection->decoder), ==, 1);
+  g_assert_cmpuint (lxcmon_decoder_get_skipped (&session.connection->decoder), ==, 0);
   core_session_clear (&session);
 }
 
@@ -226,7 +199,6 @@ main (int argc, char *argv[])
   core_test_add_modes ("/reader/bounds/flood", test_flood);
   core_test_add_modes ("/reader/bounds/skipped-is-logged", test_skipped_is_logged);
   core_test_add_modes ("/reader/bounds/extended", test_extended);
-  core_test_add_modes ("/reader/bounds/no-memory-for-pieces", test_no_memory_for_pieces);
 
   return g_test_run ();
 }

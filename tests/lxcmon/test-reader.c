@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What comes over a socket and how it ends: nothing that was sent is lost, nothing is said of the end
- * before it was delivered, and it costs neither memory nor a long dispatch. The decoder's own cases
- * are run again here, through a connection.
+ * What is received and how it ends: nothing that was sent is lost, and the end comes last. The decoder's own
+ * cases are run again here, with a connection.
  */
 
 #include "common/core-oracle.h"
@@ -17,8 +16,8 @@
 
 #define STORY "attached init(3869) exit(reboot) closed(null)"
 
-/* Everything was sent and the peer is gone before the first dispatch. libvirt's own client loses the
- * EXIT here. */
+/* Everything was sent and the peer has hung up before the first dispatch. libvirt's own client loses EXIT
+ * here. */
 static void
 test_all_pending (CoreMode mode)
 {
@@ -38,7 +37,7 @@ test_all_pending (CoreMode mode)
   core_session_clear (self);
 }
 
-/* As above, and the peer has not read our PING: recv says ECONNRESET behind what was sent. */
+/* The same, but the peer has not read our PING: recv returns ECONNRESET after what was sent. */
 static void
 test_all_pending_reset (CoreMode mode)
 {
@@ -69,8 +68,10 @@ test_lost (CoreMode mode)
   core_session_hang_up (&clean);
   core_session_expect (&clean, "attached init(7) closed(lost)");
   g_assert_cmpint (clean.error.system_errno, ==, 0);
-  g_assert_cmpstr (clean.error.message, ==,
-                   "the controller went without EXIT: how the container ended is not known");
+  g_assert_cmpstr (
+      clean.error.message, ==,
+      "the controller closed the connection without EXIT: how the container ended is not "
+      "known");
   core_session_clear (&clean);
 
   core_session_init_pair (&reset, mode);
@@ -81,7 +82,7 @@ test_lost (CoreMode mode)
   core_session_clear (&reset);
 }
 
-/* The peer can still read, and says nothing more. */
+/* The peer can still read, and sends nothing more. */
 static void
 test_shutdown_write (CoreMode mode)
 {
@@ -91,9 +92,9 @@ test_shutdown_write (CoreMode mode)
   core_send_story (session.peer);
   g_assert_no_errno (shutdown (session.peer, SHUT_WR));
   core_session_expect (&session, STORY);
-  g_assert_cmpint (lxcmon_connection_get_fd (session.connection), ==, -1);
+  g_assert_cmpuint (lxcmon_hub_get_n_connections (session.hub), ==, 0);
   g_autofree char *sent = core_receive (session.peer);
-  g_assert_cmpstr (sent, ==, "ping end"); /* our end is closed */
+  g_assert_cmpstr (sent, ==, "ping end"); /* we have hung up too */
   core_session_clear (&session);
 }
 
@@ -174,14 +175,15 @@ test_every_truncation (CoreMode mode)
       core_session_hang_up (&session);
       core_session_expect (&session, expected);
       if (size == 0)
-        g_assert_cmpstr (session.error.message, ==, "the controller went before it served us");
+        g_assert_cmpstr (session.error.message, ==,
+                         "the controller closed the connection without accepting it");
       core_session_clear (&session);
     }
 }
 
-/* What is broken or cut behind EXIT is of no interest. */
+/* What is invalid or truncated after EXIT does not matter. */
 static void
-test_garbage_behind_exit (CoreMode mode)
+test_garbage_after_exit (CoreMode mode)
 {
   static const guint8 garbage[40] = { 0xff, 0xff, 0xff, 0xff };
 
@@ -223,7 +225,7 @@ test_flips (CoreMode mode)
   core_session_clear (&session);
 }
 
-/* Events are handed on as they were sent, in any order and number. */
+/* Events are passed on as they were sent, in any order and number. */
 static void
 test_odd_orders (CoreMode mode)
 {
@@ -269,9 +271,9 @@ test_unknown_status (CoreMode mode)
   core_session_clear (&session);
 }
 
-/* Who is given INIT is the first client; anybody else came late. */
+/* The first client gets INIT, any other has missed it. */
 static void
-test_late (CoreMode mode)
+test_missed_init (CoreMode mode)
 {
   CoreSession first, late;
 
@@ -290,7 +292,7 @@ test_late (CoreMode mode)
   core_session_clear (&late);
 }
 
-/* Descriptors that a peer sends along are not taken: the count around this test shows it. */
+/* Descriptors that a peer sends are not accepted. */
 static void
 test_descriptors_are_refused (CoreMode mode)
 {
@@ -331,11 +333,11 @@ main (int argc, char *argv[])
   core_test_add_modes ("/reader/every-split", test_every_split);
   core_test_add_modes ("/reader/byte-by-byte", test_byte_by_byte);
   core_test_add_modes ("/reader/every-truncation", test_every_truncation);
-  core_test_add_modes ("/reader/garbage-behind-exit", test_garbage_behind_exit);
+  core_test_add_modes ("/reader/garbage-after-exit", test_garbage_after_exit);
   core_test_add_modes ("/reader/flips", test_flips);
   core_test_add_modes ("/reader/odd-orders", test_odd_orders);
   core_test_add_modes ("/reader/unknown-status", test_unknown_status);
-  core_test_add_modes ("/reader/late", test_late);
+  core_test_add_modes ("/reader/missed-init", test_missed_init);
   core_test_add_modes ("/reader/descriptors-are-refused", test_descriptors_are_refused);
 
   return g_test_run ();

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What goes to a controller, byte by byte: one PING at attach, a PONG for each PING, little where
- * nothing can be sent, and never a message inside another.
+ * What is sent to a controller, byte by byte: one PING at attach, a PONG for each PING, little if nothing
+ * can be sent, and never a message inside another.
  */
 
 #include "common/core-peer.h"
 #include "common/core-session.h"
 #include "common/core-wrap.h"
 
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -38,9 +37,9 @@ test_attach_pings_once (CoreMode mode)
   core_session_clear (&session);
 }
 
-/* A session that is served and has nothing more to say. */
+/* A session that is attached, with nothing more to read. */
 static void
-init_served (CoreSession *session, CoreMode mode)
+init_attached (CoreSession *session, CoreMode mode)
 {
   core_session_init_pair (session, mode);
   core_send_init (session->peer, 1);
@@ -55,7 +54,7 @@ test_pong (CoreMode mode)
 {
   CoreSession session;
 
-  init_served (&session, mode);
+  init_attached (&session, mode);
   core_send_ping (session.peer);
   core_session_expect (&session, "");
   assert_sent (&session, "pong");
@@ -78,20 +77,20 @@ test_pong_carries_nothing (CoreMode mode)
   core_put_message (bytes, &serial);
   core_put_message (bytes, &status);
   core_put_message (bytes, &payload);
-  init_served (&session, mode);
+  init_attached (&session, mode);
   core_send_array (session.peer, bytes);
   core_session_expect (&session, "");
   assert_sent (&session, "pong pong pong");
   core_session_clear (&session);
 }
 
-/* A PING is answered although the message behind it has not come as a whole. */
+/* A PING is answered before the message after it is complete. */
 static void
 test_pong_during_partial_message (CoreMode mode)
 {
   CoreSession session;
 
-  init_served (&session, mode);
+  init_attached (&session, mode);
   core_send_ping (session.peer);
   core_send (session.peer, core_shutdown_bytes, 10);
   core_session_settle (&session);
@@ -118,7 +117,7 @@ test_burst (CoreMode mode)
       g_byte_array_append (pings, core_ping_bytes, CORE_KEEPALIVE_SIZE);
       g_byte_array_append (pongs, core_pong_bytes, CORE_KEEPALIVE_SIZE);
     }
-  init_served (&session, mode);
+  init_attached (&session, mode);
   core_send_array (session.peer, pings);
   core_session_expect (&session, "");
 
@@ -130,7 +129,7 @@ test_burst (CoreMode mode)
   core_session_clear (&session);
 }
 
-/* Nothing can be sent: PINGs are answered by one PONG together, reading goes on, nothing spins. */
+/* Nothing can be sent: all PINGs are answered by one PONG, reading goes on, nothing spins. */
 static void
 test_full (CoreMode mode)
 {
@@ -139,8 +138,8 @@ test_full (CoreMode mode)
 
   for (int i = 0; i < 1000; i++)
     g_byte_array_append (burst, core_ping_bytes, CORE_KEEPALIVE_SIZE);
-  init_served (&session, mode);
-  gsize n_filled = core_fill (lxcmon_connection_get_fd (session.connection));
+  init_attached (&session, mode);
+  gsize n_filled = core_fill (session.connection->fd);
 
   core_send_array (session.peer, burst);
   g_assert_cmpuint (core_session_settle (&session), <, 20);
@@ -149,7 +148,7 @@ test_full (CoreMode mode)
       core_send_ping (session.peer);
       g_assert_cmpuint (core_session_settle (&session), <, 3);
     }
-  g_assert_cmpint (lxcmon_connection_get_events (session.connection), ==, POLLIN | POLLOUT);
+  g_assert_true (session.connection->send_blocked);
   g_assert_false (core_session_is_ready (&session, 20));
   core_send_init (session.peer, 5);
   core_session_expect (&session, "init(5)");
@@ -157,7 +156,7 @@ test_full (CoreMode mode)
   g_assert_cmpuint (core_drain (session.peer), ==, n_filled);
   core_session_settle (&session);
   assert_sent (&session, "pong");
-  g_assert_cmpint (lxcmon_connection_get_events (session.connection), ==, POLLIN);
+  g_assert_false (session.connection->send_blocked);
 
   /* As good as new. */
   core_send_ping (session.peer);
@@ -167,14 +166,14 @@ test_full (CoreMode mode)
   core_session_clear (&session);
 }
 
-/* What was filled in is drained by halves: the first byte that goes must be a message's first. */
+/* The peer hangs up while nothing can be sent. */
 static void
 test_full_then_exit (CoreMode mode)
 {
   CoreSession session;
 
-  init_served (&session, mode);
-  core_fill (lxcmon_connection_get_fd (session.connection));
+  init_attached (&session, mode);
+  core_fill (session.connection->fd);
   core_send_ping (session.peer);
   core_send_exit (session.peer, 1);
   core_session_hang_up (&session);
@@ -182,17 +181,17 @@ test_full_then_exit (CoreMode mode)
   core_session_clear (&session);
 }
 
-/* Sending is cut at any place: what arrives are whole messages all the same. */
+/* Sending is interrupted after any number of bytes: what arrives are whole messages. */
 static void
 test_partial_sends (CoreMode mode)
 {
   for (gssize budget = 0; budget <= 4 * CORE_KEEPALIVE_SIZE; budget++)
     {
       CoreSession session;
-      /* What was not sent at once is answered by one PONG together. */
+      /* PINGs that were not answered at once are answered by one PONG. */
       gsize n_expected = (gsize) MIN (3, budget / CORE_KEEPALIVE_SIZE + 1);
 
-      init_served (&session, mode);
+      init_attached (&session, mode);
       core_send_ping (session.peer);
       core_send_ping (session.peer);
       core_send_ping (session.peer);
@@ -208,15 +207,15 @@ test_partial_sends (CoreMode mode)
     }
 }
 
-/* A PING that becomes due while a PONG is half sent goes behind it. */
+/* A PING that is added while a PONG is half sent follows it. */
 static void
-test_ping_behind_half_a_pong (CoreMode mode)
+test_ping_after_half_a_pong (CoreMode mode)
 {
   for (gssize budget = 1; budget < CORE_KEEPALIVE_SIZE; budget++)
     {
       CoreSession session;
 
-      init_served (&session, mode);
+      init_attached (&session, mode);
       core_send_ping (session.peer);
       core_wrap_set_send_budget (budget);
       core_session_dispatch (&session);
@@ -229,15 +228,15 @@ test_ping_behind_half_a_pong (CoreMode mode)
     }
 }
 
-/* And the other way round: a PONG behind half a PING. */
+/* And the other way round: a PONG after half a PING. */
 static void
-test_pong_behind_half_a_ping (CoreMode mode)
+test_pong_after_half_a_ping (CoreMode mode)
 {
   for (gssize budget = 0; budget < CORE_KEEPALIVE_SIZE; budget++)
     {
       CoreSession session;
 
-      init_served (&session, mode);
+      init_attached (&session, mode);
       core_send_ping (session.peer);
       core_wrap_set_send_budget (budget);
       _lxcmon_sender_add_ping (session.connection);
@@ -255,7 +254,7 @@ test_one_ping_unanswered (CoreMode mode)
 {
   CoreSession session;
 
-  init_served (&session, mode);
+  init_attached (&session, mode);
   for (int i = 0; i < 3; i++)
     {
       _lxcmon_sender_add_ping (session.connection);
@@ -270,13 +269,13 @@ test_one_ping_unanswered (CoreMode mode)
   core_session_clear (&session);
 }
 
-/* The peer asks and goes: no SIGPIPE, and what it said before is delivered. */
+/* The peer sends a PING and hangs up: no SIGPIPE, and all events are returned. */
 static void
 test_peer_has_gone (CoreMode mode)
 {
   CoreSession session;
 
-  init_served (&session, mode);
+  init_attached (&session, mode);
   core_send_ping (session.peer);
   core_send_exit (session.peer, 2);
   core_send_ping (session.peer);
@@ -298,8 +297,8 @@ main (int argc, char *argv[])
   core_test_add_modes ("/sender/full", test_full);
   core_test_add_modes ("/sender/full-then-exit", test_full_then_exit);
   core_test_add_modes ("/sender/partial-sends", test_partial_sends);
-  core_test_add_modes ("/sender/ping-behind-half-a-pong", test_ping_behind_half_a_pong);
-  core_test_add_modes ("/sender/pong-behind-half-a-ping", test_pong_behind_half_a_ping);
+  core_test_add_modes ("/sender/ping-after-half-a-pong", test_ping_after_half_a_pong);
+  core_test_add_modes ("/sender/pong-after-half-a-ping", test_pong_after_half_a_ping);
   core_test_add_modes ("/sender/one-ping-unanswered", test_one_ping_unanswered);
   core_test_add_modes ("/sender/peer-has-gone", test_peer_has_gone);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Looks at /proc/net/unix: who listens, waits and is served at a path, with odd paths too; what looks
- * share and when they do not.
+ * The snapshot of /proc/net/unix: listeners, backlogs and accepted clients, with odd paths too; when a snapshot
+ * is shared, and when it is not.
  */
 
 #include "common/core-peer.h"
@@ -15,26 +15,26 @@
 
 #include <lxcmon/lxcmon-snapshot-private.h>
 
-static LxcmonPlace
-look (LxcmonLook kind, const char *path)
+static LxcmonSlot
+get_slot (LxcmonSnapshotMode mode, const char *path)
 {
   const char *const paths[2] = { path, path };
-  LxcmonPlace place;
+  LxcmonSlot slot;
   LxcmonError error;
 
-  if (!_lxcmon_snapshot_look (kind, paths, &place, &error))
-    g_error ("cannot look: %s", error.message);
-  return place;
+  if (!_lxcmon_snapshot_get (mode, paths, &slot, &error))
+    g_error ("cannot read: %s", error.message);
+  return slot;
 }
 
 static void
-assert_place (const char *path, guint n_listeners, guint n_served, guint n_queued)
+assert_slot (const char *path, guint n_listeners, guint n_accepted, guint n_queued)
 {
-  LxcmonPlace place = look (LXCMON_LOOK_FRESH, path);
+  LxcmonSlot slot = get_slot (LXCMON_SNAPSHOT_FRESH, path);
 
-  g_assert_cmpuint (place.n_listeners, ==, n_listeners);
-  g_assert_cmpuint (place.n_served, ==, n_served);
-  g_assert_cmpuint (place.n_queued, ==, n_queued);
+  g_assert_cmpuint (slot.n_listeners, ==, n_listeners);
+  g_assert_cmpuint (slot.n_accepted, ==, n_accepted);
+  g_assert_cmpuint (slot.n_queued, ==, n_queued);
 }
 
 /* Who is bound and does not listen is none to connect to. */
@@ -49,37 +49,37 @@ test_bound (void)
   g_autofree char *path = g_strconcat (listener.path, "-bound", NULL);
   g_strlcpy (address.sun_path, path, sizeof address.sun_path);
   g_assert_cmpint (bind (fd, (struct sockaddr *) &address, sizeof address), ==, 0);
-  assert_place (path, 0, 0, 0);
-  g_assert_cmpuint (look (LXCMON_LOOK_FRESH, path).n_bound, ==, 1);
+  assert_slot (path, 0, 0, 0);
+  g_assert_cmpuint (get_slot (LXCMON_SNAPSHOT_FRESH, path).n_bound, ==, 1);
   g_assert_cmpint (listen (fd, 1), ==, 0);
-  assert_place (path, 1, 0, 0);
-  g_assert_cmpuint (look (LXCMON_LOOK_FRESH, path).n_bound, ==, 0);
+  assert_slot (path, 1, 0, 0);
+  g_assert_cmpuint (get_slot (LXCMON_SNAPSHOT_FRESH, path).n_bound, ==, 0);
   close (fd);
   g_assert_cmpint (unlink (path), ==, 0);
   core_listener_clear (&listener);
 }
 
-/* Nobody, a listener, one that waits, one that is served, and nobody again. */
+/* No listener, a listener, one client in the backlog, one that is accepted, and no listener again. */
 static void
 follow_a_life (const char *name)
 {
   CoreListener listener;
 
   core_listener_init_full (&listener, name, SOCK_STREAM, 30);
-  assert_place (listener.path, 1, 0, 0);
+  assert_slot (listener.path, 1, 0, 0);
   int client = core_listener_connect (&listener);
   int second = core_listener_connect (&listener);
-  assert_place (listener.path, 1, 0, 2);
-  int served = core_listener_accept (&listener);
-  assert_place (listener.path, 1, 1, 1);
+  assert_slot (listener.path, 1, 0, 2);
+  int accepted = core_listener_accept (&listener);
+  assert_slot (listener.path, 1, 1, 1);
   close (second);
-  assert_place (listener.path, 1, 1, 1); /* a dead entry waits on */
+  assert_slot (listener.path, 1, 1, 1); /* a dead entry waits on */
   close (client);
-  close (served);
-  assert_place (listener.path, 1, 0, 1);
+  close (accepted);
+  assert_slot (listener.path, 1, 0, 1);
   close (listener.fd);
   listener.fd = -1;
-  assert_place (listener.path, 0, 0, 0);
+  assert_slot (listener.path, 0, 0, 0);
   core_listener_clear (&listener);
 }
 
@@ -106,9 +106,9 @@ test_odd_names (void)
 static void
 test_nobody (void)
 {
-  assert_place ("/nonexistent/web1.sock", 0, 0, 0);
-  assert_place ("", 0, 0, 0);
-  assert_place ("web1.sock", 0, 0, 0);
+  assert_slot ("/nonexistent/web1.sock", 0, 0, 0);
+  assert_slot ("", 0, 0, 0);
+  assert_slot ("web1.sock", 0, 0, 0);
 }
 
 /* A path that begins like another one is another one. */
@@ -122,8 +122,8 @@ test_similar_names (void)
   core_listener_init (&listener);
   longer = g_strconcat (listener.path, "x", NULL);
   shorter = g_strndup (listener.path, strlen (listener.path) - 1);
-  assert_place (longer, 0, 0, 0);
-  assert_place (shorter, 0, 0, 0);
+  assert_slot (longer, 0, 0, 0);
+  assert_slot (shorter, 0, 0, 0);
   core_listener_clear (&listener);
 }
 
@@ -132,13 +132,13 @@ static void
 test_two_paths (void)
 {
   CoreListener first, second;
-  LxcmonPlace place;
+  LxcmonSlot slot;
 
   core_listener_init (&first);
   core_listener_init (&second);
   const char *const paths[2] = { first.path, second.path };
-  g_assert_true (_lxcmon_snapshot_look (LXCMON_LOOK_FRESH, paths, &place, NULL));
-  g_assert_cmpuint (place.n_listeners, ==, 2);
+  g_assert_true (_lxcmon_snapshot_get (LXCMON_SNAPSHOT_FRESH, paths, &slot, NULL));
+  g_assert_cmpuint (slot.n_listeners, ==, 2);
   core_listener_clear (&first);
   core_listener_clear (&second);
 }
@@ -150,14 +150,14 @@ test_newer_listener (void)
   CoreListener old, newer;
 
   core_listener_init (&old);
-  (void) look (LXCMON_LOOK_FRESH, old.path);
+  (void) get_slot (LXCMON_SNAPSHOT_FRESH, old.path);
   core_listener_init (&newer);
-  g_assert_cmpuint (look (LXCMON_LOOK_SHARED, newer.path).n_listeners, ==, 1);
+  g_assert_cmpuint (get_slot (LXCMON_SNAPSHOT_SHARED, newer.path).n_listeners, ==, 1);
   core_listener_clear (&newer);
   core_listener_clear (&old);
 }
 
-/* A shared look may be 100 ms old; a spoilt path is always looked at afresh. */
+/* A shared snapshot may be 100 ms old; for a path that was invalidated it is not used. */
 static void
 test_shared (void)
 {
@@ -165,11 +165,11 @@ test_shared (void)
 
   core_listener_init (&listener);
   const char *const paths[2] = { listener.path, listener.path };
-  LxcmonPlace before = look (LXCMON_LOOK_FRESH, listener.path);
+  LxcmonSlot before = get_slot (LXCMON_SNAPSHOT_FRESH, listener.path);
   int client = core_listener_connect (&listener);
-  LxcmonPlace shared = look (LXCMON_LOOK_SHARED, listener.path);
-  _lxcmon_snapshot_spoil (paths);
-  LxcmonPlace fresh = look (LXCMON_LOOK_SHARED, listener.path);
+  LxcmonSlot shared = get_slot (LXCMON_SNAPSHOT_SHARED, listener.path);
+  _lxcmon_snapshot_invalidate (paths);
+  LxcmonSlot fresh = get_slot (LXCMON_SNAPSHOT_SHARED, listener.path);
 
   g_assert_cmpuint (before.n_queued, ==, 0);
   g_assert_cmpuint (fresh.n_queued, ==, 1);
@@ -185,10 +185,10 @@ test_shared_ages (void)
   gint64 deadline = core_deadline ();
 
   core_listener_init (&listener);
-  (void) look (LXCMON_LOOK_FRESH, listener.path);
+  (void) get_slot (LXCMON_SNAPSHOT_FRESH, listener.path);
   int client = core_listener_connect (&listener);
-  while (look (LXCMON_LOOK_SHARED, listener.path).n_queued == 0)
-    core_check_deadline (deadline, "a look of its own");
+  while (get_slot (LXCMON_SNAPSHOT_SHARED, listener.path).n_queued == 0)
+    core_check_deadline (deadline, "a snapshot of its own");
   close (client);
   core_listener_clear (&listener);
 }
@@ -214,9 +214,9 @@ test_many (void)
   for (int i = 0; i < N_SOCKETS; i++)
     {
       g_autofree char *path = g_strdup_printf ("%s/%d.sock", dir, i);
-      LxcmonPlace place = look (i == 0 ? LXCMON_LOOK_FRESH : LXCMON_LOOK_SHARED, path);
+      LxcmonSlot slot = get_slot (i == 0 ? LXCMON_SNAPSHOT_FRESH : LXCMON_SNAPSHOT_SHARED, path);
 
-      g_assert_cmpuint (place.n_listeners, ==, 1);
+      g_assert_cmpuint (slot.n_listeners, ==, 1);
     }
   /* Each marks a path that may not be in the table, which must not run full. */
   for (int i = 0; i < 5000; i++)
@@ -224,7 +224,7 @@ test_many (void)
       g_autofree char *path = g_strdup_printf ("%s/none-%d.sock", dir, i);
       const char *const paths[2] = { path, path };
 
-      _lxcmon_snapshot_spoil (paths);
+      _lxcmon_snapshot_invalidate (paths);
     }
   for (int i = 0; i < N_SOCKETS; i++)
     close (fds[i]);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The states of a connection, its timers and its ends: the grace behind EXIT, keepalive, what is kept
- * of an error, and silence after a detach. Long waits are cut short by setting the connection's timer
- * anew, as only a test may.
+ * The states of a connection, its timers and its end: the timeout after EXIT, keepalive, errors, and silence
+ * after it was freed. Long waits are cut short by setting the connection's timer again, as only a test may.
  */
 
 #include "common/core-peer.h"
@@ -18,15 +17,14 @@
 static gint64
 timer_left_ms (const CoreSession *self)
 {
-  g_assert_cmpuint (self->connection->timer_index, !=, LXCMON_TIMER_NONE);
-  return (self->connection->deadline - _lxcmon_clock_now ()) / LXCMON_NS_PER_MS;
+  g_assert_cmpuint (self->connection->timer.index, !=, LXCMON_TIMER_UNSET);
+  return (self->connection->timer.deadline - _lxcmon_clock_now ()) / LXCMON_NS_PER_MS;
 }
 
 static void
 assert_no_timer (const CoreSession *self)
 {
-  g_assert_cmpuint (self->connection->timer_index, ==, LXCMON_TIMER_NONE);
-  g_assert_cmpint (lxcmon_connection_get_timeout (self->connection), ==, -1);
+  g_assert_cmpuint (self->connection->timer.index, ==, LXCMON_TIMER_UNSET);
 }
 
 static void
@@ -35,7 +33,7 @@ test_path_through_states (CoreMode mode)
   CoreSession session;
 
   core_session_init (&session, mode);
-  lxcmon_connection_set_debug (session.connection, true);
+  core_session_set_debug (&session);
   core_session_assert_state (&session, "detached");
   core_session_attach_pair (&session, NULL);
   core_send_init (session.peer, 1);
@@ -47,21 +45,18 @@ test_path_through_states (CoreMode mode)
   core_session_hang_up (&session);
   core_session_settle (&session);
   core_session_assert_state (&session, "closed");
-  lxcmon_connection_detach (session.connection);
-  core_session_assert_state (&session, "detached");
   g_assert_cmpstr (session.log->str, ==,
                    "debug: detached → connecting\n"
                    "debug: connecting → queued\n"
                    "debug: queued → attached\n"
                    "debug: attached → exited\n"
-                   "debug: exited → closed\n"
-                   "debug: closed → detached\n");
+                   "debug: exited → closed\n");
   core_session_clear (&session);
 }
 
-/* A controller that says EXIT and stays is given up after 5 s, without an error. */
+/* A controller that sends EXIT and does not close the connection: it is closed after 5 s, without error. */
 static void
-test_grace (CoreMode mode)
+test_end_after_exit (CoreMode mode)
 {
   CoreSession session;
 
@@ -74,23 +69,26 @@ test_grace (CoreMode mode)
 
   _lxcmon_connection_set_timer (session.connection, 1);
   core_session_wait_for (&session, "closed(null)");
-  g_assert_cmpstr (session.trace->str, ==, "attached exit(reboot) closed(null)");
-  g_assert_cmpint (lxcmon_connection_get_fd (session.connection), ==, -1);
+  core_session_expect (&session, "attached exit(reboot) closed(null)");
+  g_assert_cmpuint (lxcmon_hub_get_n_connections (session.hub), ==, 0);
   g_assert_false (core_session_is_ready (&session, 20));
   core_session_clear (&session);
 }
 
-/* The timer goes off between the look for what is ready and the reading of it. */
+/* The timer fires after epoll was asked, when more bytes have come. */
 static void
 fire_timer (CoreSession *self)
 {
-  _lxcmon_connection_clear_timer (self->connection);
-  _lxcmon_connection_on_timer (self->connection);
+  LxcmonEvent event;
+  LxcmonError error;
+
+  _lxcmon_poller_unset_timer (self->connection->poller, &self->connection->timer);
+  g_assert_false (_lxcmon_connection_on_timer (self->connection, &event, &error));
 }
 
-/* The grace is over, but bytes have come: they are delivered before anything is closed. */
+/* The time is over, but bytes have come: they are returned before anything is closed. */
 static void
-test_grace_with_unread (CoreMode mode)
+test_end_after_exit_unread (CoreMode mode)
 {
   CoreSession session;
 
@@ -106,9 +104,9 @@ test_grace_with_unread (CoreMode mode)
   core_session_clear (&session);
 }
 
-/* Both at once: one dispatch reads, and does not only think about the timer. */
+/* Both at once: what was received comes first. */
 static void
-test_grace_over_and_bytes (CoreMode mode)
+test_timeout_and_bytes (CoreMode mode)
 {
   CoreSession session;
 
@@ -118,12 +116,13 @@ test_grace_over_and_bytes (CoreMode mode)
   core_send_exit (session.peer, 1);
   _lxcmon_connection_set_timer (session.connection, 0);
   core_session_dispatch (&session);
+  core_session_settle (&session);
   g_assert_true (g_str_has_prefix (session.trace->str, "attached exit(reboot) exit(shutdown)"));
   core_session_clear (&session);
 }
 
 static void
-test_no_timer_while_served (CoreMode mode)
+test_no_timer_while_attached (CoreMode mode)
 {
   CoreSession session;
 
@@ -142,7 +141,7 @@ test_no_timer_while_served (CoreMode mode)
 static const LxcmonAttachOptions fast_keepalive
     = { sizeof (LxcmonAttachOptions), .attach_timeout = 2000, .keepalive_interval = 30 };
 
-/* A peer that hangs: asked once, given up after as long again. */
+/* A peer that hangs: one PING, and the end after the same time again. */
 static void
 test_keepalive_hung (CoreMode mode)
 {
@@ -166,7 +165,7 @@ test_keepalive_hung (CoreMode mode)
   core_session_clear (&session);
 }
 
-/* A peer that never answered the first PING is not asked again. */
+/* A peer that never answered the first PING does not get a second one. */
 static void
 test_keepalive_never_two (CoreMode mode)
 {
@@ -208,9 +207,9 @@ test_keepalive_answered (CoreMode mode)
   core_session_clear (&session);
 }
 
-/* Whoever speaks lives: no PING is needed. */
+/* While messages come, no PING is needed. */
 static void
-test_keepalive_heard (CoreMode mode)
+test_keepalive_received (CoreMode mode)
 {
   CoreSession session;
 
@@ -229,7 +228,7 @@ test_keepalive_heard (CoreMode mode)
   core_session_clear (&session);
 }
 
-/* The timer is over, but the answer has come: nobody is judged before it is read. */
+/* The time is over, but the answer has come and was not read yet. */
 static void
 test_keepalive_unread (CoreMode mode)
 {
@@ -239,7 +238,7 @@ test_keepalive_unread (CoreMode mode)
   core_session_attach_pair (&session, &fast_keepalive);
   core_send_init (session.peer, 1);
   core_session_settle (&session);
-  session.connection->heard = false;
+  session.connection->received = false;
   core_send_exit (session.peer, 1);
   fire_timer (&session);
   core_session_assert_state (&session, "attached");
@@ -260,9 +259,9 @@ test_keepalive_off (CoreMode mode)
   core_session_clear (&session);
 }
 
-/* After detach() nothing comes any more, whatever is in the socket. */
+/* After it was freed there are no more events, whatever is in the socket. */
 static void
-test_detach (CoreMode mode)
+test_free (CoreMode mode)
 {
   static const char *const states[] = { "queued", "attached", "exited", "closed" };
 
@@ -283,66 +282,50 @@ test_detach (CoreMode mode)
         core_send_story (session.peer);
       g_autofree char *before = g_strdup (session.trace->str);
 
-      lxcmon_connection_detach (session.connection);
-      core_session_assert_state (&session, "detached");
-      g_assert_cmpint (lxcmon_connection_get_fd (session.connection), ==, -1);
-      g_assert_cmpint (lxcmon_connection_get_events (session.connection), ==, 0);
-      assert_no_timer (&session);
-      lxcmon_connection_detach (session.connection);
-      lxcmon_connection_dispatch (session.connection);
+      core_session_free_connection (&session);
+      g_assert_cmpuint (lxcmon_hub_get_n_connections (session.hub), ==, 0);
+      g_assert_false (core_session_is_ready (&session, 0));
       core_session_expect (&session, before);
       core_session_clear (&session);
     }
 }
 
-/* The controller sees that we have gone at once, although others may hold copies of our socket. */
+/* The controller sees at once that we have left, although others may have copies of our socket. */
 static void
-test_detach_is_seen (CoreMode mode)
+test_free_is_seen (CoreMode mode)
 {
   CoreSession session;
 
   core_session_init_pair (&session, mode);
-  int copy = dup (lxcmon_connection_get_fd (session.connection));
-  lxcmon_connection_detach (session.connection);
+  int copy = dup (session.connection->fd);
+  core_session_free_connection (&session);
   g_autofree char *sent = core_receive (session.peer);
   g_assert_cmpstr (sent, ==, "ping end");
   close (copy);
   core_session_clear (&session);
 }
 
-/* Each attach starts afresh: nothing of the last one is left. */
+/* What is known stays known after the end, until the connection is freed. */
 static void
-test_attach_again (CoreMode mode)
+test_after_the_end (CoreMode mode)
 {
   CoreSession session;
-  LxcmonConnection *connection;
 
   core_session_init_pair (&session, mode);
-  connection = session.connection;
   core_send_init (session.peer, 7);
-  core_send (session.peer, core_init_bytes, 11);
-  core_session_hang_up (&session);
-  core_session_expect (&session, "attached init(7) closed(truncated)");
-  g_assert_cmpint (lxcmon_connection_get_init_pid (connection), ==, 7);
-  g_assert_cmpint (lxcmon_connection_get_error (connection)->code, ==,
-                   LXCMON_MONITOR_ERROR_TRUNCATED);
-
-  core_session_attach_pair (&session, NULL);
-  g_assert_null (lxcmon_connection_get_error (connection));
-  g_assert_cmpint (lxcmon_connection_get_init_pid (connection), ==, 0);
-  g_assert_false (lxcmon_connection_get_exited (connection));
-  g_assert_cmpint (lxcmon_connection_get_exit_raw (connection), ==, -1);
-  g_assert_cmpint (lxcmon_connection_get_exit_status (connection), ==, LXCMON_EXIT_STATUS_UNKNOWN);
   core_send_exit (session.peer, 0);
   core_session_hang_up (&session);
-  core_session_expect (&session,
-                       "attached init(7) closed(truncated) served exit(error) closed(null)");
-  g_assert_true (lxcmon_connection_get_missed_init (connection));
-  g_assert_cmpint (lxcmon_connection_get_exit_raw (connection), ==, 0);
+  core_session_expect (&session, "attached init(7) exit(error) closed(null)");
+  g_assert_cmpint (lxcmon_connection_get_init_pid (session.connection), ==, 7);
+  g_assert_cmpint (lxcmon_connection_get_controller_pid (session.connection), ==, getpid ());
+  g_assert_true (lxcmon_connection_get_exited (session.connection));
+  g_assert_cmpint (lxcmon_connection_get_exit_raw (session.connection), ==, 0);
+  g_assert_cmpint (lxcmon_connection_get_exit_status (session.connection), ==,
+                   LXCMON_EXIT_STATUS_ERROR);
   core_session_clear (&session);
 }
 
-/* The offset in an error's message counts from this attach. */
+/* An error names the field and its offset in the stream. */
 static void
 test_protocol_error (CoreMode mode)
 {
@@ -375,19 +358,19 @@ main (int argc, char *argv[])
   g_test_init (&argc, &argv, NULL);
 
   core_test_add_modes ("/state/path-through-states", test_path_through_states);
-  core_test_add_modes ("/state/grace", test_grace);
-  core_test_add_modes ("/state/grace-with-unread", test_grace_with_unread);
-  core_test_add_modes ("/state/grace-over-and-bytes", test_grace_over_and_bytes);
-  core_test_add_modes ("/state/no-timer-while-served", test_no_timer_while_served);
+  core_test_add_modes ("/state/end-after-exit/timeout", test_end_after_exit);
+  core_test_add_modes ("/state/end-after-exit/unread", test_end_after_exit_unread);
+  core_test_add_modes ("/state/end-after-exit/and-bytes", test_timeout_and_bytes);
+  core_test_add_modes ("/state/no-timer-while-attached", test_no_timer_while_attached);
   core_test_add_modes ("/state/keepalive/hung", test_keepalive_hung);
   core_test_add_modes ("/state/keepalive/never-two", test_keepalive_never_two);
   core_test_add_modes ("/state/keepalive/answered", test_keepalive_answered);
-  core_test_add_modes ("/state/keepalive/heard", test_keepalive_heard);
+  core_test_add_modes ("/state/keepalive/received", test_keepalive_received);
   core_test_add_modes ("/state/keepalive/unread", test_keepalive_unread);
   core_test_add_modes ("/state/keepalive/off", test_keepalive_off);
-  core_test_add_modes ("/state/detach", test_detach);
-  core_test_add_modes ("/state/detach-is-seen", test_detach_is_seen);
-  core_test_add_modes ("/state/attach-again", test_attach_again);
+  core_test_add_modes ("/state/free", test_free);
+  core_test_add_modes ("/state/free-is-seen", test_free_is_seen);
+  core_test_add_modes ("/state/after-the-end", test_after_the_end);
   core_test_add_modes ("/state/protocol-error", test_protocol_error);
 
   return g_test_run ();

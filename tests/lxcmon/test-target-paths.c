@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Paths of all lengths and forms that do lead to a socket, a socket that is replaced while we look at
- * it, the driver's lock, and descriptors where standard input, output and error are closed.
+ * Paths of all lengths and forms that lead to a socket, a socket that is replaced while it is checked, the
+ * driver's lock, and descriptors if standard input, output and error are closed.
  */
 
 #include "common/core-child.h"
@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include <lxcmon/lxcmon.h>
+#include <lxcmon/lxcmon-connection-private.h>
 #include <lxcmon/lxcmon-target-private.h>
 
 /* Opens and connects; returns what was accepted at the other end. */
@@ -153,7 +154,7 @@ swap_names (gpointer data)
 
 /* Two sockets change names all the time: the one that was checked is the one that is connected. */
 static void
-test_replaced_while_we_look (void)
+test_replaced_while_open (void)
 {
   CoreListener listeners[2];
   struct stat infos[2];
@@ -212,20 +213,20 @@ test_driver (void)
 
   core_listener_init (&listener);
   g_autofree char *path = g_build_filename (listener.dir, "driver.pid", NULL);
-  g_assert_false (find_driver (&listener).lives);
+  g_assert_false (find_driver (&listener).running);
   g_assert_true (g_file_set_contents (path, "1\n", -1, NULL));
-  g_assert_false (find_driver (&listener).lives); /* a file that nobody has locked */
+  g_assert_false (find_driver (&listener).running); /* a file that nobody has locked */
 
   core_child_start (&child, core_child_lock, path);
   LxcmonDriver driver = find_driver (&listener);
-  g_assert_true (driver.lives);
+  g_assert_true (driver.running);
   g_assert_cmpint (driver.pid, ==, child.pid);
   core_child_stop (&child);
-  g_assert_false (find_driver (&listener).lives);
+  g_assert_false (find_driver (&listener).running);
   core_listener_clear (&listener);
 }
 
-/* Whatever lies there in the file's place: nobody waits for it, and no link is followed. */
+/* Whatever the file is: opening it does not block, and no symbolic link is followed. */
 static void
 test_no_driver (void)
 {
@@ -236,36 +237,33 @@ test_no_driver (void)
   g_autofree char *path = g_build_filename (listener.dir, "driver.pid", NULL);
   g_autofree char *locked = g_build_filename (listener.dir, "locked", NULL);
   g_assert_no_errno (mkfifo (path, 0600));
-  g_assert_false (find_driver (&listener).lives);
+  g_assert_false (find_driver (&listener).running);
   g_assert_no_errno (unlink (path));
   g_assert_no_errno (mkdir (path, 0700));
-  g_assert_false (find_driver (&listener).lives);
+  g_assert_false (find_driver (&listener).running);
   g_assert_no_errno (rmdir (path));
 
   core_child_start (&child, core_child_lock, locked);
   g_assert_no_errno (symlink (locked, path));
-  g_assert_false (find_driver (&listener).lives);
+  g_assert_false (find_driver (&listener).running);
   core_child_stop (&child);
   core_listener_clear (&listener);
 }
 
-/* Nothing of ours may be what the program prints to. */
+/* No descriptor of ours may be one that the program prints to. */
 static int
 attach_without_stdio (gconstpointer path)
 {
-  const LxcmonCallbacks callbacks = { LXCMON_CALLBACKS_INIT };
-
   close (0);
   close (1);
   close (2);
   LxcmonHub *hub = lxcmon_hub_new (NULL);
-  LxcmonConnection *connection = lxcmon_connection_new (&callbacks, NULL);
-  if (hub == NULL || connection == NULL || lxcmon_hub_get_fd (hub) <= 2)
+  LxcmonConnection *connection = hub != NULL ? lxcmon_connection_new (hub, NULL, NULL) : NULL;
+  if (connection == NULL || lxcmon_hub_get_fd (hub) <= 2)
     return 1;
-  if (!lxcmon_connection_set_hub (connection, hub, NULL)
-      || !lxcmon_connection_attach (connection, path, NULL, NULL))
+  if (!lxcmon_connection_attach (connection, path, NULL, NULL))
     return 2;
-  if (lxcmon_connection_get_fd (connection) <= 2)
+  if (connection->fd <= 2)
     return 3;
   for (int fd = 0; fd <= 2; fd++)
     if (fcntl (fd, F_GETFD) != -1)
@@ -294,7 +292,7 @@ main (int argc, char *argv[])
   core_test_add ("/target/paths/deep", test_deep);
   core_test_add ("/target/paths/forms", test_forms);
   core_test_add ("/target/paths/both-names", test_both_names);
-  core_test_add ("/target/paths/replaced-while-we-look", test_replaced_while_we_look);
+  core_test_add ("/target/paths/replaced-while-open", test_replaced_while_open);
   core_test_add ("/target/paths/driver", test_driver);
   core_test_add ("/target/paths/no-driver", test_no_driver);
   core_test_add ("/target/paths/without-stdio", test_without_stdio);

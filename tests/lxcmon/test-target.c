@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * From a path to a descriptor: what is not a controller's socket in a safe place is refused, each with
- * its own reason and nothing followed; what is checked is what is connected to.
+ * From a path to a descriptor: anything but a controller's socket in a safe directory is refused, with an error
+ * that says why, and without following symbolic links; the file that was checked is connected to.
  */
 
 #include "common/core-child.h"
@@ -122,7 +122,7 @@ test_other_files (void)
   g_assert_no_errno (mkfifo (fifo, 0700));
   g_assert_true (g_file_set_contents (file, "", 0, NULL));
   g_assert_no_errno (mkdir (folder, 0700));
-  assert_refused (fifo, LXCMON_MONITOR_ERROR_UNTRUSTED, ENOTSOCK, "is a FIFO and no socket");
+  assert_refused (fifo, LXCMON_MONITOR_ERROR_UNTRUSTED, ENOTSOCK, "is a FIFO and not a socket");
   assert_refused (file, LXCMON_MONITOR_ERROR_UNTRUSTED, ENOTSOCK, "is a regular file");
   assert_refused (folder, LXCMON_MONITOR_ERROR_UNTRUSTED, ENOTSOCK, "is a directory");
   assert_refused ("/dev/null", LXCMON_MONITOR_ERROR_UNTRUSTED, ENOTSOCK, "is a device");
@@ -159,12 +159,12 @@ test_other_sockets (void)
       error = connect_refused (listener.path);
       g_assert_cmpint (error.code, ==, LXCMON_MONITOR_ERROR_UNTRUSTED);
       g_assert_cmpint (error.system_errno, ==, EPROTOTYPE);
-      g_assert_nonnull (strstr (error.message, "is no stream socket"));
+      g_assert_nonnull (strstr (error.message, "is not a stream socket"));
       core_listener_clear (&listener);
     }
 }
 
-/* A socket file that its controller left behind, and one that nobody listens on yet. */
+/* A socket file that was left by its controller, and one that is not listened on yet. */
 static void
 test_stale (void)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The heap of deadlines against a plain search: whatever is set, moved and removed, the earliest is
- * on top, and every connection knows its place.
+ * The heap of timers compared with a plain search: whatever is set, moved and unset, the earliest is on top,
+ * and the index of each timer is right.
  */
 
 #include "common/core-test.h"
@@ -17,87 +17,81 @@ enum
 };
 
 static void
-check (const LxcmonTimers *timers, const LxcmonConnection *connections)
+check (const LxcmonTimers *timers, const LxcmonTimer *items)
 {
-  const LxcmonConnection *earliest = NULL;
+  const LxcmonTimer *earliest = NULL;
   guint n_set = 0;
 
   for (int i = 0; i < N; i++)
     {
-      const LxcmonConnection *connection = &connections[i];
+      const LxcmonTimer *timer = &items[i];
 
-      if (connection->timer_index == LXCMON_TIMER_NONE)
+      if (timer->index == LXCMON_TIMER_UNSET)
         continue;
       n_set++;
-      g_assert_cmpuint (connection->timer_index, <, timers->n);
-      g_assert_true (timers->heap[connection->timer_index] == connection);
-      if (earliest == NULL || connection->deadline < earliest->deadline)
-        earliest = connection;
+      g_assert_cmpuint (timer->index, <, timers->n);
+      g_assert_true (timers->heap[timer->index] == timer);
+      if (earliest == NULL || timer->deadline < earliest->deadline)
+        earliest = timer;
     }
   g_assert_cmpuint (timers->n, ==, n_set);
-  const LxcmonConnection *top = _lxcmon_timers_peek (timers);
+  const LxcmonTimer *top = _lxcmon_timers_peek (timers);
   g_assert_true ((top == NULL) == (earliest == NULL));
   if (top != NULL && earliest != NULL)
     g_assert_cmpint (top->deadline, ==, earliest->deadline);
 }
 
-static LxcmonConnection *
-new_connections (LxcmonTimers *timers)
+static LxcmonTimer *
+new_timers (LxcmonTimers *timers)
 {
-  LxcmonConnection *connections = g_new0 (LxcmonConnection, N);
+  LxcmonTimer *items = g_new0 (LxcmonTimer, N);
 
   for (gsize i = 0; i < N; i++)
     {
-      connections[i].timer_index = LXCMON_TIMER_NONE;
+      items[i].index = LXCMON_TIMER_UNSET;
       g_assert_true (_lxcmon_timers_reserve (timers, i + 1));
     }
-  return connections;
+  return items;
 }
 
 static void
 test_random (void)
 {
   LxcmonTimers timers = { .heap = NULL };
-  g_autofree LxcmonConnection *connections = new_connections (&timers);
+  g_autofree LxcmonTimer *items = new_timers (&timers);
 
   for (int i = 0; i < 20000; i++)
     {
-      LxcmonConnection *connection = &connections[g_test_rand_int_range (0, N)];
+      LxcmonTimer *timer = &items[g_test_rand_int_range (0, N)];
 
       if (g_test_rand_int_range (0, 3) == 0)
-        _lxcmon_timers_remove (&timers, connection);
+        _lxcmon_timers_unset (&timers, timer);
       else
-        {
-          connection->deadline = g_test_rand_int_range (0, 50);
-          _lxcmon_timers_set (&timers, connection);
-        }
-      check (&timers, connections);
+        _lxcmon_timers_set (&timers, timer, g_test_rand_int_range (0, 50));
+      check (&timers, items);
     }
   _lxcmon_timers_clear (&timers);
 }
 
-/* Taken from the top, they come in order. */
+/* Unset from the top, they come in order. */
 static void
 test_order (void)
 {
   LxcmonTimers timers = { .heap = NULL };
-  g_autofree LxcmonConnection *connections = new_connections (&timers);
+  g_autofree LxcmonTimer *items = new_timers (&timers);
   gint64 last = G_MININT64;
   guint n = 0;
 
   for (int i = 0; i < N; i++)
-    {
-      connections[i].deadline = g_test_rand_int_range (0, 1000);
-      _lxcmon_timers_set (&timers, &connections[i]);
-    }
+    _lxcmon_timers_set (&timers, &items[i], g_test_rand_int_range (0, 1000));
   while (_lxcmon_timers_peek (&timers) != NULL)
     {
-      LxcmonConnection *first = _lxcmon_timers_peek (&timers);
+      LxcmonTimer *first = _lxcmon_timers_peek (&timers);
 
       g_assert_cmpint (first->deadline, >=, last);
       last = first->deadline;
-      _lxcmon_timers_remove (&timers, first);
-      g_assert_cmpuint (first->timer_index, ==, LXCMON_TIMER_NONE);
+      _lxcmon_timers_unset (&timers, first);
+      g_assert_cmpuint (first->index, ==, LXCMON_TIMER_UNSET);
       n++;
     }
   g_assert_cmpuint (n, ==, N);
@@ -105,21 +99,21 @@ test_order (void)
 }
 
 static void
-test_remove_twice (void)
+test_unset_twice (void)
 {
   LxcmonTimers timers = { .heap = NULL };
-  g_autofree LxcmonConnection *connections = new_connections (&timers);
+  g_autofree LxcmonTimer *items = new_timers (&timers);
 
-  _lxcmon_timers_set (&timers, &connections[0]);
-  _lxcmon_timers_remove (&timers, &connections[0]);
-  _lxcmon_timers_remove (&timers, &connections[0]);
-  _lxcmon_timers_remove (&timers, &connections[1]);
+  _lxcmon_timers_set (&timers, &items[0], 1);
+  _lxcmon_timers_unset (&timers, &items[0]);
+  _lxcmon_timers_unset (&timers, &items[0]);
+  _lxcmon_timers_unset (&timers, &items[1]);
   g_assert_cmpuint (timers.n, ==, 0);
   _lxcmon_timers_clear (&timers);
 }
 
 static void
-test_room_has_a_limit (void)
+test_reserve_has_a_limit (void)
 {
   LxcmonTimers timers = { .heap = NULL };
 
@@ -135,8 +129,8 @@ main (int argc, char *argv[])
 
   core_test_add ("/timers/random", test_random);
   core_test_add ("/timers/order", test_order);
-  core_test_add ("/timers/remove-twice", test_remove_twice);
-  core_test_add ("/timers/room-has-a-limit", test_room_has_a_limit);
+  core_test_add ("/timers/unset-twice", test_unset_twice);
+  core_test_add ("/timers/reserve-has-a-limit", test_reserve_has_a_limit);
 
   return g_test_run ();
 }

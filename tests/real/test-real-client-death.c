@@ -75,7 +75,7 @@ test_killed_while_blocking (void)
   real_start (container);
   g_assert_true (lxcmon_client_attach (watch->client, NULL, &error));
   container_signal (container, SIGKILL);
-  g_assert_cmpint (lxcmon_client_wait_exit (watch->client, NULL, &error), ==,
+  g_assert_cmpint (lxcmon_monitor_wait_exit (LXCMON_MONITOR (watch->client), NULL, &error), ==,
                    LXCMON_EXIT_STATUS_UNKNOWN);
   g_assert_error (error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_LOST);
   watch_assert_trace (watch, "init closed:lost ");

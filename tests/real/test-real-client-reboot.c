@@ -73,7 +73,7 @@ test_follow (void)
 
   /* Waiting in vain for the end of what runs now, and not of what ended before. */
   real_command (container, "shutdown");
-  g_assert_cmpint (lxcmon_client_wait_exit (watch->client, NULL, &error), ==,
+  g_assert_cmpint (lxcmon_monitor_wait_exit (LXCMON_MONITOR (watch->client), NULL, &error), ==,
                    LXCMON_EXIT_STATUS_SHUTDOWN);
   g_assert_no_error (error);
   real_wait (watch->closed_at != 0);
@@ -127,7 +127,7 @@ test_second_dies (void)
 
   restart_controller (container, watch);
   real_kill_at_the_start (container);
-  g_assert_cmpint (lxcmon_client_wait_exit (watch->client, NULL, &error), ==,
+  g_assert_cmpint (lxcmon_monitor_wait_exit (LXCMON_MONITOR (watch->client), NULL, &error), ==,
                    LXCMON_EXIT_STATUS_UNKNOWN);
   g_test_message ("%s", error->message);
   g_assert_true (error->domain == LXCMON_MONITOR_ERROR);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The plain-C core in a loop of poll(2), alone and behind a hub. GLib is the harness's here, and no main
- * context runs. */
+/* The plain-C core in a loop of poll(2). GLib is only used by the test itself, and no main context runs. */
 
 #include <lxcmon/lxcmon.h>
 #include <poll.h>
@@ -18,7 +17,6 @@ typedef struct
 {
   GString *trace;
   int init_pid;
-  int n_freed;
 } Record;
 
 static void
@@ -68,22 +66,15 @@ on_failed (LxcmonConnection *connection, const LxcmonError *error, void *user_da
   on_end (user_data, "failed", error);
 }
 
-static void
-on_free (void *user_data)
-{
-  Record *self = user_data;
-
-  self->n_freed++;
-}
-
 static const LxcmonCallbacks callbacks = {
-  LXCMON_CALLBACKS_INIT, .attached = on_attached, .init = on_init, .exit = on_exit_message,
-  .closed = on_closed,   .failed = on_failed,     .free = on_free,
+  LXCMON_CALLBACKS_INIT,   .attached = on_attached, .init = on_init,
+  .exit = on_exit_message, .closed = on_closed,     .failed = on_failed,
 };
 
 typedef struct
 {
   Container *container;
+  LxcmonHub *hub;
   LxcmonConnection *connection;
   Record record;
 } Row;
@@ -91,20 +82,17 @@ typedef struct
 static void
 row_init (Row *self, const char *name, LxcmonHub *hub)
 {
-  LxcmonError error;
-
   *self = (Row){ .container = container_new (name), .record = { .trace = g_string_new (NULL) } };
-  self->connection = lxcmon_connection_new (&callbacks, &self->record);
+  self->hub = hub != NULL ? lxcmon_hub_ref (hub) : lxcmon_hub_new (NULL);
+  self->connection = lxcmon_connection_new (self->hub, &callbacks, &self->record);
   g_assert_nonnull (self->connection);
-  if (hub != NULL)
-    g_assert_true (lxcmon_connection_set_hub (self->connection, hub, &error));
 }
 
 static void
 row_clear (Row *self)
 {
   lxcmon_connection_free (self->connection);
-  g_assert_cmpint (self->record.n_freed, ==, 1);
+  lxcmon_hub_unref (self->hub);
   g_string_free (self->record.trace, TRUE);
   container_free (self->container);
 }
@@ -132,15 +120,18 @@ row_start (Row *self)
 }
 
 static void
-poll_once (int fd, short events, int timeout, gint64 deadline)
+run_once (LxcmonHub *hub, gint64 deadline)
 {
-  struct pollfd descriptor = { .fd = fd, .events = events };
+  struct pollfd descriptor
+      = { .fd = lxcmon_hub_get_fd (hub), .events = lxcmon_hub_get_events (hub) };
+  int timeout = lxcmon_hub_get_timeout (hub);
 
   /* A loop that polls for longer than the test's patience would not end. */
   g_assert_cmpint (g_get_monotonic_time (), <, deadline);
   if (timeout < 0 || timeout > 100)
     timeout = 100;
   poll (&descriptor, 1, timeout);
+  lxcmon_hub_dispatch (hub);
 }
 
 static void
@@ -149,12 +140,7 @@ run_until (Row *self, const char *ending)
   gint64 deadline = real_deadline ();
 
   while (!g_str_has_suffix (self->record.trace->str, ending))
-    {
-      poll_once (lxcmon_connection_get_fd (self->connection),
-                 lxcmon_connection_get_events (self->connection),
-                 lxcmon_connection_get_timeout (self->connection), deadline);
-      lxcmon_connection_dispatch (self->connection);
-    }
+    run_once (self->hub, deadline);
 }
 
 static void
@@ -174,23 +160,23 @@ test_life (void)
   run_until (&row, "closed ");
   g_assert_cmpstr (row.record.trace->str, ==, "attached init exit:shutdown closed ");
   g_assert_cmpint (lxcmon_connection_get_state (row.connection), ==, LXCMON_STATE_CLOSED);
-  g_assert_cmpint (lxcmon_connection_get_fd (row.connection), ==, -1);
-  g_assert_null (lxcmon_connection_get_error (row.connection));
+  g_assert_cmpuint (lxcmon_hub_get_n_connections (row.hub), ==, 0);
   row_clear (&row);
 }
 
-/* The same object again, as somebody who comes late. */
+/* A second client has missed INIT. */
 static void
-test_late (void)
+test_missed_init (void)
 {
   Row row;
 
   row_init (&row, NAME, NULL);
   row_start (&row);
   run_until (&row, "init ");
-  lxcmon_connection_detach (row.connection);
+  lxcmon_connection_free (row.connection);
   accept_queue_wait (container_get_socket_path (row.container), 0, 0);
 
+  row.connection = lxcmon_connection_new (row.hub, &callbacks, &row.record);
   row_attach (&row, FALSE);
   run_until (&row, "attached ");
   g_assert_true (lxcmon_connection_get_missed_init (row.connection));
@@ -198,7 +184,7 @@ test_late (void)
                    real_init_pid (row.container));
   real_command (row.container, "reboot");
   run_until (&row, "closed ");
-  g_assert_cmpstr (row.record.trace->str, ==, "attached init served exit:reboot closed ");
+  g_assert_cmpstr (row.record.trace->str, ==, "attached init attached exit:reboot closed ");
   row_clear (&row);
 }
 
@@ -216,21 +202,29 @@ test_killed (void)
   row_clear (&row);
 }
 
+/* Events taken from the hub, all that are pending when the controller has gone. */
 static void
-test_blocking (void)
+test_pulled (void)
 {
+  static const LxcmonEventType expected[]
+      = { LXCMON_EVENT_ATTACHED, LXCMON_EVENT_INIT, LXCMON_EVENT_EXIT, LXCMON_EVENT_CLOSED };
+  LxcmonEvent event;
+  guint n = 0;
   Row row;
-  LxcmonError error;
 
   row_init (&row, NAME, NULL);
   row_start (&row);
-  g_assert_true (lxcmon_connection_wait_attached (row.connection, -1, &error));
-  g_assert_cmpstr (row.record.trace->str, ==, "");
-  g_assert_cmpint (lxcmon_connection_get_state (row.connection), ==, LXCMON_STATE_ATTACHED);
-  run_until (&row, "init ");
   real_command (row.container, "shutdown");
-  run_until (&row, "closed ");
-  g_assert_cmpstr (row.record.trace->str, ==, "init exit:shutdown closed ");
+  real_wait_end (row.container);
+  while (lxcmon_hub_next_event (row.hub, &event))
+    {
+      g_assert_cmpuint (n, <, G_N_ELEMENTS (expected));
+      g_assert_cmpint (event.type, ==, expected[n++]);
+      g_assert_null (event.error);
+    }
+  g_assert_cmpuint (n, ==, G_N_ELEMENTS (expected));
+  g_assert_cmpint (lxcmon_connection_get_exit_status (row.connection), ==,
+                   LXCMON_EXIT_STATUS_SHUTDOWN);
   row_clear (&row);
 }
 
@@ -242,9 +236,7 @@ run_hub_until (LxcmonHub *hub, const Row *rows, const char *ending)
 
   while (!done)
     {
-      poll_once (lxcmon_hub_get_fd (hub), lxcmon_hub_get_events (hub), lxcmon_hub_get_timeout (hub),
-                 deadline);
-      lxcmon_hub_dispatch (hub);
+      run_once (hub, deadline);
       done = TRUE;
       for (int i = 0; i < N_AT_HUB; i++)
         done = done && g_str_has_suffix (rows[i].record.trace->str, ending);
@@ -271,7 +263,7 @@ test_hub (void)
   for (int i = 0; i < N_AT_HUB; i++)
     g_assert_cmpint (rows[i].record.init_pid, ==, real_init_pid (rows[i].container));
 
-  /* All that the others have to say is there before the hub looks. */
+  /* All events are pending before the hub reads any of them. */
   for (int i = 0; i < N_AT_HUB; i++)
     real_command (rows[i].container, i % 2 == 0 ? "shutdown" : "reboot");
   for (int i = 0; i < N_AT_HUB; i++)
@@ -294,9 +286,9 @@ main (int argc, char *argv[])
   if (!real_test_begin (&argc, &argv))
     return 0;
   real_test_add ("/real/core/life", test_life);
-  real_test_add ("/real/core/late", test_late);
+  real_test_add ("/real/core/missed-init", test_missed_init);
   real_test_add ("/real/core/killed", test_killed);
-  real_test_add ("/real/core/blocking", test_blocking);
+  real_test_add ("/real/core/pulled", test_pulled);
   real_test_add ("/real/core/hub", test_hub);
   return g_test_run ();
 }

@@ -17,7 +17,7 @@
 
 #define NAME  "real-libvirt"
 #define LOCAL "lxc:///system"
-/* Somebody without rights: nobody, on most distributions. */
+/* An unprivileged user: "nobody", on most distributions. */
 #define NOBODY "65534"
 
 typedef struct
@@ -61,7 +61,7 @@ bridge_row (Bridge *self)
   return lxcmon_monitor_list_lookup (self->record->list, NAME);
 }
 
-/* Whether the trace has come to end so. */
+/* Whether the trace ends with this. */
 static gboolean
 ends_with (Bridge *self, const char *what)
 {
@@ -82,7 +82,7 @@ bridge_wait_init (Bridge *self, gboolean is_known)
                    is_known ? container_get_controller_pid (self->container) : 0);
 }
 
-/* The harness may have needed several tries: only the last one counts. */
+/* The harness may need several attempts: only the last one counts. */
 static void
 bridge_create (Bridge *self, gboolean is_known)
 {
@@ -124,7 +124,7 @@ test_shutdown (void)
   bridge_shutdown (&bridge);
 }
 
-/* One row for all of it. */
+/* All reboots are reported on one row. */
 static void
 test_reboot (void)
 {
@@ -150,7 +150,7 @@ test_reboot (void)
       if (libvirtd_wait_attached (bridge.container))
         continue;
 
-      /* libvirt 9.0.0 has lost its own container, and will hear nothing of it any more. */
+      /* libvirt 9.0.0 has lost the connection to its own container, and receives nothing from it. */
       n_unserved++;
       libvirtd_destroy_domain (bridge.libvirtd, bridge.container, &error);
       g_assert_no_error (error);
@@ -195,7 +195,7 @@ test_controller_killed (void)
   record_assert (bridge.record, NAME " closed lost");
 }
 
-/* Who comes later finds the container, and the pids, and hears the rest. */
+/* A host that is started later finds the container and its pids, and reports the rest. */
 static void
 test_late (void)
 {
@@ -212,14 +212,14 @@ test_late (void)
                    container_get_controller_pid (bridge.container));
   record_assert (late, "");
 
-  /* Both hear it. */
+  /* Both hosts report the end. */
   bridge_shutdown (&bridge);
   real_wait (lxcmon_monitor_list_lookup (late->list, NAME) == NULL);
   record_assert (late, NAME " exit shutdown, " NAME " closed");
   record_free (late);
 }
 
-/* An app's own connection goes on as it is, with what the app has registered. */
+/* An app's own connection stays open, with what the app has registered. */
 static void
 test_connection (void)
 {
@@ -244,7 +244,7 @@ test_connection (void)
   real_run_for (50);
 }
 
-/* As from another host: the same but for the pids. */
+/* As from another host: the same, except for the pids. */
 static void
 test_remote (void)
 {
@@ -278,7 +278,7 @@ test_remote (void)
   record_assert (bridge.record, NAME " closed destroyed");
 }
 
-/* The program once more, as somebody without rights, who watches until the container has ended. */
+/* This program again, as an unprivileged user: it watches until the container has ended. */
 static int
 run_watch (const char *uri)
 {
@@ -330,7 +330,7 @@ test_unprivileged (void)
 
   if (setpriv == NULL || why != NULL)
     {
-      g_test_skip (why != NULL ? why : "there is no setpriv");
+      g_test_skip (why != NULL ? why : "setpriv is not installed");
       return;
     }
   if (!bridge_start (&bridge, LOCAL))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* libvirtd is stopped, killed, hung and started again, while containers start and end: a host says that
- * it is away, is connected again by itself, and then knows what is there; nothing is invented. */
+/* libvirtd is stopped, killed, suspended and started again, while containers start and end: a host reports
+ * that the connection is lost, connects again by itself, and then has the list of libvirtd. */
 
 #include <signal.h>
 #include <string.h>
@@ -82,8 +82,8 @@ bridge_create (Bridge *self, guint i)
   g_assert_no_error (error);
 }
 
-/* Under load it is no matter if one does not start: 9.0.0 keeps what is left of a container that ended
- * while it was away, and does not start it again then. */
+/* Under load, a container that does not start is no failure: 9.0.0 keeps the files of a container that ended
+ * while libvirtd did not run, and then cannot start it again. */
 static void
 try_create (Bridge *self, guint i)
 {
@@ -149,7 +149,7 @@ list_of_virsh (Bridge *self)
   return g_strjoinv (" ", (char **) names->pdata);
 }
 
-/* The list comes to be libvirtd's. */
+/* Whether the list is the same as libvirtd's. */
 static gboolean
 is_settled (Bridge *self)
 {
@@ -159,7 +159,7 @@ is_settled (Bridge *self)
   return lxcmon_libvirt_host_get_connected (self->record->host) && strcmp (theirs, ours) == 0;
 }
 
-/* Containers stay while libvirtd is away. One that ends meanwhile is lost; one that runs on is as it was. */
+/* Containers stay while libvirtd does not run. One that ends meanwhile is lost; one that runs is unchanged. */
 static void
 check_away (int signum)
 {
@@ -190,11 +190,11 @@ check_away (int signum)
   g_assert_true (lxcmon_monitor_list_lookup (bridge.record->list, "real-restart-0") == row);
   g_assert_cmpint (lxcmon_monitor_get_state (row), ==, LXCMON_STATE_ATTACHED);
   g_assert_cmpint (lxcmon_monitor_get_init_pid (row), ==, real_init_pid (bridge.containers[0]));
-  /* The reason stays to be read. */
+  /* The reason can still be read. */
   g_assert_nonnull (lxcmon_libvirt_host_get_error (bridge.record->host));
   g_assert_true (is_settled (&bridge));
 
-  /* And events come again. */
+  /* Events are reported again. */
   real_command (bridge.containers[0], "shutdown");
   real_wait (!is_listed (&bridge, 0));
   record_assert (bridge.record, "real-restart-0 exit shutdown, real-restart-0 closed");
@@ -212,7 +212,7 @@ test_killed (void)
   check_away (SIGKILL);
 }
 
-/* Cuts this program's connections to libvirtd, which lives on. */
+/* Shuts down this program's connections to libvirtd, which continues to run. */
 static void
 cut_connections (void)
 {
@@ -253,7 +253,7 @@ test_another_life (void)
   g_autoptr (LxcmonMonitor) row
       = g_object_ref (lxcmon_monitor_list_lookup (bridge.record->list, "real-restart-0"));
 
-  /* While no context runs, nobody notices. */
+  /* No context runs meanwhile, so the host reports nothing yet. */
   cut_connections ();
   libvirtd_destroy_domain (bridge.libvirtd, bridge.containers[0], &error);
   g_assert_no_error (error);
@@ -270,7 +270,7 @@ test_another_life (void)
   g_assert_true (is_settled (&bridge));
 }
 
-/* A libvirtd that hangs holds up nobody's loop, and stopping a host then is a matter of no time. */
+/* A libvirtd that hangs blocks no main loop, and stopping a host returns at once. */
 static void
 test_hanging (void)
 {
@@ -294,7 +294,7 @@ test_hanging (void)
   record_free (other);
 }
 
-/* Where libvirtd hangs for long, the keepalive finds it out. */
+/* If libvirtd hangs for long, the keepalive closes the connection. */
 static void
 test_keepalive (void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* One program text, two sources: what it writes down of a container is the same, whether its list is a
+/* One program, two sources: what it writes down of a container is the same, whether its list is a
  * host of this machine or goes through libvirtd. */
 
 #include <signal.h>
@@ -10,7 +10,7 @@
 
 #define NAME "real-sources"
 
-/* ---- The program: it knows a list, and not which ---- */
+/* ---- The program: it does not know the class of its list ---- */
 
 typedef struct
 {
@@ -26,7 +26,7 @@ write_down (Program *self, LxcmonMonitor *monitor, const char *what, const char 
                           *detail != '\0' ? " " : "", detail);
 }
 
-/* The pid is another one in each life of the container: it is right, or it is not. */
+/* The pid differs in each life of the container, so only whether it is right is written. */
 static void
 on_init (LxcmonMonitorList *list, LxcmonMonitor *monitor, int pid, Program *self)
 {
@@ -41,10 +41,11 @@ on_exit_signal (LxcmonMonitorList *list, LxcmonMonitor *monitor, LxcmonExitStatu
                 Program *self)
 {
   g_autoptr (GEnumClass) class = g_type_class_ref (LXCMON_TYPE_EXIT_STATUS);
-  g_autofree char *detail = g_strdup_printf ("%s %d", g_enum_get_value (class, status)->value_nick,
-                                             lxcmon_monitor_get_exit_raw (monitor));
+  gboolean is_direct = lxcmon_monitor_get_source (monitor) == LXCMON_SOURCE_DIRECT;
 
-  write_down (self, monitor, "exit", detail);
+  /* Only the number on the wire is not known through libvirtd. */
+  g_assert_cmpint (lxcmon_monitor_get_exit_raw (monitor), ==, is_direct ? (int) status : -1);
+  write_down (self, monitor, "exit", g_enum_get_value (class, status)->value_nick);
 }
 
 static void
@@ -73,7 +74,7 @@ on_started (GObject *object, GAsyncResult *result, gpointer user_data)
   self->started = TRUE;
 }
 
-/* Takes the list over. */
+/* @list is taken over. */
 static void
 program_start (Program *self, LxcmonMonitorList *list)
 {
@@ -106,7 +107,7 @@ program_says (Program *self, const char *end, gsize length_before)
 
 typedef struct
 {
-  const char *order; /* to init; NULL where its controller is killed */
+  const char *order; /* to init; NULL if its controller is killed */
   int n_reboots;     /* before that */
 } Life;
 
@@ -142,7 +143,7 @@ live_alone (const Life *life)
   return program_end (&program);
 }
 
-/* Returns NULL where libvirtd lost its own container, as 9.0.0 does now and then. */
+/* Returns NULL if libvirtd lost the connection to its own container, as 9.0.0 sometimes does. */
 static char *
 live_with_libvirtd (const Life *life, Libvirtd *libvirtd)
 {
@@ -177,7 +178,7 @@ live_with_libvirtd (const Life *life, Libvirtd *libvirtd)
   return is_served ? g_steal_pointer (&text) : NULL;
 }
 
-/* The harness tries again where a start fails: that is a life of its own, before the one that counts. */
+/* The harness tries again if a start fails: that is a separate life, before the one that counts. */
 static const char *
 last_of (const char *text, const char *expected)
 {
@@ -197,7 +198,7 @@ check (const Life *life)
   for (int i = 0; i < 5 && with_libvirtd == NULL; i++)
     with_libvirtd = live_with_libvirtd (life, libvirtd);
   g_assert_nonnull (with_libvirtd);
-  g_test_message ("both tell: %s", alone);
+  g_test_message ("both report: %s", alone);
   g_assert_cmpstr (last_of (with_libvirtd, alone), ==, alone);
 }
 

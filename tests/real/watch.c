@@ -119,7 +119,7 @@ on_exit_waited_for (GObject *client, GAsyncResult *result, gpointer user_data)
   Watch *self = user_data;
 
   self->exit_status
-      = lxcmon_client_wait_exit_finish (LXCMON_CLIENT (client), result, &self->exit_error);
+      = lxcmon_monitor_wait_exit_finish (LXCMON_MONITOR (client), result, &self->exit_error);
   self->exit_done = TRUE;
   self->exit_pending = FALSE;
 }
@@ -130,7 +130,7 @@ watch_wait_exit (Watch *self)
   self->exit_done = FALSE;
   self->exit_pending = TRUE;
   g_clear_error (&self->exit_error);
-  lxcmon_client_wait_exit_async (self->client, NULL, on_exit_waited_for, self);
+  lxcmon_monitor_wait_exit_async (LXCMON_MONITOR (self->client), NULL, on_exit_waited_for, self);
 }
 
 Watch *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* witness.c: see witness.h for what this file owns and refuses. */
+/* witness.c: see witness.h. */
 
 #include "witness.h"
 
@@ -14,7 +14,7 @@
 #include "process.h"
 
 #define END_TIMEOUT_MS 60000
-/* virsh says nothing when it is registered, and takes a tenth of that. */
+/* virsh prints nothing when it is registered, and needs a tenth of this time. */
 #define START_MS 1000
 
 struct _Witness
@@ -89,7 +89,21 @@ append (GString *trace, const char *means, const char *name)
   g_string_append_printf (trace, "%s%s", trace->len > 0 ? ", " : "", text);
 }
 
-/* @running: the containers that run, as far as the lines before have told. */
+/* The end of a container was reported as lost, and then as destroyed. */
+static void
+correct_end (GString *trace, const char *name)
+{
+  g_autofree char *lost = g_strdup_printf ("%s closed lost", name);
+  char *found = g_strrstr (trace->str, lost);
+  gssize end = found != NULL ? found - trace->str + (gssize) strlen (lost) : 0;
+
+  if (found == NULL)
+    return;
+  g_string_erase (trace, end - (gssize) strlen ("lost"), strlen ("lost"));
+  g_string_insert (trace, end - (gssize) strlen ("lost"), "destroyed");
+}
+
+/* @running: the containers that run, according to the lines before. */
 static void
 translate (GString *trace, GHashTable *running, guint *n_doubles, const char *line)
 {
@@ -111,6 +125,8 @@ translate (GString *trace, GHashTable *running, guint *n_doubles, const char *li
   else if (g_str_has_prefix (what, "Stopped") && !g_hash_table_remove (running, name))
     {
       (*n_doubles)++;
+      if (g_str_has_prefix (what, "Stopped Destroyed"))
+        correct_end (trace, name);
       return;
     }
   for (gsize i = 0; i < G_N_ELEMENTS (words); i++)

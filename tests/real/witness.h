@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* witness.h: what "virsh event" sees, beside what a host of ours tells.
+/* witness.h: what "virsh event" prints, to compare with what a host reports.
  *
  * Owns: that process, and the translation of its lines into the words that record.h uses.
- * Refuses to: use a line of lxcmon's own code. */
+ * It uses no code of lxcmon. */
 
 #pragma once
 
@@ -13,14 +13,14 @@ G_BEGIN_DECLS
 
 typedef struct _Witness Witness;
 
-/* Returns when it is registered with libvirtd, as far as that can be seen. */
+/* Waits until virsh is registered with libvirtd, as far as that can be seen. */
 Witness *witness_start (void);
 void witness_free (Witness *self);
 
-/* What it has seen of containers, such as "web1 init, web1 exit shutdown, web1 closed". It ends.
+/* Ends the witness. Returns what it has seen, such as "web1 init, web1 exit shutdown, web1 closed".
  *
- * Where a container is destroyed and libvirtd notices its controller's end at the same time, 9.0.0 sends
- * Stopped twice, Destroyed and Failed in either order. A life ends once: the second is left out, and
+ * If a container is destroyed and libvirtd notices the end of its controller at the same time, 9.0.0 sends
+ * Stopped twice, Destroyed and Failed in either order. A life ends once, as destroyed: the second event is
  * counted in @n_doubles. */
 char *witness_end (Witness *self, guint *n_doubles);
 

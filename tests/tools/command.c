@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the command's process: its pipes, its end, and the limit on every wait for them. Refuses to
+ * Owns the process of the command: its pipes, its end, and the limit of every wait for them. It does not
  * know what the output means.
  */
 
@@ -19,7 +19,7 @@
 typedef struct
 {
   int fd;
-  GString *text; /* what has come and was not taken */
+  GString *text; /* that has been read from the pipe and not by the test */
 } Stream;
 
 struct _Command
@@ -48,7 +48,7 @@ close_fd (int *fd)
   *fd = -1;
 }
 
-/* In the child: what the test asks for, and not to outlive a test that fails. */
+/* In the child. It must not outlive a test that fails. */
 static void
 set_up_child (gpointer data)
 {
@@ -121,9 +121,9 @@ fail_late (Command *self, const char *what)
            self->out.text->str, self->err.text->str);
 }
 
-/* Takes what has come. Nothing may steer a terminal, ever. */
+/* The command must never print anything that controls a terminal. */
 static void
-take_bytes (Stream *stream)
+read_bytes (Stream *stream)
 {
   char bytes[4096];
   gssize n = read (stream->fd, bytes, sizeof bytes);
@@ -139,9 +139,9 @@ take_bytes (Stream *stream)
     }
 }
 
-/* Waits until something comes from the command; takes both streams, so that it is never blocked. */
+/* Waits until the command prints something. Reads both streams, so that it is never blocked. */
 static void
-take_some (Command *self, gint64 deadline, const char *what)
+read_some (Command *self, gint64 deadline, const char *what)
 {
   struct pollfd fds[] = { { self->out.fd, POLLIN, 0 },
                           { self->err.fd, POLLIN, 0 },
@@ -151,9 +151,9 @@ take_some (Command *self, gint64 deadline, const char *what)
   if (left <= 0 || poll (fds, G_N_ELEMENTS (fds), (int) (left / 1000) + 1) == 0)
     fail_late (self, what);
   if (fds[0].revents != 0)
-    take_bytes (&self->out);
+    read_bytes (&self->out);
   if (fds[1].revents != 0)
-    take_bytes (&self->err);
+    read_bytes (&self->err);
 }
 
 static char *
@@ -166,7 +166,7 @@ read_line (Command *self, Stream *stream, const char *what)
     {
       if (stream->fd < 0)
         g_error ("%s ended before %s; messages: \"%s\"", "the command", what, self->err.text->str);
-      take_some (self, deadline, what);
+      read_some (self, deadline, what);
     }
 
   gssize length = newline - stream->text->str;
@@ -215,7 +215,7 @@ command_feed_end (Command *self)
   close_fd (&self->in_fd);
 }
 
-/* Leaves the command without anybody who reads its output. */
+/* Closes the pipe that the command prints to. */
 void
 command_close_output (Command *self)
 {
@@ -262,7 +262,7 @@ wait_end (Command *self)
 
   close_fd (&self->in_fd);
   while (self->out.fd >= 0 || self->err.fd >= 0)
-    take_some (self, deadline, "the end of output");
+    read_some (self, deadline, "the end of output");
   gint64 left = MAX (deadline - g_get_monotonic_time (), 0);
   if (poll (&end, 1, (int) (left / 1000)) == 0)
     fail_late (self, "the end");
@@ -273,9 +273,9 @@ wait_end (Command *self)
 /**
  * command_expect_end:
  * @self: (transfer full): a command
- * @code: its exit code, or -N where signal N ends it
- * @output: what all the rest of its output matches
- * @messages: what all the rest of its messages match
+ * @code: its exit code, or -N if signal N ends it
+ * @output: matches the rest of its output
+ * @messages: matches the rest of its messages
  *
  * Waits for the end.
  */

@@ -3,13 +3,13 @@
 #pragma once
 
 /*
- * The lxcmon command as a process: its output is read as it comes, every wait has an end, and what it
- * says and how it ends is held to exact expectations. A whole text is matched by a regular expression.
+ * The lxcmon command as a process. Its output is read as it comes, and every wait has a limit. Output,
+ * messages and the exit code are compared with exact expectations; whole texts with regular expressions.
  */
 
 #include <gio/gio.h>
 
-/* Nothing waits longer than this; a test that needs it has failed. */
+/* The limit of every wait; a test that reaches it fails. */
 #define COMMAND_PATIENCE_US (60 * G_USEC_PER_SEC)
 
 #define TIME_PATTERN "[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\\.[0-9]{6}Z"
@@ -24,9 +24,9 @@ typedef struct
 {
   GSpawnChildSetupFunc setup; /* in the child */
   gpointer setup_data;
-  const char *program;   /* instead of the one that is tested by all */
+  const char *program;   /* another copy of it, or NULL */
   const char *directory; /* to run in */
-  gboolean feed;         /* a pipe is its standard input */
+  gboolean feed;         /* whether its standard input is a pipe */
 } CommandHow;
 
 Command *command_start (const char *verb, ...) G_GNUC_NULL_TERMINATED;

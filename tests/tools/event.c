@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns what a JSON line has to look like: exactly the documented keys, each of its type.
+ * Owns the checks of JSON lines: exactly the documented keys, each of its type.
  */
 
 #include "event.h"
@@ -49,7 +49,7 @@ json_expect_string (JsonObject *object, const char *key)
   return json_node_get_string (expect_type (object, key, G_TYPE_STRING));
 }
 
-/* Reads the next event: what all of them have in common, and no key but @keys. */
+/* Reads the next event, and checks the keys that all events have, and that there are only @keys. */
 static JsonObject *
 expect_any_event (Events *self, const char *event, const char *const *keys)
 {
@@ -86,7 +86,7 @@ expect_pid (JsonObject *object, const char *key, int pid)
     g_assert_cmpint (json_expect_int (object, key), ==, pid);
 }
 
-/* @init_pid: 0 where it has to be null. */
+/* @controller_pid, @init_pid: 0 if it must be null */
 void
 events_expect_attached (Events *self, int controller_pid, int init_pid)
 {
@@ -116,7 +116,7 @@ events_expect_exit (Events *self, const char *status, int raw)
   g_assert_cmpint (json_expect_int (object, "raw"), ==, raw);
 }
 
-/* @code: the error's, or NULL where it has to be null. */
+/* @code: the code of the error, or NULL if the error must be null */
 static void
 expect_error (JsonObject *object, const char *code)
 {

@@ -3,7 +3,7 @@
 #pragma once
 
 /*
- * The JSON lines of the command, held to exactly the keys and types that are documented.
+ * Checks of the JSON lines of the command: exactly the documented keys and types.
  */
 
 #include <json-glib/json-glib.h>
@@ -12,7 +12,7 @@
 
 #include "command.h"
 
-/* The events of one command, and what all of them are held to. */
+/* The events of one command, and what they must have in common. */
 typedef struct
 {
   Command *command;

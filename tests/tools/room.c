@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns a test's directory and its controllers: made before it, and gone after it.
+ * Owns the directory and the controllers of a test: made before it, and removed after it.
  */
 
 #include "room.h"
@@ -57,7 +57,7 @@ room_test_add (const char *path, RoomFunc func)
   g_test_add_data_func_full (path, g_memdup2 (&func, sizeof func), run, g_free);
 }
 
-/* Starts the room's controller, or starts it again: that is a new one. */
+/* Starts the controller of the room. Starting it again makes a new one. */
 void
 room_start (Room *self)
 {
@@ -67,7 +67,7 @@ room_start (Room *self)
   g_assert_no_error (error);
 }
 
-/* Adds a controller of its own, which the caller drops. */
+/* Returns: (transfer full): another controller */
 LxcmonMockController *
 room_add (Room *self, const char *base, int init_pid)
 {
@@ -93,7 +93,7 @@ room_finish (LxcmonMockController *controller, LxcmonExitStatus status)
 static gboolean
 on_late (gpointer user_data)
 {
-  g_error ("waited too long for a client to come or to go");
+  g_error ("waited too long for a client to connect or to leave");
   return G_SOURCE_REMOVE;
 }
 

@@ -3,11 +3,13 @@
 #pragma once
 
 /*
- * What a test of the command has around it: a directory of its own and test controllers in it, which
- * run in the test's process.
+ * The surroundings of a test of the command: a directory of its own, and controllers in it that run in
+ * the process of the test.
  */
 
 #include <lxcmon-mock/lxcmon-mock.h>
+
+#include "common/mock.h"
 
 #include "command.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Covers "lxcmon decode": what it says of every capture of a real controller, however the bytes come
- * (raw, as digits, from a file, through a pipe, in pieces), and of what is no message.
+ * Covers "lxcmon decode": its output for every capture of a real controller (raw, as digits, from a file,
+ * through a pipe, in pieces), and for bytes that are not messages.
  */
 
 #include <string.h>
@@ -98,7 +98,7 @@ test_captures (Room *room)
     }
 }
 
-/* The table above has every file that is there. */
+/* The table has every capture. */
 static void
 test_every_capture (Room *room)
 {
@@ -120,7 +120,7 @@ test_every_capture (Room *room)
 #define NUMBERS \
   "offset", "length", "program", "version", "procedure", "type", "serial", "header_status"
 
-/* Holds a line to its keys and their types. Returns whether it is an event. */
+/* Checks the keys of a line and their types. Returns whether it is an event. */
 static gboolean
 expect_object (Command *command, gint64 *offset)
 {
@@ -167,7 +167,7 @@ test_captures_json (Room *room)
     }
 }
 
-/* A message is told of as soon as it is complete, however it is cut. */
+/* A message is printed as soon as it is complete, however it is cut. */
 static void
 test_pieces (Room *room)
 {
@@ -202,7 +202,7 @@ expect_fed (const void *bytes, gsize size, const char *option, const char *outpu
   command_expect_end (command, 1, output, messages);
 }
 
-/* Wherever it is cut, what was complete is told of, and where the rest begins. */
+/* Wherever the stream is cut: complete messages are printed, and the offset of the rest. */
 static void
 test_truncated (Room *room)
 {
@@ -257,9 +257,9 @@ test_wrong_digits (Room *room)
 {
   expect_hex ("000", 1, "lxcmon: the input ends in the middle of a byte: .+\n");
   expect_hex ("00 0\n", 1, "lxcmon: the input ends in the middle of a byte: .+\n");
-  expect_hex ("00 0g", 1, "lxcmon: byte 4 of the input is no hexadecimal digit; .+\n");
-  expect_hex ("0x00", 1, "lxcmon: byte 1 of the input is no hexadecimal digit; .+\n");
-  expect_hex ("00\xc3\xab", 1, "lxcmon: byte 2 of the input is no hexadecimal digit; .+\n");
+  expect_hex ("00 0g", 1, "lxcmon: byte 4 of the input is not a hexadecimal digit .+\n");
+  expect_hex ("0x00", 1, "lxcmon: byte 1 of the input is not a hexadecimal digit .+\n");
+  expect_hex ("00\xc3\xab", 1, "lxcmon: byte 2 of the input is not a hexadecimal digit .+\n");
   expect_hex (" \n", 0, NOTHING);
 }
 

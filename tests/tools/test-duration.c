@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Covers duration.c: each unit, none, the bounds, and what is no duration.
+ * Covers duration.c: each unit, no unit, the bounds, and texts that are not durations.
  */
 
 #include "duration.h"
@@ -58,7 +58,7 @@ test_no_durations (void)
           "10S", "1d", "1min", "1sm", "1,5s", "ten", "1\n", "1µs", "\xff", NULL };
 
   for (guint i = 0; texts[i] != NULL; i++)
-    expect_refused (texts[i], "is no duration; write it like 500ms, 10s or 5m");
+    expect_refused (texts[i], "is not a duration such as 500ms, 10s or 5m");
 }
 
 static void

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Covers escape.c: what stays as it is, and what becomes \xHH: every control character, and every
- * kind of byte that is not UTF-8.
+ * Covers escape.c: what is not changed, and what becomes \xHH: every control character, and every kind
+ * of byte that is not UTF-8.
  */
 
 #include "escape.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Covers exit-code.c: the code of every error and of every status, as numbers, which is what scripts
- * depend on.
+ * Covers exit-code.c: the code of every error and of every status, as the numbers that scripts depend
+ * on.
  */
 
 #include "exit-code.h"
@@ -33,7 +33,7 @@ test_errors (void)
     }
 }
 
-/* The same numbers mean nothing in another domain. */
+/* The same numbers have no meaning in another domain. */
 static void
 test_other_domains (void)
 {

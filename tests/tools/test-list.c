@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Covers "lxcmon list": as a table and as JSON, of containers that run, are served, or have left a stale
- * socket behind; and that it connects to none.
+ * Covers "lxcmon list" as a table and as JSON: containers that run, containers whose slot is taken, and
+ * stale sockets. It connects to none of them.
  */
 
 #include <glib/gstdio.h>
@@ -94,7 +94,7 @@ test_json (Room *room)
   g_object_unref (other);
 }
 
-/* INIT goes to the first client, and none has been. */
+/* The first client gets INIT, and "list" is no client. */
 static void
 test_connects_to_nothing (Room *room)
 {
@@ -136,8 +136,9 @@ static void
 test_n_unlisted (Room *room)
 {
   bind_only (room, "\xff.sock");
-  command_expect_end (start_list (room, "--json"), 0, NOTHING,
-                      "lxcmon: sockets left out, as their names are not UTF-8: 1\n");
+  command_expect_end (
+      start_list (room, "--json"), 0, NOTHING,
+      "lxcmon: sockets that are not listed, because their names are not UTF-8: 1\n");
 }
 
 int

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Covers the way from the command line to a verb: help and version of all and of each, and every
- * kind of wrong usage, which ends with 2, says what is wrong, and leaves standard output alone.
+ * Covers the command line up to the verb: help and version of the command and of each verb, and every
+ * kind of wrong usage: exit code 2, a message, and nothing on standard output.
  */
 
 #include "room.h"
@@ -83,12 +83,11 @@ test_verbs (Room *room)
 static void
 test_arguments (Room *room)
 {
-  expect_usage (command_start ("list", "a", NULL),
-                "list: it takes no arguments, and lists all containers");
+  expect_usage (command_start ("list", "a", NULL), "list: no arguments are expected");
   expect_usage (command_start ("wait", NULL), "wait: name one container");
   expect_usage (command_start ("wait", "a", "b", NULL), "wait: name one container");
-  expect_usage (command_start ("simulate", NULL), "simulate: name the path of one socket");
-  expect_usage (command_start ("decode", "a", "b", NULL), "decode: name one file at the most");
+  expect_usage (command_start ("simulate", NULL), "simulate: the path of one socket is expected");
+  expect_usage (command_start ("decode", "a", "b", NULL), "decode: at most one file can be given");
 }
 
 static void
@@ -113,14 +112,14 @@ test_option_values (Room *room)
   expect_usage (command_start ("watch", "a", "--timeout", NULL), ".*--timeout.*");
   expect_usage (command_start ("watch", "a", "--runtime-dir", NULL), ".*--runtime-dir.*");
   expect_usage (command_start ("watch", "--timeout=5x", "a", NULL),
-                "\"5x\" is no duration; write it like 500ms, 10s or 5m");
+                "\"5x\" is not a duration such as 500ms, 10s or 5m");
   expect_usage (command_start ("wait", "--timeout=0", "a", NULL),
-                "--timeout has to be longer than 0");
+                "--timeout must be longer than 0");
   expect_usage (command_start ("wait", "--timeout=9999h", "a", NULL),
                 "\"9999h\" is too long; the longest duration is .+");
 }
 
-/* Who calls it wrongly is told so, quiet or not. */
+/* Messages about wrong usage are printed with --quiet too. */
 static void
 test_usage_is_not_quiet (Room *room)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Covers "lxcmon simulate" as a controller that "lxcmon watch" and "lxcmon wait" are clients of: its
- * INIT, its end on its own or by a signal, several lives, and its socket's file.
+ * Covers "lxcmon simulate" as the controller of "lxcmon watch" and "lxcmon wait": its INIT, its end by
+ * itself or by a signal, several starts, and the file of its socket.
  */
 
 #include <glib/gstdio.h>
@@ -12,7 +12,7 @@
 
 #define LISTENS "lxcmon: a controller listens on .+/web1\\.sock; "
 
-/* Begins to watch what is simulated, and reads INIT. */
+/* Watches the controller, and reads INIT. */
 static Command *
 watch (Room *room, int init_pid)
 {
@@ -110,8 +110,8 @@ test_exits (Room *room)
     }
 }
 
-/* Its time runs from when a client is served. Who leaves before takes it along: the next one has the
- * whole time, also where the end has no EXIT. */
+/* The time starts when a client is served, and starts again for the next client if that one leaves. Also
+ * if the end has no EXIT. */
 static void
 test_after (Room *room)
 {
@@ -147,13 +147,13 @@ test_repeat (Room *room)
   command_expect_end (client, 0, NOTHING, "(lxcmon: web1: attached\n){3}");
 }
 
-/* A file that is there is not touched. */
+/* A file that exists is not touched. */
 static void
 test_existing_file (Room *room)
 {
   g_assert_true (g_file_set_contents (room->path, "mine", -1, NULL));
   command_expect_end (command_start ("simulate", room->path, NULL), 1, NOTHING,
-                      "lxcmon: cannot bind to .+: Address already in use \\(remove the file, if no "
+                      "lxcmon: cannot listen on .+: Address already in use \\(remove the file, if no "
                       "controller uses it\\)\n");
   g_assert_true (g_file_test (room->path, G_FILE_TEST_IS_REGULAR));
 }
@@ -164,7 +164,7 @@ test_no_directory (Room *room)
   g_autofree char *path = room_build_path (room, "no\ndirectory/web1.sock");
 
   command_expect_end (command_start ("simulate", path, NULL), 1, NOTHING,
-                      "lxcmon: cannot bind to .+/no\\\\x0Adirectory/web1.sock: .+\n");
+                      "lxcmon: cannot listen on .+/no\\\\x0Adirectory/web1.sock: .+\n");
 }
 
 static void
@@ -187,17 +187,17 @@ expect_refused (const char *option, const char *why)
 static void
 test_wrong_values (Room *room)
 {
-  expect_refused ("--exit=unknown", "simulate: --exit is .+ and not \"unknown\"");
-  expect_refused ("--exit=", "simulate: --exit is .+ and not \"\"");
-  expect_refused ("--exit=a\nb", "simulate: --exit is .+ and not \"a\\\\x0Ab\"");
-  expect_refused ("--init-pid=-1", "simulate: --init-pid has to be a pid.+");
+  expect_refused ("--exit=unknown", "simulate: --exit must be .+, not \"unknown\"");
+  expect_refused ("--exit=", "simulate: --exit must be .+, not \"\"");
+  expect_refused ("--exit=a\nb", "simulate: --exit must be .+, not \"a\\\\x0Ab\"");
+  expect_refused ("--init-pid=-1", "simulate: --init-pid must be a pid.+");
   expect_refused ("--init-pid=one", ".*--init-pid.*");
   expect_refused ("--init-pid=2147483648", ".*--init-pid.*");
-  expect_refused ("--repeat=0", "simulate: --repeat has to be 1 or more");
-  expect_refused ("--repeat=2", "simulate: --repeat goes with --after");
-  expect_refused ("--after=soon", "simulate: \"soon\" is no duration; .+");
+  expect_refused ("--repeat=0", "simulate: --repeat must be 1 or more");
+  expect_refused ("--repeat=2", "simulate: --repeat needs --after");
+  expect_refused ("--after=soon", "simulate: \"soon\" is not a duration .+");
   expect_refused ("--json", ".*--json.*");
-  expect_refused ("second", "simulate: name the path of one socket");
+  expect_refused ("second", "simulate: the path of one socket is expected");
 }
 
 int

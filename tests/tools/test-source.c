@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Covers whom the command asks: --connect over the driver that libvirt brings for tests, what does not go
- * with it, and where a driver's lock makes no difference. What libvirtd itself makes of it is among the
- * tests with real containers.
+ * Covers the decision between direct and through libvirtd: --connect with the test driver of libvirt, the
+ * options that cannot be combined with it, and drivers of other directories. The tests with real containers
+ * cover libvirtd itself.
  */
 
 #include <fcntl.h>
@@ -73,11 +73,11 @@ test_watch (Room *room)
   command_expect_message (command, "lxcmon: test: watched through libvirt");
   command_signal (command, SIGINT);
   command_expect_end (command, 0, NOTHING, NOTHING);
-  command_expect_end (
-      command_start ("watch", "--connect", URI, "--timeout=300ms", "test", "none", NULL), 124,
-      NOTHING,
-      "lxcmon: test: watched through libvirt\n"
-      "lxcmon: none: libvirtd runs no container of this name\nlxcmon: the time is over\n");
+  command_expect_end (command_start ("watch", "--connect", URI, "--timeout=300ms", "test", "none",
+                                     NULL),
+                      124, NOTHING,
+                      "lxcmon: test: watched through libvirt\n"
+                      "lxcmon: none: libvirtd runs no container of this name\nlxcmon: timed out\n");
 }
 
 static void
@@ -106,7 +106,7 @@ static void
 test_wait (Room *room)
 {
   command_expect_end (command_start ("wait", "--connect", URI, "--timeout=200ms", "test", NULL),
-                      124, NOTHING, "lxcmon: the time is over, and the container has not ended\n");
+                      124, NOTHING, "lxcmon: timed out\n");
   expect_wait_signalled (SIGINT);
   expect_wait_signalled (SIGTERM);
 }
@@ -126,7 +126,7 @@ test_no_libvirtd (Room *room)
                       "lxcmon: cannot connect to what: .+\n");
 }
 
-/* libvirtd's socket is there, and not for us. */
+/* The socket of libvirtd does not permit connecting. */
 static void
 test_not_permitted (Room *room)
 {
@@ -134,7 +134,7 @@ test_not_permitted (Room *room)
   g_autofree char *program = NULL;
   CommandHow how = { .directory = "/" };
 
-  if (geteuid () == 0) /* everything is for root */
+  if (geteuid () == 0) /* root may do everything */
     {
       g_autofree char *why = others_why_unsupported ();
 
@@ -159,7 +159,7 @@ test_usage (Room *room)
 {
   expect_usage (command_start ("list", "--connect=", NULL), "--connect: the URI is empty");
   expect_usage (command_start ("watch", "--connect", URI, "a", room->path, NULL),
-                "--connect: libvirtd knows containers by their names, and .+/web1.sock is a path");
+                "--connect: libvirtd knows containers by name, and .+/web1.sock is a path");
   expect_usage (command_start ("wait", "--connect", URI, room->path, NULL), "--connect: .+ path");
   expect_usage (command_start ("wait", "--connect", URI, NULL), "wait: name one container");
   expect_usage (command_start ("watch", "--connect", URI, "--force", NULL), "--connect .+");
@@ -171,11 +171,11 @@ test_usage (Room *room)
 
 #else
 
-/* Whoever asks for it is told what is missing, and not that the option is wrong. */
+/* The message says what is missing, and not that there is no such option. */
 static void
 test_no_libvirt (Room *room)
 {
-  static const char *const message = "--connect: this lxcmon was built without libvirt";
+  static const char *const message = "--connect: this lxcmon is built without libvirt";
 
   expect_usage (command_start ("watch", "--connect", URI, NULL), message);
   expect_usage (command_start ("wait", "--connect", URI, "a", NULL), message);
@@ -184,7 +184,7 @@ test_no_libvirt (Room *room)
 
 #endif
 
-/* Locks driver.pid as libvirtd does; the lock is this process's. */
+/* Locks driver.pid as libvirtd does. The lock belongs to this process. */
 static int
 lock_driver (Room *room)
 {
@@ -197,7 +197,7 @@ lock_driver (Room *room)
   return fd;
 }
 
-/* A driver in another directory than libvirt's own is not the one that lxc:///system leads to. */
+/* The driver of another directory is not the one that answers at lxc:///system. */
 static void
 test_other_driver (Room *room)
 {
@@ -225,9 +225,9 @@ expect_listed (Room *room, const char *source)
   command_expect_end (command, 0, NOTHING, NOTHING);
 }
 
-/* A list says whose a container is: a driver's where one lives and somebody is served. */
+/* The source is libvirt if a driver runs and the slot is taken. */
 static void
-test_list_says_whose (Room *room)
+test_list_source (Room *room)
 {
   g_autoptr (LxcmonClient) client = lxcmon_client_new_for_path (room->path);
 
@@ -257,7 +257,7 @@ main (int argc, char **argv)
   room_test_add ("/tool/source/no-libvirt", test_no_libvirt);
 #endif
   room_test_add ("/tool/source/other-driver", test_other_driver);
-  room_test_add ("/tool/source/list-says-whose", test_list_says_whose);
+  room_test_add ("/tool/source/list-source", test_list_source);
 
   return g_test_run ();
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Covers standard input, output and error where they are not what they use to be: a reader that
- * leaves, a full disk, descriptors that are closed from the start, and a terminal.
+ * Covers unusual standard input, output and error: a pipe whose reader has exited, a full disk,
+ * descriptors that are closed from the start, and a terminal.
  */
 
 #include <fcntl.h>
@@ -21,7 +21,7 @@ capture (void)
   return g_build_filename (g_getenv ("LXCMON_CAPTURES"), "reboot.bin", NULL);
 }
 
-/* Watches, leaves the output unread, and lets something be printed. */
+/* Watches a container, closes the pipe, and causes output. */
 static Command *
 leave_output (Room *room, const CommandHow *how)
 {
@@ -49,7 +49,7 @@ ignore_sigpipe (gpointer data)
   signal (SIGPIPE, SIG_IGN);
 }
 
-/* Where the signal is ignored, it ends all the same, although the container runs on. */
+/* It also ends if the signal is ignored, although the container runs on. */
 static void
 test_reader_leaves_without_signal (Room *room)
 {
@@ -91,7 +91,7 @@ test_full_disk (Room *room)
   command_expect_end (command, 1, NOTHING, FULL);
 }
 
-/* Nor is more read from an input that has no end. */
+/* Input that has no end is not read any further. */
 static void
 test_full_disk_endless_input (Room *room)
 {
@@ -116,7 +116,7 @@ close_stdio (gpointer data)
   close (GPOINTER_TO_INT (data));
 }
 
-/* Nothing that the command opens may stand where output goes: it would be written to. */
+/* No file that the command opens may get the number of standard output. */
 static void
 test_closed_output (Room *room)
 {
@@ -162,7 +162,7 @@ use_terminal (gpointer data)
   close (fd);
 }
 
-/* Also on a terminal, and also with a warning of the library's, all is plain text. */
+/* There are no escape sequences on a terminal, not even in warnings of the library. */
 static void
 test_terminal (Room *room)
 {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Covers "lxcmon wait": each end as a word and an exit code, each way not to get there, the time
- * limit, and signals.
+ * Covers "lxcmon wait": each end as a word and an exit code, each error, the time limit, and signals.
  */
 
 #include <glib/gstdio.h>
@@ -66,7 +65,7 @@ test_lost (Room *room)
 
   lxcmon_mock_controller_die (room->controller, &error);
   g_assert_no_error (error);
-  command_expect_end (command, 5, NOTHING, "lxcmon: web1: the controller went without EXIT.*\n");
+  command_expect_end (command, 5, NOTHING, "lxcmon: web1: the controller .+ without EXIT.*\n");
 }
 
 static void
@@ -87,7 +86,7 @@ test_not_there (Room *room)
   command_expect_end (command_start ("wait", "--quiet", room->path, NULL), 7, NOTHING, NOTHING);
 }
 
-/* A socket that nobody serves, and a file that is none. */
+/* A stale socket, and a file that is not a socket. */
 static void
 test_no_controller (Room *room)
 {
@@ -102,10 +101,10 @@ test_no_controller (Room *room)
 
   g_assert_true (g_file_set_contents (path, "", 0, NULL));
   command_expect_end (command_start ("wait", path, NULL), 1, NOTHING,
-                      "lxcmon: file: .+ is a regular file and no socket\n");
+                      "lxcmon: file: .+ is a regular file and not a socket\n");
 }
 
-/* Root's socket has mode 0700: its directory may be searched, and it may not be connected to. */
+/* The socket belongs to root and has mode 0700. Its directory can be searched, or cannot. */
 static void
 test_not_permitted (Room *room)
 {
@@ -135,12 +134,12 @@ test_timeout (Room *room)
 {
   room_start (room);
   command_expect_end (command_start ("wait", "--timeout", "200ms", room->path, NULL), 124, NOTHING,
-                      "lxcmon: the time is over, and the container has not ended\n");
+                      "lxcmon: timed out\n");
   command_expect_end (command_start ("wait", "-q", "--timeout", "200ms", room->path, NULL), 124,
                       NOTHING, NOTHING);
 }
 
-/* The place is waited for within the time limit; then comes the end. */
+/* Waits for the slot within the time limit; then for the end. */
 static void
 test_wait_if_busy (Room *room)
 {
@@ -148,7 +147,7 @@ test_wait_if_busy (Room *room)
 
   command_expect_end (command_start ("wait", "--wait-if-busy", "--timeout", "300ms", room->path,
                                      NULL),
-                      124, NOTHING, "lxcmon: the time is over, and the container has not ended\n");
+                      124, NOTHING, "lxcmon: timed out\n");
   command_signal (holder, SIGTERM);
   command_expect_end (holder, 143, NOTHING, NOTHING);
   room_wait_attached (room->controller, 0);
@@ -171,12 +170,12 @@ test_signals (Room *room)
   command_expect_end (command, 143, NOTHING, NOTHING);
 }
 
-/* A signal also ends what has not been served yet. */
+/* A signal also ends a wait that is not attached yet. */
 static void
 test_signal_before_served (Room *room)
 {
   lxcmon_mock_controller_set_init_pid (room->controller, 0);
-  lxcmon_mock_controller_set_reading (room->controller, FALSE);
+  mock_set_reading (room->controller, FALSE);
   Command *command = start_wait (room);
 
   command_signal (command, SIGTERM);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Covers how "lxcmon watch" treats the controller's one place: where somebody is served, where a
- * driver lives beside the socket, --force, --wait-if-busy, and who comes late.
+ * Covers the slot with "lxcmon watch": another client has it, a driver runs in the directory, --force,
+ * --wait-if-busy, and attaching late.
  */
 
 #include <fcntl.h>
@@ -15,8 +15,8 @@
 #include "event.h"
 #include "room.h"
 
-#define WAIT_HINT "lxcmon: --wait-if-busy waits until the place is free\\.\n"
-#define TAKE_HINT "lxcmon: --force goes to the controller all the same: .+libvirtd.+\n"
+#define WAIT_HINT  "lxcmon: --wait-if-busy waits until the slot is free\\.\n"
+#define FORCE_HINT "lxcmon: --force connects nevertheless\\. .+libvirtd.+\n"
 
 static Command *
 start_holder (Room *room)
@@ -39,8 +39,7 @@ test_busy (Room *room)
 {
   Command *holder = start_holder (room);
   g_autofree char *messages = g_strdup_printf (
-      "lxcmon: web1: the controller of .+/web1\\.sock serves one client, and that "
-      "is lxcmon \\(pid %d\\)\n" WAIT_HINT TAKE_HINT,
+      "lxcmon: web1: .+/web1\\.sock .+ lxcmon \\(pid %d\\)\n" WAIT_HINT FORCE_HINT,
       command_get_pid (holder));
 
   command_expect_end (command_start ("watch", room->path, NULL), 6, NOTHING, messages);
@@ -49,15 +48,14 @@ test_busy (Room *room)
   end_holder (holder);
 }
 
-/* Whoever takes the place goes to the end of the queue, finds out that the place stays taken, and is
- * not told to take it. */
+/* With --force the client is queued, and the slot stays taken. --force is not suggested again. */
 static void
 test_force_busy (Room *room)
 {
   Command *holder = start_holder (room);
 
   command_expect_end (command_start ("watch", "--force", room->path, NULL), 6, NOTHING,
-                      "lxcmon: web1: .+ serves one client, and that is lxcmon .+\n" WAIT_HINT);
+                      "lxcmon: web1: .+/web1\\.sock .+ lxcmon \\(pid [0-9]+\\)\n" WAIT_HINT);
   end_holder (holder);
 }
 
@@ -68,7 +66,7 @@ test_wait_if_busy (Room *room)
 
   command_expect_end (command_start ("watch", "--wait-if-busy", "--timeout=400ms", room->path,
                                      NULL),
-                      124, NOTHING, "lxcmon: the time is over\n");
+                      124, NOTHING, "lxcmon: timed out\n");
 
   Events events
       = { command_start ("watch", "--json", "--wait-if-busy", room->path, NULL), "web1", 0 };
@@ -80,7 +78,7 @@ test_wait_if_busy (Room *room)
   command_expect_end (events.command, 0, NOTHING, NOTHING);
 }
 
-/* Locks driver.pid as libvirtd does; the lock is this process's. */
+/* Locks driver.pid as libvirtd does. The lock belongs to this process. */
 static int
 lock_driver (Room *room)
 {
@@ -94,11 +92,11 @@ lock_driver (Room *room)
 }
 
 static void
-test_driver_lives (Room *room)
+test_driver_runs (Room *room)
 {
   g_autofree char *messages = g_strdup_printf (
-      "lxcmon: web1: \\S+ \\(pid %d\\) manages the containers beside "
-      ".+/web1\\.sock and needs the controller's one place; .+\n" WAIT_HINT TAKE_HINT,
+      "lxcmon: web1: \\S+ \\(pid %d\\) manages the containers .+/web1\\.sock and needs .+\n" WAIT_HINT
+          FORCE_HINT,
       (int) getpid ());
   int fd = lock_driver (room);
 
@@ -107,9 +105,8 @@ test_driver_lives (Room *room)
                       messages);
   command_expect_end (command_start ("wait", room->path, NULL), 6, NOTHING, messages);
 
-  /* Had one of them connected, INIT would be gone. */
-  Events events
-      = { command_start ("watch", "--json", "--force", room->path, NULL), "web1", 0 };
+  /* INIT shows that none of them has connected. */
+  Events events = { command_start ("watch", "--json", "--force", room->path, NULL), "web1", 0 };
   events_expect_attached (&events, getpid (), 0);
   events_expect_init (&events, INIT_PID);
   command_signal (events.command, SIGTERM);
@@ -117,7 +114,7 @@ test_driver_lives (Room *room)
   close (fd);
 }
 
-/* A file alone is no driver. */
+/* A file without a lock is no driver. */
 static void
 test_driver_has_gone (Room *room)
 {
@@ -139,7 +136,7 @@ test_late (Room *room)
   command_expect_end (events.command, 0, NOTHING, NOTHING);
 }
 
-/* Makes a child that is the first process of a pid namespace, as a container's init is. */
+/* Starts the first process of a pid namespace, like the init of a container. */
 static pid_t
 start_init (void)
 {
@@ -151,7 +148,7 @@ start_init (void)
   return pid;
 }
 
-/* Who comes late finds the init, and says so. */
+/* A client that attaches late finds the pid of init. */
 static void
 test_late_with_init (Room *room)
 {
@@ -163,7 +160,7 @@ test_late_with_init (Room *room)
       return;
     }
   g_autofree char *attached
-      = g_strdup_printf ("lxcmon: web1: attached; its init runs as pid %d\n", (int) pid);
+      = g_strdup_printf ("lxcmon: web1: attached; its init is pid %d\n", (int) pid);
   end_holder (start_holder (room));
   room_wait_attached (room->controller, 0);
 
@@ -190,7 +187,7 @@ main (int argc, char **argv)
   room_test_add ("/tool/watch-busy/busy", test_busy);
   room_test_add ("/tool/watch-busy/force-busy", test_force_busy);
   room_test_add ("/tool/watch-busy/wait-if-busy", test_wait_if_busy);
-  room_test_add ("/tool/watch-busy/driver-lives", test_driver_lives);
+  room_test_add ("/tool/watch-busy/driver-runs", test_driver_runs);
   room_test_add ("/tool/watch-busy/driver-has-gone", test_driver_has_gone);
   room_test_add ("/tool/watch-busy/late", test_late);
   room_test_add ("/tool/watch-busy/late-with-init", test_late_with_init);

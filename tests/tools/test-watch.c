@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Covers "lxcmon watch" on containers that are there: every event as text and as JSON while the
- * command runs, every end and its exit code, several containers at once, the time limit, signals, and
- * what is said on standard error.
+ * Covers "lxcmon watch" with containers that run: every event as text and as JSON, every end and its exit
+ * code, several containers at once, the time limit, signals, and messages.
  */
 
 #include <glib/gstdio.h>
@@ -14,7 +13,7 @@
 
 #define LINE(what) TIME_PATTERN " web1 " what "\n"
 
-/* EXIT with a number that nobody knows. */
+/* EXIT with an unknown number. */
 static const guint8 exit_9[] = {
   0, 0, 0, 32, 0x12, 0x34, 0x12, 0x34, 0, 0, 0, 1, 0, 0, 0, 1, /* length, program, version, EXIT */
   0, 0, 0, 2,  0,    0,    0,    1,    0, 0, 0, 0, 0, 0, 0, 9, /* message, serial, ok, status */
@@ -137,12 +136,12 @@ test_json_ends (Room *room)
   command_expect_end (events.command, 1, NOTHING, NOTHING);
 }
 
-/* A controller that answers no PING: EXIT is the first that comes, and says that we are served. */
+/* The controller answers no PING. EXIT is the first message, and proves that the client is attached. */
 static void
 test_json_exit_first (Room *room)
 {
   lxcmon_mock_controller_set_init_pid (room->controller, 0);
-  lxcmon_mock_controller_set_reading (room->controller, FALSE);
+  mock_set_reading (room->controller, FALSE);
   room_start (room);
   Events events = { command_start ("watch", "--json", room->path, NULL), "web1", 0 };
 
@@ -154,7 +153,7 @@ test_json_exit_first (Room *room)
   command_expect_end (events.command, 0, NOTHING, NOTHING);
 }
 
-/* All are watched to their ends; the largest code counts, whichever came last. */
+/* Each one is watched until it ends. The exit code is the largest one, not the last one. */
 static void
 test_several (Room *room)
 {
@@ -178,7 +177,7 @@ test_several (Room *room)
   lxcmon_mock_controller_stop (two);
 }
 
-/* One numbering for all of them. */
+/* All containers share one sequence of numbers. */
 static void
 test_several_json (Room *room)
 {
@@ -200,7 +199,7 @@ test_timeout (Room *room)
   room_start (room);
   Command *command = command_start ("watch", "--timeout", "300ms", room->path, NULL);
   command_expect_end (command, 124, LINE ("init pid=4711"),
-                      "lxcmon: web1: attached\nlxcmon: the time is over\n");
+                      "lxcmon: web1: attached\nlxcmon: timed out\n");
 
   command = command_start ("watch", "--quiet", "--timeout=300ms", room->path, NULL);
   command_expect_end (command, 124, NOTHING, NOTHING);
@@ -231,7 +230,7 @@ test_quiet (Room *room)
   command_expect_end (command, 7, LINE ("exit status=shutdown") LINE ("closed"), NOTHING);
 }
 
-/* What the library warns of is a message like any other, and quiet where messages are. */
+/* A warning of the library is a message like any other. */
 static void
 test_warning (Room *room)
 {

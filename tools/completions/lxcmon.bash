@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # bash completion for lxcmon(1)
 
-# The containers that have a controller's socket; $1 is the runtime directory.
+# Prints the names of the sockets; $1 is the runtime directory.
 _lxcmon_containers ()
 {
   local socket
@@ -60,7 +60,7 @@ _lxcmon ()
   else
     local IFS=$'\n'
     mapfile -t COMPREPLY < <(compgen -W "$(_lxcmon_containers "$runtime_dir")" -- "$cur")
-    # A name with a space in it is still one word.
+    # A name with a space is one word.
     for i in "${!COMPREPLY[@]}"; do
       printf -v "COMPREPLY[i]" '%q' "${COMPREPLY[i]}"
     done

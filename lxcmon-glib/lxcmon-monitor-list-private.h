@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+/*
+ * What a class that is a list of monitors does with it. lxcmon-libvirt uses it too; the header is not
+ * installed.
+ *
+ * The class's start() begins to keep the list, and calls _lxcmon_monitor_list_started() when it is
+ * complete; its stop() ends that. Its flush(), which it need not have, reports what it has held back, before
+ * the app stops the list. The list itself owns the rows, their order, the start that is pending,
+ * and what is emitted.
+ */
+
+#include "lxcmon-main-source-private.h"
+#include "lxcmon-monitor-private.h"
+
+LXCMON_EXPORT GMainContext *_lxcmon_monitor_list_get_context (LxcmonMonitorList *self);
+LXCMON_EXPORT LxcmonMainSource *_lxcmon_monitor_list_get_source (LxcmonMonitorList *self);
+LXCMON_EXPORT guint _lxcmon_monitor_list_get_epoch (LxcmonMonitorList *self);
+LXCMON_EXPORT gboolean _lxcmon_monitor_list_is_starting (LxcmonMonitorList *self);
+LXCMON_EXPORT gboolean _lxcmon_monitor_list_check_thread (LxcmonMonitorList *self,
+                                                          const char *function);
+LXCMON_EXPORT void _lxcmon_monitor_list_started (LxcmonMonitorList *self, const GError *error);
+LXCMON_EXPORT void _lxcmon_monitor_list_add (LxcmonMonitorList *self, GPtrArray *monitors);
+LXCMON_EXPORT void _lxcmon_monitor_list_remove (LxcmonMonitorList *self, LxcmonMonitor *monitor);
+LXCMON_EXPORT void _lxcmon_monitor_list_notify (LxcmonMonitorList *self, GParamSpec *pspec);
+LXCMON_EXPORT void _lxcmon_monitor_list_report (LxcmonMonitorList *self, LxcmonMonitor *monitor,
+                                                LxcmonReport report, const LxcmonModel *model,
+                                                const GError *error);
