@@ -14,7 +14,8 @@
 #include "lxcmon-status-xml-private.h"
 
 #define RETRY_MIN_US (50 * G_TIME_SPAN_MILLISECOND)
-#define RETRY_MAX_US (5 * G_TIME_SPAN_SECOND) /* also for a slot that is taken: nothing reports its end */
+#define RETRY_MAX_US \
+  (5 * G_TIME_SPAN_SECOND) /* also for a slot that is taken: nothing reports its end */
 
 G_DEFINE_FINAL_TYPE (LxcmonHostRow, _lxcmon_host_row, LXCMON_TYPE_MONITOR)
 
@@ -193,8 +194,7 @@ handle_failed (LxcmonHostRow *self, const LxcmonModel *model, const LxcmonError 
       set_phase (self, LXCMON_ROW_DETACHED, 0);
       g_queue_push_head (&host->pending, g_object_ref (self));
     }
-  else if (error->code == LXCMON_MONITOR_ERROR_BUSY
-           || error->code == LXCMON_MONITOR_ERROR_NOT_FOUND
+  else if (error->code == LXCMON_MONITOR_ERROR_BUSY || error->code == LXCMON_MONITOR_ERROR_NOT_FOUND
            || error->code == LXCMON_MONITOR_ERROR_REFUSED
            || error->code == LXCMON_MONITOR_ERROR_LOST)
     {

@@ -44,8 +44,8 @@ observe (LxcmonHostRow *row, LxcmonRuntimeDir *scan, const LxcmonRuntimeSocket *
 static void
 observe_managed (LxcmonHostRow *row, LxcmonRuntimeDir *scan, const LxcmonRuntimeSocket *socket)
 {
-  g_autoptr (GError) error = _lxcmon_host_driver_error (
-      row->host, lxcmon_monitor_get_name ((LxcmonMonitor *) row));
+  g_autoptr (GError) error
+      = _lxcmon_host_driver_error (row->host, lxcmon_monitor_get_name ((LxcmonMonitor *) row));
 
   if (row->phase == LXCMON_ROW_ATTACHED)
     row->asked = lxcmon_monitor_get_controller_pid ((LxcmonMonitor *) row) != 0;
@@ -61,8 +61,7 @@ observe_busy (LxcmonHostRow *row, LxcmonRuntimeDir *scan, const LxcmonRuntimeSoc
   g_autoptr (GError) error = NULL;
 
   /* An attach that met the other client names it. */
-  if (row->n_tries > 0
-      && g_error_matches (known, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_BUSY))
+  if (row->n_tries > 0 && g_error_matches (known, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_BUSY))
     error = g_error_copy (known);
   else
     error = g_error_new (LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_BUSY,

@@ -82,12 +82,15 @@ watch (LxcmonHost *self, const char *path, const GStatBuf *info)
   self->watched = g_strdup (path);
   self->watched_device = info->st_dev;
   self->watched_inode = info->st_ino;
-  g_main_context_push_thread_default (_lxcmon_monitor_list_get_context (_lxcmon_host_get_list (self)));
+  g_main_context_push_thread_default (
+      _lxcmon_monitor_list_get_context (_lxcmon_host_get_list (self)));
   self->monitor = g_file_monitor_directory (file, G_FILE_MONITOR_WATCH_MOVES, NULL, &error);
-  g_main_context_pop_thread_default (_lxcmon_monitor_list_get_context (_lxcmon_host_get_list (self)));
+  g_main_context_pop_thread_default (
+      _lxcmon_monitor_list_get_context (_lxcmon_host_get_list (self)));
   if (self->monitor == NULL)
     {
-      _lxcmon_host_warn_once (self, "cannot watch the runtime directory, so that changes are found late",
+      _lxcmon_host_warn_once (self,
+                              "cannot watch the runtime directory, so that changes are found late",
                               error->message);
       return;
     }

@@ -287,7 +287,8 @@ void
 lxcmon_host_set_force (LxcmonHost *self, gboolean force)
 {
   g_return_if_fail (LXCMON_IS_HOST (self));
-  if (!_lxcmon_monitor_list_check_thread (LXCMON_MONITOR_LIST (self), G_STRFUNC) || self->force == !!force)
+  if (!_lxcmon_monitor_list_check_thread (LXCMON_MONITOR_LIST (self), G_STRFUNC)
+      || self->force == !!force)
     return;
 
   self->force = !!force;

@@ -23,7 +23,7 @@ struct _LxcmonReceiver
 typedef void (*LxcmonStepFunc) (GObject *object, gpointer data);
 
 LXCMON_EXPORT LxcmonMainSource *_lxcmon_main_source_acquire (GMainContext *context,
-                                                                    LxcmonError *error);
+                                                             LxcmonError *error);
 LXCMON_EXPORT void _lxcmon_main_source_release (LxcmonMainSource *self);
 LXCMON_EXPORT void _lxcmon_main_source_push (LxcmonMainSource *self, gpointer object,
                                              LxcmonStepFunc func, gpointer data,

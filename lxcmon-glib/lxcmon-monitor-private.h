@@ -24,9 +24,10 @@ typedef struct
 } LxcmonModel;
 
 /* The start of a life. */
-#define LXCMON_MODEL_INIT(SOURCE, STATE)                                                           \
-  {                                                                                                \
-    .source = (SOURCE), .state = (STATE), .exit_status = LXCMON_EXIT_STATUS_UNKNOWN, .exit_raw = -1, \
+#define LXCMON_MODEL_INIT(SOURCE, STATE)                                             \
+  {                                                                                  \
+    .source = (SOURCE), .state = (STATE), .exit_status = LXCMON_EXIT_STATUS_UNKNOWN, \
+    .exit_raw = -1,                                                                  \
   }
 
 typedef enum

@@ -124,10 +124,9 @@ lxcmon_monitor_wait_exit (LxcmonMonitor *self, GCancellable *cancellable, GError
     return LXCMON_EXIT_STATUS_UNKNOWN;
 
   g_autoptr (LxcmonMonitor) alive = g_object_ref (self);
-  g_autoptr (GMainContext) context
-      = _lxcmon_monitor_get_context (self) != NULL
-            ? g_main_context_ref (_lxcmon_monitor_get_context (self))
-            : g_main_context_ref_thread_default ();
+  g_autoptr (GMainContext) context = _lxcmon_monitor_get_context (self) != NULL
+                                         ? g_main_context_ref (_lxcmon_monitor_get_context (self))
+                                         : g_main_context_ref_thread_default ();
   g_autoptr (GAsyncResult) result = NULL;
 
   g_main_context_push_thread_default (context);

@@ -186,8 +186,7 @@ install_properties (GObjectClass *klass)
    *
    * Since: 0.1
    */
-  properties[PROP_INIT_PID]
-      = g_param_spec_int ("init-pid", NULL, NULL, 0, G_MAXINT, 0, READABLE);
+  properties[PROP_INIT_PID] = g_param_spec_int ("init-pid", NULL, NULL, 0, G_MAXINT, 0, READABLE);
 
   /**
    * LxcmonMonitor:controller-pid: (getter get_controller_pid)

@@ -24,11 +24,11 @@ struct _LxcmonSession
   LxcmonAttachOptions options;
   guint reboot_timeout;
 
-  GMutex mutex; /* keeps the connection while another thread shuts it down */
+  GMutex mutex;                 /* keeps the connection while another thread shuts it down */
   LxcmonConnection *connection; /* one for each life; NULL between two */
 
-  guint64 file;             /* which socket file the connection was made to */
-  gint64 deadline;          /* monotonic, in µs: when to give up the next controller; 0 for no wait */
+  guint64 file;    /* which socket file the connection was made to */
+  gint64 deadline; /* monotonic, in µs: when to give up the next controller; 0 for no wait */
   LxcmonSocketWatch *watch; /* while its socket is not there */
 };
 
@@ -163,9 +163,9 @@ check_next_controller (gpointer user_data)
 static void
 watch_for_next_controller (LxcmonSession *self)
 {
-  self->watch = _lxcmon_socket_watch_new (self->socket_path,
-                                          _lxcmon_main_source_get_context (self->source),
-                                          check_next_controller, self);
+  self->watch
+      = _lxcmon_socket_watch_new (self->socket_path, _lxcmon_main_source_get_context (self->source),
+                                  check_next_controller, self);
 }
 
 /*< private >
@@ -196,9 +196,8 @@ _lxcmon_session_follow (LxcmonSession *self)
 
 /* The connection has ended. */
 static void
-end_connection (LxcmonSession *session, const LxcmonEvent *event)
+end_connection (LxcmonSession *self, const LxcmonEvent *event)
 {
-  g_autoptr (LxcmonSession) self = _lxcmon_session_ref (session);
   const LxcmonEvent connecting = { .type = LXCMON_EVENT_CONNECTED };
   LxcmonConnection *connection = self->connection;
 
@@ -216,17 +215,19 @@ end_connection (LxcmonSession *session, const LxcmonEvent *event)
     drop_connection (self);
 }
 
+/* The session is kept while handlers run: its owner compares it with the one that it has afterwards, which
+ * might be at the same address otherwise. */
 static void
 on_event (LxcmonReceiver *receiver, const LxcmonEvent *event)
 {
-  LxcmonSession *self = (LxcmonSession *) receiver;
+  g_autoptr (LxcmonSession) self = _lxcmon_session_ref ((LxcmonSession *) receiver);
 
   if (event->type == LXCMON_EVENT_ATTACHED)
     self->deadline = 0;
   if (event->type == LXCMON_EVENT_CLOSED || event->type == LXCMON_EVENT_FAILED)
     end_connection (self, event);
   else
-    deliver (self, event); /* which may free the session */
+    deliver (self, event);
 }
 
 static LxcmonState

@@ -27,7 +27,7 @@ typedef enum
 static const char *const action_names[N_ACTIONS]
     = { "detach", "detach-and-attach", "drop", "drop-in-thread", "nested-loop", "iterate", "fork" };
 
-/* Where the action happens: in a signal, or in the callback of the attach. */
+/* Where the action happens: in a signal, a notification, or the callback of a call. */
 static const char *const points[] = {
   "init",
   "exit",
@@ -39,6 +39,7 @@ static const char *const points[] = {
   "notify::init-pid",
   "notify::end",
   "attach-callback",
+  "wait-callback",
 };
 
 #define N_OTHERS 2
@@ -210,6 +211,17 @@ on_attached (GObject *object, GAsyncResult *result, gpointer user_data)
     act (scene);
 }
 
+static void
+on_waited (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmpint (lxcmon_monitor_wait_exit_finish (LXCMON_MONITOR (object), result, &error), ==,
+                   LXCMON_EXIT_STATUS_REBOOT);
+  g_assert_no_error (error);
+  act (user_data);
+}
+
 /* The acting handler is connected before the record. */
 static void
 connect_point (Scene *scene, const char *point)
@@ -224,6 +236,8 @@ connect_point (Scene *scene, const char *point)
     g_signal_connect (client, point, G_CALLBACK (on_closed), scene);
   else if (g_str_equal (point, "attach-callback"))
     scene->state = LXCMON_STATE_CONNECTING;
+  else if (g_str_equal (point, "wait-callback"))
+    scene->state = LXCMON_STATE_EXITED;
   else if (g_str_equal (point, "notify::init-pid") || g_str_equal (point, "notify::end"))
     g_signal_connect (client, point, G_CALLBACK (on_notify), scene);
   else
@@ -276,7 +290,7 @@ check_after (Scene *scene, const char *point)
         const char *rest = session->signals->str + strlen (scene->signals_then);
         const char *comma = strstr (g_str_has_prefix (rest, ", ") ? rest + 2 : rest, ", ");
         g_assert_null (comma);
-        if (g_str_has_prefix (point, "notify") || g_str_equal (point, "attach-callback"))
+        if (g_str_has_prefix (point, "notify") || g_str_has_suffix (point, "callback"))
           g_assert_cmpstr (rest, ==, "");
       }
       break;
@@ -333,6 +347,9 @@ run_scene (const char *point, Action action)
   glib_session_begin_attach (others[0], NULL);
   scene.session->attaching = TRUE;
   lxcmon_client_attach_async (scene.session->client, NULL, on_attached, &scene);
+  if (g_str_equal (point, "wait-callback"))
+    lxcmon_monitor_wait_exit_async (LXCMON_MONITOR (scene.session->client), NULL, on_waited,
+                                    &scene);
   glib_session_begin_attach (others[1], NULL);
   send_all (others[0]);
   send_all (scene.session);

@@ -205,7 +205,7 @@ test_wait_exit (void)
   kill_driver (driver);
 }
 
-/* A container ends while the driver has its slot: nobody knows how. Stopping the host cancels the wait. */
+/* A container ends while the driver has its slot: it is not known how. Stopping the host cancels the wait. */
 static void
 test_wait_exit_gone (void)
 {

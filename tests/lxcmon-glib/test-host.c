@@ -319,6 +319,50 @@ test_rows_left (void)
   g_assert_cmpint (lxcmon_monitor_get_init_pid (monitor), ==, 1);
 }
 
+/* The blocking form returns when the list is complete, and iterates the host's context until then. */
+static void
+test_start_blocking (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GError) error = NULL;
+
+  g_cancellable_cancel (cancellable);
+  g_assert_false (lxcmon_monitor_list_start (host->list, cancellable, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_clear_error (&error);
+
+  glib_host_add (host, "web1", 1);
+  glib_host_add (host, "web2", 2);
+  g_assert_true (lxcmon_monitor_list_start (host->list, NULL, &error));
+  g_assert_no_error (error);
+  g_assert_true (glib_host_has (host, "web1 web2"));
+  g_assert_cmpuint (host->n_changes, ==, 1);
+  g_assert_false (lxcmon_monitor_list_start (host->list, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_PENDING);
+  g_assert_true (glib_host_has (host, "web1 web2"));
+}
+
+static void
+stop_list (LxcmonMonitorList *list)
+{
+  lxcmon_monitor_list_stop (list);
+}
+
+/* A handler stops the host meanwhile. */
+static void
+test_start_blocking_stopped (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GError) error = NULL;
+
+  glib_host_add (host, "web1", 1);
+  g_signal_connect_swapped (host->host, "items-changed", G_CALLBACK (stop_list), host->list);
+  g_assert_false (lxcmon_monitor_list_start (host->list, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_assert_true (glib_host_has (host, ""));
+}
+
 typedef struct
 {
   gboolean done;
@@ -509,6 +553,8 @@ main (int argc, char **argv)
   glib_test_add ("/host/cancel", test_cancel);
   glib_test_add ("/host/start-keeps-alive", test_start_keeps_alive);
   glib_test_add ("/host/start-fails", test_start_fails);
+  glib_test_add ("/host/start-blocking", test_start_blocking);
+  glib_test_add ("/host/start-blocking-stopped", test_start_blocking_stopped);
   glib_test_add ("/host/rows", test_rows);
   glib_test_add ("/host/rows-left", test_rows_left);
   glib_test_add ("/host/wait-exit", test_wait_exit);

@@ -105,6 +105,22 @@ on_list_closed (LxcmonMonitorList *list, LxcmonMonitor *monitor, const GError *e
   add_entry (user_data, "CLOSED");
 }
 
+/* The callbacks of calls have entries of their own, where they are to act. */
+static void
+on_waited (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  g_assert_cmpint (lxcmon_monitor_wait_exit_finish (LXCMON_MONITOR (object), result, NULL), ==,
+                   LXCMON_EXIT_STATUS_SHUTDOWN);
+  add_entry (user_data, "waited");
+}
+
+static void
+on_started (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  g_assert_true (lxcmon_monitor_list_start_finish (LXCMON_MONITOR_LIST (object), result, NULL));
+  add_entry (user_data, "STARTED");
+}
+
 static void
 on_items_changed (GListModel *list, guint position, guint removed, guint added, gpointer user_data)
 {
@@ -122,6 +138,8 @@ on_items_changed (GListModel *list, guint position, guint removed, guint added, 
       g_signal_connect (self->monitor, "exit", G_CALLBACK (on_monitor_exit), self);
       g_signal_connect (self->monitor, "closed", G_CALLBACK (on_monitor_closed), self);
       g_signal_connect (self->monitor, "notify", G_CALLBACK (on_monitor_notify), self);
+      if (g_strcmp0 (self->act_at, "waited") == 0)
+        lxcmon_monitor_wait_exit_async (self->monitor, NULL, on_waited, self);
     }
   add_entry (self, "ADDED");
 }
@@ -191,7 +209,10 @@ wait_accepted (Scenario *self)
 static void
 run_life (Scenario *self)
 {
-  lxcmon_monitor_list_start_async (LXCMON_MONITOR_LIST (self->host), NULL, NULL, NULL);
+  gboolean started = g_strcmp0 (self->act_at, "STARTED") == 0;
+
+  lxcmon_monitor_list_start_async (LXCMON_MONITOR_LIST (self->host), NULL,
+                                   started ? on_started : NULL, self);
   glib_test_wait_until (self->acted || get_state (self) == LXCMON_STATE_QUEUED);
   if (get_state (self) != LXCMON_STATE_QUEUED)
     return;
@@ -305,8 +326,8 @@ static const Action actions[] = {
 };
 
 static const char *const points[] = {
-  "ADDED", "init",   "init-pid", "INIT",   "exit",    "exited",
-  "EXIT",  "closed", "state",    "CLOSED", "REMOVED",
+  "STARTED", "ADDED", "init",   "init-pid", "INIT",   "exit",    "exited",
+  "waited",  "EXIT",  "closed", "state",    "CLOSED", "REMOVED",
 };
 
 static guint
@@ -385,9 +406,10 @@ test_action (gconstpointer data)
   else if (action->act == act_fork)
     {
       glib_test_wait_until (has_entry (&self, "REMOVED"));
-      g_auto (GStrv) parts = g_strsplit (self.log->str, " |", -1);
-      g_autofree char *log = g_strjoinv ("", parts);
-      g_assert_cmpstr (log, ==, life);
+      g_string_replace (self.log, " |", "", 0);
+      g_string_replace (self.log, "STARTED ", "", 0);
+      g_string_replace (self.log, " waited", "", 0);
+      g_assert_cmpstr (self.log->str, ==, life);
     }
   else
     {
