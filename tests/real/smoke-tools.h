@@ -23,6 +23,9 @@ int smoke_connect_to (Container *container);
 /* INIT's pid; aborts when anything else comes. */
 guint64 smoke_read_init (int fd);
 
+/* Returns when the controller serves @fd, whose INIT somebody else has got: it answers a PING. */
+void smoke_wait_served (int fd);
+
 /* EXIT's status; aborts when anything else comes. */
 guint32 smoke_read_exit (int fd);
 

@@ -292,6 +292,7 @@ test_libvirtd_killed (void)
   libvirtd_kill (libvirtd, SIGKILL);
   libvirtd_wait_end (libvirtd, END_TIMEOUT_MS, &error);
   g_assert_no_error (error);
+  smoke_wait_served (fd);
   command (container, "exit 3");
   g_assert_cmpuint (smoke_read_exit (fd), ==, SMOKE_EXIT_SHUTDOWN);
   smoke_assert_end_of_file (fd);
