@@ -24,7 +24,7 @@
 #define MAX_OPEN_DIRS    16
 #define EMPTY_TIMEOUT_MS 60000
 #define EMPTY_RETRY_MS   2
-#define ORPHAN_AGE_S     60
+#define ORPHAN_AGE_S     10
 
 /* The controller's pid, which is the number in "lxc-PID-NAME.libvirt-lxc"; 0 for any other entry. Compared
  * and not globbed: "lxc-*-web" would also be the group of a container "old-web". */

@@ -16,6 +16,6 @@
 void container_cgroup_sweep (const char *name, pid_t controller);
 
 /* Removes the groups of that name that nobody else does, as after a test that was killed: those that are
- * empty and a minute old, and whose controller is dead. The same test may run a second time on this machine,
+ * empty and some seconds old, and whose controller is dead. The same test may run a second time on this machine,
  * and its groups are not ours. */
 void container_cgroup_sweep_orphans (const char *name);
