@@ -47,6 +47,7 @@ struct _LxcmonHostRow
   gboolean asked;        /* the controller's pid was found out, or cannot be */
   gboolean has_listener; /* closed: its socket may still have one; then the row stays */
   gboolean reporting;    /* closed: handlers of that still run */
+  GError *yields;        /* why its session is being closed for libvirtd, or NULL */
 };
 
 /* The driver that manages the containers, as far as a host needs to know. */
@@ -71,20 +72,21 @@ struct _LxcmonHost
   gboolean force;
 
   /* While it is started: */
-  GSource *source; /* dispatched when there is something to do */
-  GQueue pending;  /* of LxcmonHostRow: to be attached */
+  GSource *source;             /* dispatched when there is something to do */
+  GQueue pending;              /* of LxcmonHostRow: to be attached */
   GFileMonitor *monitor;
   char *watched; /* what it watches: the runtime directory, or its nearest parent that exists */
   guint64 watched_device;
   guint64 watched_inode;
   GHashTable *ended; /* the files of containers that have ended, while they still have a listener */
   LxcmonHostDriver driver;
-  gint64 scan_at;         /* LXCMON_HOST_NEVER where no scan is asked for */
-  gint64 scan_not_before; /* scans keep a distance from each other */
+  gint64 scan_at;         /* LXCMON_HOST_NEVER if no scan is due */
+  gint64 scan_not_before; /* there is a minimum time between scans */
   gint64 safety_at;       /* a scan for what no hint has reported */
   gint64 shortage_until;  /* when to attach again */
   guint n_early_scans;    /* since the last hint: a socket was bound and had no listener yet */
   guint serial;           /* of the last scan */
+  guint scanning;         /* the epoch of a scan that is going on, or 0 */
   gboolean warned;        /* of what is wrong at present */
 };
 
@@ -96,11 +98,14 @@ _lxcmon_host_get_list (LxcmonHost *self)
 
 /* lxcmon-host-row.c */
 const char *_lxcmon_host_get_dir (LxcmonHost *self);
+GPtrArray *_lxcmon_host_copy_rows (LxcmonHost *self);
 void _lxcmon_host_wake (LxcmonHost *self, gint64 at);
 void _lxcmon_host_scan_soon (LxcmonHost *self);
+void _lxcmon_host_retry_rows (LxcmonHost *self);
 void _lxcmon_host_warn_once (LxcmonHost *self, const char *what, const char *why);
 LxcmonHostRow *_lxcmon_host_row_new (LxcmonHost *host, const LxcmonRuntimeSocket *socket);
 void _lxcmon_host_row_attach (LxcmonHostRow *self);
+void _lxcmon_host_row_yield (LxcmonHostRow *self, const GError *error);
 void _lxcmon_host_row_observe (LxcmonHostRow *self, gint controller_pid, const GError *error);
 void _lxcmon_host_row_give_up_reboot (LxcmonHostRow *self);
 void _lxcmon_host_row_retry_later (LxcmonHostRow *self);
@@ -117,7 +122,7 @@ gboolean _lxcmon_host_driver_manages (LxcmonHost *self);
 GError *_lxcmon_host_driver_error (LxcmonHost *self, const char *name);
 
 /* lxcmon-host-scan.c */
-void _lxcmon_host_scan (LxcmonHost *self);
+gint64 _lxcmon_host_scan (LxcmonHost *self);
 
 /* lxcmon-host-dispatch.c */
 void _lxcmon_host_dispatch_start (LxcmonHost *self);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns a row: the monitor of one container of a host, its session, and what each event does to it. What a
- * scan changes in it is decided elsewhere.
+ * Owns a row: the monitor of one container of a host, its session, and what each event does to it.
+ * lxcmon-host-scan.c decides what a scan changes in it.
  */
 
 #include "lxcmon-host-private.h"
@@ -36,7 +36,10 @@ _lxcmon_host_row_dispose (GObject *object)
 static void
 _lxcmon_host_row_finalize (GObject *object)
 {
-  g_ref_string_release (((LxcmonHostRow *) object)->socket_path);
+  LxcmonHostRow *self = (LxcmonHostRow *) object;
+
+  g_ref_string_release (self->socket_path);
+  g_clear_error (&self->yields);
 
   G_OBJECT_CLASS (_lxcmon_host_row_parent_class)->finalize (object);
 }
@@ -58,7 +61,7 @@ _lxcmon_host_row_init (LxcmonHostRow *self)
 /*< private >
  * _lxcmon_host_row_new:
  *
- * Makes a row for a container that has appeared.
+ * Creates a row for a new container.
  */
 LxcmonHostRow *
 _lxcmon_host_row_new (LxcmonHost *host, const LxcmonRuntimeSocket *socket)
@@ -73,7 +76,7 @@ _lxcmon_host_row_new (LxcmonHost *host, const LxcmonRuntimeSocket *socket)
   return self;
 }
 
-/* ---- What a row asks of its host ---- */
+/* ---- Functions of the host that rows use ---- */
 
 const char *
 _lxcmon_host_get_dir (LxcmonHost *self)
@@ -82,8 +85,24 @@ _lxcmon_host_get_dir (LxcmonHost *self)
 }
 
 /*< private >
+ * _lxcmon_host_copy_rows:
+ *
+ * Returns: (transfer full): the rows of now, for a walk during which handlers may change the list
+ */
+GPtrArray *
+_lxcmon_host_copy_rows (LxcmonHost *self)
+{
+  guint n = g_list_model_get_n_items ((GListModel *) self);
+  GPtrArray *rows = g_ptr_array_new_full (n, g_object_unref);
+
+  for (guint i = 0; i < n; i++)
+    g_ptr_array_add (rows, g_list_model_get_item ((GListModel *) self, i));
+  return rows;
+}
+
+/*< private >
  * _lxcmon_host_wake:
- * @at: when there is something to do
+ * @at: when the host has something to do
  */
 void
 _lxcmon_host_wake (LxcmonHost *self, gint64 at)
@@ -97,7 +116,7 @@ _lxcmon_host_wake (LxcmonHost *self, gint64 at)
 /*< private >
  * _lxcmon_host_scan_soon:
  *
- * Asks for a scan: at once, unless the last one was a moment ago.
+ * Requests a scan. It is made at once, unless the last one was a moment ago.
  */
 void
 _lxcmon_host_scan_soon (LxcmonHost *self)
@@ -110,9 +129,28 @@ _lxcmon_host_scan_soon (LxcmonHost *self)
 }
 
 /*< private >
+ * _lxcmon_host_retry_rows:
+ *
+ * Rows whose attach is put off are reconsidered now.
+ */
+void
+_lxcmon_host_retry_rows (LxcmonHost *self)
+{
+  g_autoptr (GPtrArray) rows = _lxcmon_host_copy_rows (self);
+
+  for (guint i = 0; i < rows->len; i++)
+    {
+      LxcmonHostRow *row = rows->pdata[i];
+      if (row->phase == LXCMON_ROW_DETACHED && row->due != LXCMON_HOST_NEVER)
+        row->due = 0;
+    }
+  _lxcmon_host_scan_soon (self);
+}
+
+/*< private >
  * _lxcmon_host_warn_once:
  *
- * Warns, unless something is known to be wrong already.
+ * Logs a warning, unless one was logged already for the current problem.
  */
 void
 _lxcmon_host_warn_once (LxcmonHost *self, const char *what, const char *why)
@@ -132,7 +170,7 @@ report (LxcmonHostRow *self, LxcmonReport what, const LxcmonModel *model, const 
 /*< private >
  * _lxcmon_host_row_remove:
  *
- * Takes a row out of the list, and closes its session.
+ * Removes a row from the list, and closes its session.
  */
 void
 _lxcmon_host_row_remove (LxcmonHostRow *self)
@@ -156,7 +194,7 @@ set_phase (LxcmonHostRow *self, LxcmonHostRowPhase phase, gint64 due)
 /*< private >
  * _lxcmon_host_row_retry_later:
  *
- * Detached; it is tried again: later each time, up to a bound.
+ * Schedules the next attempt to attach a row: at longer intervals each time, up to a limit.
  */
 void
 _lxcmon_host_row_retry_later (LxcmonHostRow *self)
@@ -178,7 +216,8 @@ is_shortage (const LxcmonError *error)
 }
 
 /* An attach has failed. It is tried again where it may succeed later: the controller does not listen yet,
- * or has ended before it accepted us, or its slot is taken, or descriptors have run short. */
+ * or has ended before it accepted us, or its slot is taken, or descriptors have run short, or a call has failed
+ * that may not fail again. */
 static void
 handle_failed (LxcmonHostRow *self, const LxcmonModel *model, const LxcmonError *error)
 {
@@ -191,12 +230,15 @@ handle_failed (LxcmonHostRow *self, const LxcmonModel *model, const LxcmonError 
       _lxcmon_host_warn_once (host, "some containers cannot be attached now, and are tried again",
                               error->message);
       host->shortage_until = g_get_monotonic_time () + LXCMON_HOST_SHORTAGE_US;
-      set_phase (self, LXCMON_ROW_DETACHED, 0);
+      self->phase = LXCMON_ROW_DETACHED;
+      self->due = LXCMON_HOST_NEVER;
       g_queue_push_head (&host->pending, g_object_ref (self));
+      _lxcmon_host_wake (host, host->shortage_until);
     }
   else if (error->code == LXCMON_MONITOR_ERROR_BUSY || error->code == LXCMON_MONITOR_ERROR_NOT_FOUND
            || error->code == LXCMON_MONITOR_ERROR_REFUSED
-           || error->code == LXCMON_MONITOR_ERROR_LOST)
+           || error->code == LXCMON_MONITOR_ERROR_LOST
+           || error->code == LXCMON_MONITOR_ERROR_FAILED)
     {
       _lxcmon_host_row_retry_later (self);
       if (error->code == LXCMON_MONITOR_ERROR_BUSY)
@@ -207,8 +249,8 @@ handle_failed (LxcmonHostRow *self, const LxcmonModel *model, const LxcmonError 
   report (self, LXCMON_REPORT_CHANGED, model, why);
 }
 
-/* Closed; the row stays for the linger timeout, and as long as its socket has a listener where EXIT has not
- * come: what ended without EXIT may not have ended. */
+/* Closed; the row stays for the linger timeout. If EXIT was not received, it also stays as long as its
+ * socket has a listener, because the container may still run. */
 static void
 set_closed (LxcmonHostRow *self)
 {
@@ -237,6 +279,20 @@ finish_closed (GObject *object, gpointer data)
     set_closed (self);
 }
 
+/* The connection was closed for libvirtd, and the container runs on. */
+static void
+finish_yield (LxcmonHostRow *self)
+{
+  gint pid = lxcmon_monitor_get_controller_pid ((LxcmonMonitor *) self);
+  g_autoptr (GError) error = g_steal_pointer (&self->yields);
+
+  close_session (self);
+  self->asked = pid != 0;
+  self->due = 0;
+  _lxcmon_host_scan_soon (self->host);
+  _lxcmon_host_row_observe (self, pid, error);
+}
+
 static void
 handle_closed (LxcmonHostRow *self, LxcmonModel *model, const LxcmonError *error)
 {
@@ -259,7 +315,7 @@ handle_closed (LxcmonHostRow *self, LxcmonModel *model, const LxcmonError *error
     }
   else
     set_phase (self, LXCMON_ROW_CLOSED, LXCMON_HOST_NEVER);
-  if (model->exited && self->phase == LXCMON_ROW_CLOSED)
+  if (model->exited)
     g_hash_table_add (host->ended, g_memdup2 (&self->file, sizeof self->file));
 
   report (self, LXCMON_REPORT_CLOSED, model, why);
@@ -296,10 +352,16 @@ on_event (GObject *owner, LxcmonSession *session, const LxcmonEvent *event)
       report (self, LXCMON_REPORT_EXIT, &model, NULL);
       break;
     case LXCMON_EVENT_CLOSED:
-      handle_closed (self, &model, event->error);
+      if (self->yields != NULL && !model.exited)
+        finish_yield (self);
+      else
+        handle_closed (self, &model, event->error);
       break;
     case LXCMON_EVENT_FAILED:
-      handle_failed (self, &model, event->error);
+      if (self->yields != NULL)
+        finish_yield (self);
+      else
+        handle_failed (self, &model, event->error);
       break;
     default:
       break;
@@ -310,7 +372,7 @@ on_event (GObject *owner, LxcmonSession *session, const LxcmonEvent *event)
  * _lxcmon_host_row_attach:
  * @self: a row that is detached, to which the caller holds a reference
  *
- * Begins to attach a row. It may have left the list afterwards.
+ * Starts to attach a row. The row may be removed from the list by this.
  */
 void
 _lxcmon_host_row_attach (LxcmonHostRow *self)
@@ -335,17 +397,35 @@ _lxcmon_host_row_attach (LxcmonHostRow *self)
       return;
     }
 
+  g_clear_error (&self->yields);
   set_phase (self, LXCMON_ROW_ATTACHED, LXCMON_HOST_NEVER);
   _lxcmon_session_apply (self->session, &begin, &model);
   report (self, LXCMON_REPORT_CHANGED, &model, NULL);
 }
 
 /*< private >
+ * _lxcmon_host_row_yield:
+ *
+ * @error: why
+ *
+ * libvirtd needs the slot: it is left at once. What has been received is reported before the row is shown as
+ * libvirtd's, and an end among it is an end.
+ */
+void
+_lxcmon_host_row_yield (LxcmonHostRow *self, const GError *error)
+{
+  if (self->yields != NULL)
+    return;
+  self->yields = g_error_copy (error);
+  _lxcmon_session_shutdown (self->session);
+}
+
+/*< private >
  * _lxcmon_host_row_observe:
- * @controller_pid: the controller, or 0 where it is not known
+ * @controller_pid: the pid of the controller, or 0 if it is not known
  * @error: why the row is not attached
  *
- * Closes the session, where there is one, and shows what can be known of a container without it.
+ * Shows what can be known of a container without a session.
  */
 void
 _lxcmon_host_row_observe (LxcmonHostRow *self, gint controller_pid, const GError *error)
@@ -361,7 +441,6 @@ _lxcmon_host_row_observe (LxcmonHostRow *self, gint controller_pid, const GError
   if (model.init_pid == 0)
     model.init_pid = _lxcmon_status_xml_find_init (self->socket_path, controller_pid);
 
-  close_session (self);
   self->phase = LXCMON_ROW_DETACHED;
   self->reboot_until = 0;
   report (self, LXCMON_REPORT_CHANGED, &model, error);
@@ -370,7 +449,7 @@ _lxcmon_host_row_observe (LxcmonHostRow *self, gint controller_pid, const GError
 /*< private >
  * _lxcmon_host_row_give_up_reboot:
  *
- * The next controller has not appeared. The row may have left the list afterwards.
+ * Called when the next controller has not appeared. The row may be removed from the list by this.
  */
 void
 _lxcmon_host_row_give_up_reboot (LxcmonHostRow *self)

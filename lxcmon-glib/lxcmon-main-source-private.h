@@ -3,8 +3,8 @@
 #pragma once
 
 /*
- * One hub for each main context, in one GSource, and the queue of steps: what is still to be done of the
- * events that were delivered. lxcmon-libvirt uses the queue too; the header is not installed.
+ * One hub for each main context, in one GSource, and the queue of steps: what remains to be done for
+ * events after their signals. lxcmon-libvirt uses the queue too; the header is not installed.
  */
 
 #include <glib-object.h>
@@ -32,5 +32,6 @@ LXCMON_EXPORT void _lxcmon_main_source_push_first (LxcmonMainSource *self, gpoin
                                                    LxcmonStepFunc func, gpointer data,
                                                    GDestroyNotify free);
 LXCMON_EXPORT void _lxcmon_main_source_run_steps (LxcmonMainSource *self);
+gboolean _lxcmon_main_source_was_forked (LxcmonMainSource *self);
 LxcmonHub *_lxcmon_main_source_get_hub (LxcmonMainSource *self);
 GMainContext *_lxcmon_main_source_get_context (LxcmonMainSource *self);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the order of a list's rows, by name, byte by byte, and what becomes of a row that leaves the list.
+ * Owns the order of a list's rows, by the bytes of their names, and the removal of rows from the list.
  */
 
 #include "lxcmon-rows-private.h"
@@ -53,16 +53,18 @@ _lxcmon_rows_find (GListStore *rows, const char *name, guint *position)
   return found;
 }
 
-/* A row has left the list, and calls that wait for its end return @why. What has closed keeps its state, so
- * that it can be seen how it ended. */
+/* A row was removed from the list. Calls that wait for its end fail with @why. A row that is closed keeps
+ * its state, which says how it ended. */
 static void
-end_row (LxcmonMonitor *monitor, const GError *why)
+end_row (LxcmonMonitor *monitor, gboolean quietly, const GError *why)
 {
   LxcmonModel model = *_lxcmon_monitor_get_model (monitor);
   GList *waits = _lxcmon_waits_steal (_lxcmon_monitor_get_waits (monitor));
 
   _lxcmon_monitor_set_watched (monitor, FALSE);
-  if (model.state != LXCMON_STATE_CLOSED && model.state != LXCMON_STATE_DETACHED)
+  if (quietly && model.state != LXCMON_STATE_CLOSED)
+    _lxcmon_monitor_set_detached (monitor);
+  else if (model.state != LXCMON_STATE_CLOSED && model.state != LXCMON_STATE_DETACHED)
     {
       model.state = LXCMON_STATE_DETACHED;
       _lxcmon_monitor_report (monitor, LXCMON_REPORT_CHANGED, &model, NULL);
@@ -73,7 +75,7 @@ end_row (LxcmonMonitor *monitor, const GError *why)
 /*< private >
  * _lxcmon_rows_remove:
  *
- * Removes a row, where it is there: its container has ended.
+ * Removes a row, if it is in the list: its container has ended.
  */
 void
 _lxcmon_rows_remove (GListStore *rows, LxcmonMonitor *monitor)
@@ -93,16 +95,18 @@ _lxcmon_rows_remove (GListStore *rows, LxcmonMonitor *monitor)
                      "%s has ended while it was not attached, and it is not known how",
                      lxcmon_monitor_get_name (monitor));
   g_list_store_remove (rows, position);
-  end_row (monitor, lost);
+  end_row (monitor, FALSE, lost);
 }
 
 /*< private >
  * _lxcmon_rows_remove_all:
  *
+ * @quietly: whether nothing is to be notified
+ *
  * Removes all rows, with one change of the list: it is stopped.
  */
 void
-_lxcmon_rows_remove_all (GListStore *rows)
+_lxcmon_rows_remove_all (GListStore *rows, gboolean quietly)
 {
   guint n = g_list_model_get_n_items (G_LIST_MODEL (rows));
   g_autoptr (GPtrArray) removed = g_ptr_array_new_full (n, g_object_unref);
@@ -114,5 +118,5 @@ _lxcmon_rows_remove_all (GListStore *rows)
   if (n > 0)
     g_list_store_remove_all (rows);
   for (guint i = 0; i < n; i++)
-    end_row (removed->pdata[i], cancelled);
+    end_row (removed->pdata[i], quietly, cancelled);
 }

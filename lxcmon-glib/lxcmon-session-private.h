@@ -3,8 +3,8 @@
 #pragma once
 
 /*
- * One attach: from the moment that an app or a host asks for it until it is closed. It spans the lives of
- * a container that reboots, where these are followed.
+ * One attach of a client or a row, until it is closed. If reboots are followed, it covers several runs of
+ * the container.
  */
 
 #include "lxcmon-main-source-private.h"
@@ -29,6 +29,7 @@ LxcmonSession *_lxcmon_session_open (gpointer owner, GMainContext *context,
                                      LxcmonError *error);
 LxcmonSession *_lxcmon_session_ref (LxcmonSession *self);
 void _lxcmon_session_unref (LxcmonSession *self);
+void _lxcmon_session_shutdown (LxcmonSession *self);
 void _lxcmon_session_close (LxcmonSession *self);
 LxcmonMainSource *_lxcmon_session_get_source (LxcmonSession *self);
 gboolean _lxcmon_session_is_followed (LxcmonSession *self);

@@ -2,8 +2,8 @@
 
 /*
  * Owns one attach: the connection, the main context that it belongs to, and after a reboot the wait for
- * the next controller. It refers to its owner weakly, so that dropping the last reference to the owner
- * ends the attach. It is opened in its context, and may be closed from any thread.
+ * the next controller. It holds a weak reference to its owner, so that dropping the last reference to the
+ * owner ends the attach. It is opened in its context, and may be closed from any thread.
  */
 
 #include "lxcmon-session-private.h"
@@ -26,6 +26,7 @@ struct _LxcmonSession
 
   GMutex mutex;                 /* keeps the connection while another thread shuts it down */
   LxcmonConnection *connection; /* one for each life; NULL between two */
+  guint n_lives;                /* counts connections */
 
   guint64 file;    /* which socket file the connection was made to */
   gint64 deadline; /* monotonic, in µs: when to give up the next controller; 0 for no wait */
@@ -61,7 +62,7 @@ drop_connection (LxcmonSession *self)
   g_mutex_unlock (&self->mutex);
 }
 
-/* Makes the connection of a life. */
+/* Creates the connection for a run. */
 static gboolean
 connect_controller (LxcmonSession *self, LxcmonError *error)
 {
@@ -79,6 +80,7 @@ connect_controller (LxcmonSession *self, LxcmonError *error)
 
   g_mutex_lock (&self->mutex);
   self->connection = connection;
+  self->n_lives++;
   g_mutex_unlock (&self->mutex);
   return TRUE;
 }
@@ -132,7 +134,7 @@ give_up_in_time (LxcmonSession *self)
   give_up (self, &error);
 }
 
-/* Connects to the next controller where it is there. */
+/* Connects to the next controller, if its socket exists. */
 static void
 check_next_controller (gpointer user_data)
 {
@@ -142,6 +144,9 @@ check_next_controller (gpointer user_data)
   guint64 now = _lxcmon_socket_watch_identify (self->socket_path);
   LxcmonError error;
 
+  /* In a forked child, the parent goes on. */
+  if (_lxcmon_main_source_was_forked (self->source))
+    return;
   if (now == 0 || now == last)
     {
       if (g_get_monotonic_time () >= self->deadline)
@@ -171,7 +176,7 @@ watch_for_next_controller (LxcmonSession *self)
 /*< private >
  * _lxcmon_session_is_followed:
  *
- * Returns: whether the next controller is waited for after a reboot
+ * Returns: whether the session waits for the next controller after a reboot
  */
 gboolean
 _lxcmon_session_is_followed (LxcmonSession *self)
@@ -199,7 +204,7 @@ static void
 end_connection (LxcmonSession *self, const LxcmonEvent *event)
 {
   const LxcmonEvent connecting = { .type = LXCMON_EVENT_CONNECTED };
-  LxcmonConnection *connection = self->connection;
+  guint life = self->n_lives;
 
   if (event->type == LXCMON_EVENT_FAILED && may_retry (self, event->error))
     {
@@ -211,7 +216,7 @@ end_connection (LxcmonSession *self, const LxcmonEvent *event)
 
   deliver (self, event);
   /* Unless the owner has closed the session, or follows a reboot already. */
-  if (self->connection == connection)
+  if (self->n_lives == life)
     drop_connection (self);
 }
 
@@ -289,7 +294,7 @@ _lxcmon_session_apply (LxcmonSession *self, const LxcmonEvent *event, LxcmonMode
 
 /*< private >
  * _lxcmon_session_open:
- * @owner: a #GObject, referred to weakly
+ * @owner: a #GObject, to which the session holds a weak reference
  * @context: the main context in which @func is called
  * @settings: how to attach; copied
  * @func: called for each event
@@ -298,7 +303,7 @@ _lxcmon_session_apply (LxcmonSession *self, const LxcmonEvent *event, LxcmonMode
  * Begins an attach.
  *
  * Returns: (transfer full) (nullable): a session to end with _lxcmon_session_close(), or %NULL with
- *   @error set where the attach failed at once
+ *   @error set if the attach failed at once
  */
 LxcmonSession *
 _lxcmon_session_open (gpointer owner, GMainContext *context, const LxcmonSessionSettings *settings,
@@ -340,11 +345,26 @@ close_in_context (gpointer user_data)
 }
 
 /*< private >
+ * _lxcmon_session_shutdown:
+ *
+ * Leaves the controller at once. What has been received is still reported, and then that the connection was
+ * closed. May be called from any thread.
+ */
+void
+_lxcmon_session_shutdown (LxcmonSession *self)
+{
+  g_mutex_lock (&self->mutex);
+  if (self->connection != NULL)
+    lxcmon_connection_shutdown (self->connection);
+  g_mutex_unlock (&self->mutex);
+}
+
+/*< private >
  * _lxcmon_session_close:
  * @self: (transfer full): a session
  *
- * Ends an attach; nothing more is reported. In another thread than the context's, the controller is left
- * at once, and the rest is freed by the context.
+ * Ends an attach; nothing more is reported. If this is another thread than the context's, the connection
+ * is shut down at once, and the rest is freed in the context.
  */
 void
 _lxcmon_session_close (LxcmonSession *self)
@@ -361,10 +381,7 @@ _lxcmon_session_close (LxcmonSession *self)
     }
 
   g_weak_ref_set (&self->owner, NULL);
-  g_mutex_lock (&self->mutex);
-  if (self->connection != NULL)
-    lxcmon_connection_shutdown (self->connection);
-  g_mutex_unlock (&self->mutex);
+  _lxcmon_session_shutdown (self);
   g_main_context_invoke_full (context, G_PRIORITY_DEFAULT, close_in_context, self,
                               (GDestroyNotify) _lxcmon_session_unref);
 }

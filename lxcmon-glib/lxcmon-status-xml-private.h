@@ -3,7 +3,9 @@
 #pragma once
 
 #include <glib.h>
+#include <lxcmon/lxcmon-runtime-dir.h>
 
-gint _lxcmon_status_xml_find_controller (const char *socket_path);
+gint _lxcmon_status_xml_find_controller (const char *socket_path,
+                                         const LxcmonRuntimeSocket *socket);
 gint _lxcmon_status_xml_find_init (const char *socket_path, gint controller_pid);
 gint _lxcmon_status_xml_parse (const char *text, gsize length, gint controller_pid);

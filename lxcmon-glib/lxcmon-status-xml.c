@@ -3,10 +3,12 @@
 /*
  * Owns libvirt's status XML, as far as a client needs it: `<domstatus pid='CONTROLLER'>` with
  * `<init pid='INIT'/>` in it, beside the socket. It is a hint: libvirtd writes it after INIT, and may
- * have died since, so what it says counts only for the controller that we are attached to.
+ * have ended since, so it is used only if it is about the controller that we are attached to.
  */
 
 #include "lxcmon-status-xml-private.h"
+
+#include <lxcmon/lxcmon-process.h>
 
 #include <fcntl.h>
 #include <string.h>
@@ -63,8 +65,8 @@ parse (const char *text, gsize length, Status *status)
 /*< private >
  * _lxcmon_status_xml_parse:
  *
- * Finds the init pid in a status XML. Returns 0 where there is none, or where the text is about
- * another controller.
+ * Finds the init pid in a status XML. Returns 0 if there is none, or if the text is about another
+ * controller.
  */
 gint
 _lxcmon_status_xml_parse (const char *text, gsize length, gint controller_pid)
@@ -76,7 +78,14 @@ _lxcmon_status_xml_parse (const char *text, gsize length, gint controller_pid)
   return status.controller_pid == controller_pid ? (gint) status.init_pid : 0;
 }
 
-/* Reads a regular file that nobody has put a link in the place of. */
+/* In a directory such as /tmp anybody can put a file beside the socket. */
+static gboolean
+is_trusted (uid_t uid)
+{
+  return uid == 0 || uid == geteuid ();
+}
+
+/* Reads a regular file of root's or ours that nobody has put a link in the place of. */
 static char *
 read_file (const char *path, gsize *length)
 {
@@ -86,7 +95,8 @@ read_file (const char *path, gsize *length)
 
   if (fd < 0)
     return NULL;
-  if (fstat (fd, &info) == 0 && S_ISREG (info.st_mode) && info.st_size <= SIZE_MAX_BYTES)
+  if (fstat (fd, &info) == 0 && S_ISREG (info.st_mode) && is_trusted (info.st_uid)
+      && info.st_size <= SIZE_MAX_BYTES)
     {
       text = g_malloc ((gsize) info.st_size);
       gssize n = read (fd, text, (gsize) info.st_size);
@@ -110,18 +120,24 @@ read_beside (const char *socket_path, gsize *length)
 
 /*< private >
  * _lxcmon_status_xml_find_controller:
+ * @socket: what a scan knows of the socket
  *
- * Finds the controller's pid in the status XML beside its socket, or returns 0. The caller sees to it
- * that it is the one that listens there.
+ * Finds the controller's pid in the status XML beside its socket. It counts only where that process is the
+ * one that listens.
+ *
+ * Returns: the pid, or 0 if it is not known
  */
 gint
-_lxcmon_status_xml_find_controller (const char *socket_path)
+_lxcmon_status_xml_find_controller (const char *socket_path, const LxcmonRuntimeSocket *socket)
 {
   gsize length = 0;
   Status status;
-  g_autofree char *text = read_beside (socket_path, &length);
+  g_autofree char *text = socket->listener != 0 ? read_beside (socket_path, &length) : NULL;
 
-  return text != NULL && parse (text, length, &status) ? (gint) status.controller_pid : 0;
+  if (text == NULL || !parse (text, length, &status))
+    return 0;
+  gint pid = (gint) status.controller_pid;
+  return lxcmon_process_serves (pid, socket->listener, socket->listener_uid) ? pid : 0;
 }
 
 /*< private >

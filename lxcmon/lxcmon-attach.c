@@ -5,16 +5,17 @@
  * very first client, and libvirtd needs the slot of the containers that it manages. A client that connects
  * and leaves does harm too: if nobody is accepted yet, its dead entry in the backlog gets the INIT that the
  * next client should have had. So there is a busy check before connecting, and a connection that is queued
- * stays while nobody else is accepted.
+ * stays while nobody else is accepted. The check fails closed: the one thing that may be unknown is whether
+ * another client has the slot, where sock_diag cannot say it; then the connection is queued, and leaves in time.
  *
  * That a connection is accepted is known by the first message (lxcmon-reader.c).
  */
 
 #include "lxcmon-attach-private.h"
 #include "lxcmon-diag-private.h"
+#include "lxcmon-driver-private.h"
 #include "lxcmon-error-private.h"
 #include "lxcmon-process-private.h"
-#include "lxcmon-snapshot-private.h"
 #include "lxcmon-target-private.h"
 
 #include <errno.h>
@@ -22,79 +23,71 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-/* Pauses between two busy checks, each of which reads all of /proc/net/unix. */
+/* Pauses between two busy checks, for each of which the kernel goes through all of its sockets. */
 #define RETRY_INTERVAL_MIN_MS 100
 #define RETRY_INTERVAL_MAX_MS 1000
 
 /* A pause before a timeout is handled again because there are bytes that the loop has not read yet. */
 #define UNREAD_INTERVAL_MS 10
 
-/* Describes a process, as far as it is known. */
-static const char *
-describe_process (int pid, const char *otherwise, char *text, size_t size)
-{
-  char name[LXCMON_PROCESS_NAME_SIZE];
-
-  if (_lxcmon_process_get_name (pid, name))
-    snprintf (text, size, "%s (pid %d)", name, pid);
-  else if (pid > 0)
-    snprintf (text, size, "%s (pid %d)", otherwise, pid);
-  else
-    snprintf (text, size, "%s", otherwise);
-
-  return text;
-}
-
 static bool
 fail_driver_running (const LxcmonDriver *driver, const char *path, LxcmonError *error)
 {
-  char process[64];
+  char name[LXCMON_PROCESS_NAME_SIZE] = "libvirtd";
+  char pid[32] = "";
 
+  (void) _lxcmon_process_get_name (driver->pid, name);
+  if (driver->pid > 0)
+    snprintf (pid, sizeof pid, " (pid %d)", driver->pid);
   return _lxcmon_error_set (
       error, LXCMON_MONITOR_ERROR_BUSY, 0,
-      "%s manages the containers in the directory of %s and needs the controller's one client slot: "
+      "%s%s manages the containers in the directory of %s and needs the controller's one client slot: "
       "without it, it would not see the container's end",
-      describe_process (driver->pid, "libvirtd", process, sizeof process), path);
+      name, pid, path);
 }
 
 static bool
-fail_slot_taken (const char *const paths[2], LxcmonError *error)
+fail_slot_taken (const char *path, LxcmonError *error)
 {
-  char process[64];
-  uint64_t client = _lxcmon_diag_find_accepted_client (paths);
-  int pid = _lxcmon_process_find_socket_owner (client);
-
-  return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_BUSY, 0,
-                            "the one client slot of the controller of %s is taken by %s", paths[0],
-                            describe_process (pid, "another process", process, sizeof process));
+  return _lxcmon_error_set (
+      error, LXCMON_MONITOR_ERROR_BUSY, 0,
+      "the one client slot of the controller of %s is taken by another client", path);
 }
 
-/* Checks that the slot is free, without connecting. */
+/* Checks that no other client is accepted, or that this cannot be known. */
 static bool
-busy_check (const LxcmonConnection *self, const LxcmonTarget *target, LxcmonError *error)
+check_slot (LxcmonConnection *self, const LxcmonTarget *target, LxcmonError *error)
 {
-  LxcmonSlot slot;
-  LxcmonDriver driver = _lxcmon_target_find_driver (target);
+  LxcmonDiagFile file = _lxcmon_diag_get_file (&target->info);
+  LxcmonError reason;
+  bool taken;
+  LxcmonDiagResult result = _lxcmon_taken_check (self->taken, file, &taken, &reason);
 
+  if (result == LXCMON_DIAG_UNAVAILABLE)
+    _lxcmon_connection_log (self, LXCMON_LOG_WARNING,
+                            "connecting to %s without knowing whether another client has its slot: "
+                            "%s",
+                            target->path, reason.message);
+  if (result == LXCMON_DIAG_FAILED && error != NULL)
+    *error = reason;
+  if (result == LXCMON_DIAG_FAILED)
+    return false;
+  return !taken || fail_slot_taken (target->path, error);
+}
+
+/* Checks that no driver needs the slot and that it is free, without connecting. */
+static bool
+busy_check (LxcmonConnection *self, const LxcmonTarget *target, LxcmonError *error)
+{
+  LxcmonDriver driver;
+
+  if (!_lxcmon_driver_find (target->dir_fd, &driver, error))
+    return false;
   if (driver.running)
     return fail_driver_running (&driver, target->path, error);
-  if (!_lxcmon_snapshot_get (LXCMON_SNAPSHOT_SHARED, target->paths, &slot, error))
-    return false;
-  if (slot.n_accepted == 0)
-    return true;
-
-  /* There will be another check soon, and the error goes nowhere. */
-  if (self->wait_if_busy)
-    return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_BUSY, 0,
-                              "the one client slot of the controller of %s is taken", target->path);
-
-  /* The shared snapshot may be from before the other client left. */
-  if (!_lxcmon_snapshot_get (LXCMON_SNAPSHOT_FRESH, target->paths, &slot, error))
-    return false;
-  return slot.n_accepted == 0 || fail_slot_taken (target->paths, error);
+  return check_slot (self, target, error);
 }
 
 /* Begins to use a connected descriptor: watches it, and sends the PING whose answer will show that the
@@ -122,12 +115,12 @@ connect_to_target (LxcmonConnection *self, const LxcmonTarget *target, LxcmonErr
     return false;
   if (target->open_to_others)
     _lxcmon_connection_log (self, LXCMON_LOG_WARNING,
-                            "others than its owner may connect to %s: the mode of a controller's "
-                            "socket is 0700",
+                            "users other than its owner may connect to %s: the mode of a "
+                            "controller's socket is 0700",
                             target->path);
   if (!_lxcmon_target_connect (target, &fd, error))
     return false;
-  _lxcmon_snapshot_invalidate (target->paths);
+  _lxcmon_taken_add (self->taken, _lxcmon_diag_get_file (&target->info));
   self->fd = fd;
   return _lxcmon_peer_check (fd, target->path, &self->controller_pid, error)
          && become_queued (self, error);
@@ -177,41 +170,56 @@ retry (LxcmonConnection *self, LxcmonEvent *event, LxcmonError *error)
 
 /* Whether the controller has accepted the connection; it may not have answered yet. */
 static bool
-is_accepted (const LxcmonConnection *self, const LxcmonSlot *slot)
+is_accepted (const LxcmonConnection *self)
 {
   struct stat info;
   uint64_t peer_inode;
 
-  if (fstat (self->fd, &info) == 0 && _lxcmon_diag_find_peer (info.st_ino, &peer_inode))
-    return peer_inode != 0;
-
-  /* Without sock_diag: if it were not, there would be something in the backlog. */
-  return slot->n_queued == 0;
+  return fstat (self->fd, &info) == 0 && _lxcmon_diag_find_peer (info.st_ino, &peer_inode)
+         && peer_inode != 0;
 }
 
-/* The attach timeout has passed. If another client is accepted, waiting is of no use. If none is, leaving
- * would take INIT from the next client, so the connection stays. */
+/* Checks again whether another client has the slot. Returns false with @error set if it has, or if that cannot be
+ * known: leaving may harm, but waiting for ever would. A check that fails will be made again. */
+static bool
+recheck_slot (const LxcmonConnection *self, LxcmonError *error)
+{
+  LxcmonTarget target;
+  LxcmonError reason;
+  const char *unknown = NULL;
+  bool stays = true;
+
+  if (!_lxcmon_target_open (&target, self->path, NULL))
+    return true;
+  LxcmonDiagSlot slot = { .file = _lxcmon_diag_get_file (&target.info) };
+  LxcmonDiagResult result = _lxcmon_diag_find_slots (&slot, 1, &reason);
+  if (result == LXCMON_DIAG_UNAVAILABLE)
+    unknown = reason.message;
+  else if (result != LXCMON_DIAG_FAILED && slot.n_accepted > 0)
+    stays = fail_slot_taken (self->path, error);
+  else if (result != LXCMON_DIAG_FAILED && slot.listener == 0)
+    unknown = "it is in another network namespace";
+  if (unknown != NULL)
+    stays = _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_BUSY, 0,
+                               "the controller of %s did not accept the connection; whether "
+                               "another client has its slot is not known: %s",
+                               self->path, unknown);
+  _lxcmon_target_close (&target);
+
+  return stays;
+}
+
+/* The attach timeout has passed. If another client is accepted, waiting is useless. If none is, closing
+ * the connection would deprive the next client of INIT, so the connection stays. */
 static bool
 handle_attach_timeout (LxcmonConnection *self, LxcmonEvent *event, LxcmonError *error)
 {
-  LxcmonTarget target;
-  LxcmonSlot slot;
-  bool busy = false;
-
   if (_lxcmon_connection_has_unread (self))
     {
       _lxcmon_connection_set_timer (self, UNREAD_INTERVAL_MS);
       return false;
     }
-
-  if (self->path != NULL && _lxcmon_target_open (&target, self->path, NULL))
-    {
-      if (_lxcmon_snapshot_get (LXCMON_SNAPSHOT_FRESH, target.paths, &slot, NULL)
-          && slot.n_accepted > 0 && !is_accepted (self, &slot))
-        busy = !fail_slot_taken (target.paths, error);
-      _lxcmon_target_close (&target);
-    }
-  if (busy)
+  if (self->path != NULL && !is_accepted (self) && !recheck_slot (self, error))
     return _lxcmon_connection_end (self, event, error);
 
   _lxcmon_connection_set_timer (self, self->attach_timeout);

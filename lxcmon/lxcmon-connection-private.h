@@ -11,6 +11,7 @@
 #include "lxcmon-decoder-private.h"
 #include "lxcmon-hub.h"
 #include "lxcmon-poller-private.h"
+#include "lxcmon-taken-private.h"
 
 #include <stdatomic.h>
 
@@ -22,15 +23,22 @@ typedef struct
   void *user_data;
 } LxcmonLog;
 
+enum
+{
+  LXCMON_TIMER_STATE, /* what for depends on the state */
+  LXCMON_TIMER_SEND,  /* sending has paused */
+};
+
 struct _LxcmonConnection
 {
   LxcmonHub *hub; /* owned */
   LxcmonPoller *poller;
   const LxcmonLog *log;
+  LxcmonTaken *taken;
   const LxcmonCallbacks *callbacks; /* nullable */
   void *user_data;
   LxcmonDecoder decoder;
-  LxcmonTimer timer; /* what for depends on the state */
+  LxcmonTimer timers[LXCMON_TIMERS_PER_CONNECTION];
 
   /* The socket, or -1 before there is one. It is set once, and closed when the connection is freed:
    * lxcmon_connection_shutdown() in another thread must never meet a number that was used again. */
@@ -85,7 +93,9 @@ _lxcmon_connection_is_active (const LxcmonConnection *self)
 static inline LxcmonConnection *
 _lxcmon_connection_from_timer (LxcmonTimer *timer)
 {
-  return (LxcmonConnection *) (void *) ((char *) timer - offsetof (LxcmonConnection, timer));
+  LxcmonTimer *timers = timer - timer->kind;
+
+  return (LxcmonConnection *) (void *) ((char *) timers - offsetof (LxcmonConnection, timers));
 }
 
 /* An event without anything but its type. Always returns true, so that what makes an event can return it. */

@@ -3,10 +3,50 @@
 #pragma once
 
 /*
- * What sock_diag says about Unix sockets that /proc/net/unix does not: the peer of a socket.
+ * Who has a controller's client slot, asked of the kernel by the socket's file, without connecting to it.
  */
 
-#include "lxcmon-types.h"
+#include "lxcmon-error.h"
 
+#include <sys/stat.h>
+
+/* A socket's file as the kernel names it: the device in its own encoding, and 32 bits of the inode */
+typedef struct
+{
+  uint32_t device;
+  uint32_t inode;
+} LxcmonDiagFile;
+
+/* The sockets that are bound to a file, and their clients */
+typedef struct
+{
+  LxcmonDiagFile file;
+  uint64_t listener;         /* the inode of a socket that listens, or 0 */
+  unsigned int listener_uid; /* who has made it; LXCMON_UID_UNKNOWN if the kernel does not say */
+  unsigned int n_bound;      /* sockets that do not listen (yet) */
+  unsigned int n_accepted;   /* clients that the controller has accepted */
+  unsigned int n_queued;     /* clients in the backlog, dead ones included */
+} LxcmonDiagSlot;
+
+/* A list of files that grows */
+typedef struct
+{
+  LxcmonDiagFile *items;
+  size_t n;
+  size_t capacity;
+} LxcmonDiagFiles;
+
+typedef enum
+{
+  LXCMON_DIAG_ANSWERED,
+  LXCMON_DIAG_MAY_HAVE_MISSED, /* answered, but sockets may be missing that others were made or closed beside */
+  LXCMON_DIAG_UNAVAILABLE, /* sock_diag is missing, or not allowed */
+  LXCMON_DIAG_FAILED
+} LxcmonDiagResult;
+
+LxcmonDiagFile _lxcmon_diag_get_file (const struct stat *info);
+int _lxcmon_diag_compare_files (const void *a, const void *b);
+LxcmonDiagResult _lxcmon_diag_find_slots (LxcmonDiagSlot *slots, size_t n, LxcmonError *error);
+LxcmonDiagResult _lxcmon_diag_add_taken (LxcmonDiagFiles *files, LxcmonError *error);
+bool _lxcmon_diag_files_add (LxcmonDiagFiles *files, LxcmonDiagFile file);
 bool _lxcmon_diag_find_peer (uint64_t socket_inode, uint64_t *peer_inode);
-uint64_t _lxcmon_diag_find_accepted_client (const char *const paths[2]);

@@ -73,9 +73,6 @@ code_for_errno (int system_errno)
 {
   switch (system_errno)
     {
-    case ENOENT:
-    case ENOTDIR:
-      return LXCMON_MONITOR_ERROR_NOT_FOUND;
     case EACCES:
     case EPERM:
       return LXCMON_MONITOR_ERROR_PERMISSION;
@@ -98,7 +95,8 @@ code_for_errno (int system_errno)
 /**
  * _lxcmon_error_set_system:
  *
- * Fills @error from an errno. Its text is appended to what @format says.
+ * Fills @error from an errno. Its text is appended to what @format says. No errno is
+ * %LXCMON_MONITOR_ERROR_NOT_FOUND: whether a file that is missing means that depends on the file.
  *
  * Returns: false
  */
@@ -123,6 +121,22 @@ _lxcmon_error_set_system (LxcmonError *error, int system_errno, const char *form
   write_message (error->message, sizeof error->message - strlen (reason), format, args);
   va_end (args);
   strcat (error->message, reason);
+  return false;
+}
+
+/**
+ * _lxcmon_error_set_open:
+ * Fills @error for a container's socket or directory that cannot be opened: only there does ENOENT mean that there is
+ * no such container.
+ *
+ * Returns: false
+ */
+bool
+_lxcmon_error_set_open (LxcmonError *error, int system_errno, const char *what, const char *path)
+{
+  _lxcmon_error_set_system (error, system_errno, "%s %s", what, path);
+  if (error != NULL && system_errno == ENOENT)
+    error->code = LXCMON_MONITOR_ERROR_NOT_FOUND;
   return false;
 }
 

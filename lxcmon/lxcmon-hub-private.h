@@ -10,5 +10,6 @@ struct _LxcmonHub
   LxcmonPoller poller;
   LxcmonReader reader;
   LxcmonLog log;
+  LxcmonTaken taken;
   LxcmonError error; /* of the event that was returned last */
 };

@@ -20,7 +20,7 @@
  * lxcmon_hub_new:
  * @error: (out) (optional): return location for an error
  *
- * Makes a hub. It needs two descriptors, for any number of connections.
+ * Creates a hub. It needs two descriptors, for any number of connections.
  *
  * Returns: (transfer full) (nullable): a hub to release with lxcmon_hub_unref(), or %NULL with @error set
  *
@@ -78,6 +78,7 @@ lxcmon_hub_unref (LxcmonHub *self)
     return;
 
   _lxcmon_poller_close (&self->poller);
+  _lxcmon_taken_clear (&self->taken);
   free (self);
 }
 
@@ -168,8 +169,8 @@ lxcmon_hub_get_n_connections (const LxcmonHub *self)
  * lxcmon_hub_was_forked:
  * @self: a hub
  *
- * Whether this process was forked after the hub was made. The hub serves the parent; here it has no events,
- * and only closes its descriptors when it is freed.
+ * Whether this process was forked after the hub was made. The hub belongs to the parent: in this process,
+ * it has no events, and only closes its descriptors when it is freed.
  *
  * Returns: whether this is a forked child
  *
@@ -217,6 +218,22 @@ next_read (LxcmonHub *self, LxcmonEvent *event)
     }
 }
 
+/* Handles a timer that is not set any more. Returns whether there is an event. */
+static bool
+handle_timer (LxcmonHub *self, LxcmonTimer *timer, LxcmonEvent *event)
+{
+  LxcmonConnection *connection = _lxcmon_connection_from_timer (timer);
+
+  if (timer->kind == LXCMON_TIMER_SEND)
+    {
+      _lxcmon_sender_flush (connection);
+      return false;
+    }
+  if (connection->state == LXCMON_STATE_CONNECTING || connection->state == LXCMON_STATE_QUEUED)
+    return _lxcmon_attach_on_timer (connection, event, &self->error);
+  return _lxcmon_connection_on_timer (connection, event, &self->error);
+}
+
 /* The next event of a timer. */
 static bool
 next_timed (LxcmonHub *self, LxcmonEvent *event)
@@ -224,15 +241,8 @@ next_timed (LxcmonHub *self, LxcmonEvent *event)
   LxcmonTimer *timer;
 
   while ((timer = _lxcmon_poller_next_due (&self->poller)) != NULL)
-    {
-      LxcmonConnection *connection = _lxcmon_connection_from_timer (timer);
-      bool is_attaching = connection->state == LXCMON_STATE_CONNECTING
-                          || connection->state == LXCMON_STATE_QUEUED;
-
-      if (is_attaching ? _lxcmon_attach_on_timer (connection, event, &self->error)
-                       : _lxcmon_connection_on_timer (connection, event, &self->error))
-        return true;
-    }
+    if (handle_timer (self, timer, event))
+      return true;
 
   return false;
 }
@@ -299,7 +309,7 @@ call (const LxcmonCallbacks *callbacks, const LxcmonEvent *event)
  * lxcmon_hub_dispatch:
  * @self: a hub
  *
- * Takes events from the hub and calls the callbacks of their connections, until there are no more or the
+ * Gets events from the hub and calls the callbacks of their connections, until there are no more or the
  * loop's other sources should be served; lxcmon_hub_get_timeout() is 0 then. It never blocks. It may be
  * called from inside a callback, which may also free the connection and the hub.
  *

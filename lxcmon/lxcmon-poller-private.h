@@ -14,6 +14,7 @@
 #include <sys/epoll.h>
 
 #define LXCMON_POLLER_EVENTS_PER_ROUND 256
+#define LXCMON_TIMERS_PER_CONNECTION   2
 
 typedef struct
 {
@@ -24,7 +25,7 @@ typedef struct
   bool timer_expired;   /* the timer descriptor was readable in this round */
   int64_t now;          /* the time for which timers are due in this round; 0 if not asked yet */
   int64_t armed_for;    /* the deadline that the timer descriptor is set to, or 0 */
-  size_t n_connections; /* each of them may set one timer */
+  size_t n_connections; /* each of them may set LXCMON_TIMERS_PER_CONNECTION */
   LxcmonTimers timers;
   int position; /* in events: those from here on were not returned yet */
   int n_events;
@@ -37,7 +38,7 @@ void _lxcmon_poller_close (LxcmonPoller *self);
 bool _lxcmon_poller_add (LxcmonPoller *self, LxcmonError *error);
 bool _lxcmon_poller_watch (LxcmonPoller *self, int fd, void *owner, LxcmonError *error);
 void _lxcmon_poller_watch_writable (LxcmonPoller *self, int fd, void *owner, bool watch);
-void _lxcmon_poller_remove (LxcmonPoller *self, int fd, const void *owner, LxcmonTimer *timer);
+void _lxcmon_poller_remove (LxcmonPoller *self, int fd, const void *owner);
 
 void _lxcmon_poller_set_timer (LxcmonPoller *self, LxcmonTimer *timer, unsigned int ms);
 void _lxcmon_poller_unset_timer (LxcmonPoller *self, LxcmonTimer *timer);

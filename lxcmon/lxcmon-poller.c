@@ -61,7 +61,8 @@ _lxcmon_poller_close (LxcmonPoller *self)
 bool
 _lxcmon_poller_add (LxcmonPoller *self, LxcmonError *error)
 {
-  if (!_lxcmon_timers_reserve (&self->timers, self->n_connections + 1))
+  if (!_lxcmon_timers_reserve (&self->timers,
+                               (self->n_connections + 1) * LXCMON_TIMERS_PER_CONNECTION))
     return _lxcmon_error_set_no_memory (error);
 
   self->n_connections++;
@@ -99,22 +100,21 @@ _lxcmon_poller_watch_writable (LxcmonPoller *self, int fd, void *owner, bool wat
  * _lxcmon_poller_remove:
  * @fd: a descriptor that is watched, or -1
  *
- * Removes a connection that was added: its descriptor, its entry in the ready list, its timer.
+ * Removes a connection that was added: its descriptor, and its entry in the ready list. Its timers are unset before.
  */
 void
-_lxcmon_poller_remove (LxcmonPoller *self, int fd, const void *owner, LxcmonTimer *timer)
+_lxcmon_poller_remove (LxcmonPoller *self, int fd, const void *owner)
 {
   if (fd >= 0)
     (void) epoll_ctl (self->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
   for (int i = self->position; i < self->n_events; i++)
     if (self->events[i].data.ptr == owner)
       self->events[i--] = self->events[--self->n_events];
-  _lxcmon_poller_unset_timer (self, timer);
   self->n_connections--;
 }
 
 /* Sets the timer descriptor to the earliest deadline, or turns it off: an idle process must not be woken
- * up. Within a round that can wait for its end: nobody sleeps before it. */
+ * up. Within a round, this is delayed until its end: the process does not sleep before it. */
 static void
 arm (LxcmonPoller *self)
 {

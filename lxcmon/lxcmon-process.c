@@ -5,6 +5,7 @@
  */
 
 #include "lxcmon-process-private.h"
+#include "lxcmon-trust-private.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -14,14 +15,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 /* A status file has about 1500 bytes; a controller has one child, or a few if there is qemu-nbd. */
 #define FILE_SIZE_MAX 4096
 
-/* Limits for what is only found for an error message: a descriptor takes about 1 µs, a process 20 µs. */
-#define PROCESSES_MAX   4096
+/* A controller has a few dozen descriptors; each takes about 1 µs to read. */
 #define DESCRIPTORS_MAX 16384
 
 /* Reads the beginning of a small file into @text, NUL-terminated. Returns its length, or -1. */
@@ -84,10 +85,10 @@ is_init_of_namespace (int pid)
  * lxcmon_process_find_init:
  * @controller_pid: the pid of a controller
  *
- * Finds the pid of a container's init: the one child of the controller that is pid 1 of a pid namespace of its
- * own. It is for clients that have missed INIT.
+ * Finds the pid of a container's init: the only child of the controller that is pid 1 of a pid namespace.
+ * It is for clients that have missed INIT.
  *
- * Returns: the pid in our own pid namespace, or 0 if it is not known
+ * Returns: the pid in the pid namespace of the caller, or 0 if it is not known
  *
  * Since: 0.1
  */
@@ -145,128 +146,59 @@ _lxcmon_process_get_name (int pid, char name[LXCMON_PROCESS_NAME_SIZE])
   return true;
 }
 
+/* Whether a process has a socket open. Returns -1 if its descriptors cannot be read. */
 static int
-compare_owners (const void *a, const void *b)
+has_socket (int pid, uint64_t inode)
 {
-  const LxcmonSocketOwner *first = a, *second = b;
+  char path[64], wanted[64], link[64];
+  struct dirent *entry;
+  bool found = false;
 
-  return first->inode < second->inode ? -1 : first->inode > second->inode;
-}
-
-/* Finds out which of the sockets are open in a process, checking at most *n_left descriptors. Returns how many
- * of them had no owner yet. */
-static size_t
-find_in_process (const char *pid, LxcmonSocketOwner *owners, size_t n, size_t *n_left)
-{
-  char path[300], link[64];
-  size_t n_found = 0;
-
-  snprintf (path, sizeof path, "/proc/%s/fd", pid);
+  snprintf (path, sizeof path, "/proc/%d/fd", pid);
   DIR *dir = opendir (path);
   if (dir == NULL)
-    return 0;
-
-  struct dirent *entry;
-  while (*n_left > 0 && n_found < n && (entry = readdir (dir)) != NULL)
+    return -1;
+  snprintf (wanted, sizeof wanted, "socket:[%" PRIu64 "]", inode);
+  for (int i = 0; i < DESCRIPTORS_MAX && !found && (entry = readdir (dir)) != NULL; i++)
     {
-      LxcmonSocketOwner key = { .pid = NULL };
       ssize_t length = readlinkat (dirfd (dir), entry->d_name, link, sizeof link - 1);
-
-      --*n_left;
-      if (length <= 0)
-        continue;
-      link[length] = '\0';
-      if (sscanf (link, "socket:[%" SCNu64 "]", &key.inode) != 1)
-        continue;
-      LxcmonSocketOwner *found = bsearch (&key, owners, n, sizeof *owners, compare_owners);
-      if (found == NULL || *found->pid != 0)
-        continue;
-      *found->pid = atoi (pid);
-      n_found++;
+      link[length > 0 ? length : 0] = '\0';
+      found = strcmp (link, wanted) == 0;
     }
   closedir (dir);
 
-  return n_found;
-}
-
-/* Walks over /proc until all sockets have an owner, or the limits are reached. A container's init has copies of
- * its controller's sockets until it has executed a program, and is not an owner. */
-static void
-find_owners (LxcmonSocketOwner *owners, size_t n, size_t n_processes, size_t n_descriptors)
-{
-  size_t n_missing = n;
-  DIR *dir = n > 0 ? opendir ("/proc") : NULL;
-
-  if (dir == NULL)
-    return;
-  struct dirent *entry;
-  while (n_missing > 0 && n_processes > 0 && (entry = readdir (dir)) != NULL)
-    {
-      if (!isdigit ((unsigned char) entry->d_name[0]))
-        continue;
-      n_processes--;
-      if (n == 1 || !is_init_of_namespace (atoi (entry->d_name)))
-        n_missing -= find_in_process (entry->d_name, owners, n, &n_descriptors);
-    }
-  closedir (dir);
+  return found;
 }
 
 /**
- * _lxcmon_process_find_socket_owner:
+ * lxcmon_process_serves:
+ * @pid: a process, as something says that may be old or wrong
+ * @listener: the inode of a socket that listens; see #LxcmonRuntimeSocket
+ * @listener_uid: who has made it, or %LXCMON_UID_UNKNOWN
  *
- * Finds a process that has a socket open. It is meant for error messages: it walks over /proc, and gives up on
- * machines where that would take long.
+ * Checks whether a process is the controller that listens with a socket: it runs as root or as us, and has the
+ * socket open. If we may not read its descriptors, it counts if it is a `libvirt_lxc` of root, and the socket was
+ * made by root.
  *
- * Returns: a pid, or 0 if it is not known
- */
-int
-_lxcmon_process_find_socket_owner (uint64_t socket_inode)
-{
-  int pid = 0;
-  LxcmonSocketOwner owner = { socket_inode, &pid };
-
-  if (socket_inode != 0)
-    find_owners (&owner, 1, PROCESSES_MAX, DESCRIPTORS_MAX);
-  return pid;
-}
-
-/**
- * lxcmon_process_has_socket:
- * @pid: a process
- * @socket_inode: a socket's inode, as in `/proc/net/unix`
- *
- * Checks whether a process has a socket open. Only root and the process's own user may ask.
- *
- * Returns: whether it has; also false if that is not known
+ * Returns: whether it is; also false if that is not known
  *
  * Since: 0.1
  */
 bool
-lxcmon_process_has_socket (int pid, uint64_t socket_inode)
+lxcmon_process_serves (int pid, uint64_t listener, unsigned int listener_uid)
 {
-  int owner_pid = 0;
-  LxcmonSocketOwner owner = { socket_inode, &owner_pid };
-  size_t n_left = DESCRIPTORS_MAX;
-  char digits[16];
+  char path[64], name[LXCMON_PROCESS_NAME_SIZE];
+  struct stat info;
 
-  if (pid <= 0 || socket_inode == 0)
+  snprintf (path, sizeof path, "/proc/%d", pid);
+  if (pid <= 0 || listener == 0 || stat (path, &info) < 0 || !_lxcmon_is_trusted (info.st_uid))
     return false;
-  snprintf (digits, sizeof digits, "%d", pid);
-  return find_in_process (digits, &owner, 1, &n_left) > 0;
-}
+  int has = has_socket (pid, listener);
+  if (has >= 0)
+    return has;
 
-/**
- * _lxcmon_process_find_socket_owners:
- * @owners: sockets, whose pids are 0; the array will be sorted
- *
- * Finds the processes that have sockets open, by one walk over /proc, which takes about 20 µs for each process
- * and 1 µs for each descriptor.
- */
-void
-_lxcmon_process_find_socket_owners (LxcmonSocketOwner *owners, size_t n)
-{
-  qsort (owners, n, sizeof *owners, compare_owners);
-  find_owners (owners, n, SIZE_MAX, SIZE_MAX);
+  return listener_uid == 0 && info.st_uid == 0 && _lxcmon_process_get_name (pid, name)
+         && strcmp (name, "libvirt_lxc") == 0;
 }
 
 static int64_t

@@ -21,6 +21,9 @@ enum
   FRAMES_PER_SEND = 64,
 };
 
+/* Where the kernel is short of memory, the socket is writable all the time. */
+#define SHORTAGE_PAUSE_MS 100
+
 /**
  * _lxcmon_sender_add_ping:
  *
@@ -94,11 +97,22 @@ set_blocked (LxcmonConnection *self, bool blocked)
   _lxcmon_poller_watch_writable (self->poller, self->fd, self, blocked);
 }
 
+/* Sends the rest later. By then one answer is as good as many. */
+static void
+wait_for_room (LxcmonConnection *self, bool is_full)
+{
+  if (self->n_pongs_pending > 1)
+    self->n_pongs_pending = 1;
+  set_blocked (self, is_full);
+  if (!is_full)
+    _lxcmon_poller_set_timer (self->poller, &self->timers[LXCMON_TIMER_SEND], SHORTAGE_PAUSE_MS);
+}
+
 /**
  * _lxcmon_sender_flush:
  *
- * Sends what is pending, as far as that is possible now; the rest is sent when the socket is writable. It
- * is not an error if the peer has hung up: the reader notices, after it has read what the peer had sent.
+ * Sends what is pending, as far as that is possible now; the rest is sent when the socket is writable, or after a
+ * pause where the kernel is short of memory. It is not an error if the peer has hung up: the reader notices, after it has read what the peer had sent.
  */
 void
 _lxcmon_sender_flush (LxcmonConnection *self)
@@ -115,10 +129,7 @@ _lxcmon_sender_flush (LxcmonConnection *self)
         continue;
       if (n < 0 && (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM))
         {
-          /* By then one answer is as good as many. */
-          if (self->n_pongs_pending > 1)
-            self->n_pongs_pending = 1;
-          set_blocked (self, true);
+          wait_for_room (self, errno == EAGAIN);
           return;
         }
       if (n < 0)

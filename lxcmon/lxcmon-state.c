@@ -64,7 +64,7 @@ _lxcmon_connection_set_state (LxcmonConnection *self, LxcmonState state)
 void
 _lxcmon_connection_set_timer (LxcmonConnection *self, unsigned int ms)
 {
-  _lxcmon_poller_set_timer (self->poller, &self->timer, ms);
+  _lxcmon_poller_set_timer (self->poller, &self->timers[LXCMON_TIMER_STATE], ms);
 }
 
 /**
@@ -77,7 +77,9 @@ _lxcmon_connection_set_timer (LxcmonConnection *self, unsigned int ms)
 void
 _lxcmon_connection_leave (LxcmonConnection *self)
 {
-  _lxcmon_poller_remove (self->poller, self->fd, self, &self->timer);
+  for (int i = 0; i < LXCMON_TIMERS_PER_CONNECTION; i++)
+    _lxcmon_poller_unset_timer (self->poller, &self->timers[i]);
+  _lxcmon_poller_remove (self->poller, self->fd, self);
   if (self->fd >= 0)
     (void) shutdown (self->fd, SHUT_RDWR);
 }
@@ -131,7 +133,7 @@ _lxcmon_connection_become_attached (LxcmonConnection *self, LxcmonMessageKind fi
   if (self->keepalive_interval > 0)
     _lxcmon_connection_set_timer (self, self->keepalive_interval);
   else
-    _lxcmon_poller_unset_timer (self->poller, &self->timer);
+    _lxcmon_poller_unset_timer (self->poller, &self->timers[LXCMON_TIMER_STATE]);
 }
 
 /**

@@ -7,21 +7,20 @@
  */
 
 #include "lxcmon-error.h"
-#include "lxcmon-runtime-dir.h"
+
+#include <sys/stat.h>
 
 typedef struct
 {
   int dir_fd;
-  int socket_fd;        /* O_PATH: it names the inode and is no connection */
-  const char *path;     /* as given, borrowed */
-  const char *base;     /* its last component, in it */
-  const char *paths[2]; /* as a controller may have bound it: as given, and without links */
-  char *real_path;
+  int socket_fd;       /* O_PATH: it names the inode and is no connection */
+  const char *path;    /* as given, borrowed */
+  const char *base;    /* its last component, in it */
+  struct stat info;    /* of the socket's file */
   bool open_to_others; /* others may write to the socket, which is worth a warning */
 } LxcmonTarget;
 
 bool _lxcmon_target_open (LxcmonTarget *self, const char *socket_path, LxcmonError *error);
 void _lxcmon_target_close (LxcmonTarget *self);
-LxcmonDriver _lxcmon_target_find_driver (const LxcmonTarget *self);
 bool _lxcmon_target_connect (const LxcmonTarget *self, int *fd, LxcmonError *error);
 bool _lxcmon_peer_check (int fd, const char *path, int *pid, LxcmonError *error);

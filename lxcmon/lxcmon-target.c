@@ -10,24 +10,17 @@
 #include "lxcmon-target-private.h"
 #include "lxcmon-error-private.h"
 #include "lxcmon-fd-private.h"
-#include "lxcmon-runtime-dir-private.h"
+#include "lxcmon-trust-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-static bool
-is_trusted_owner (uid_t uid)
-{
-  return uid == 0 || uid == geteuid ();
-}
 
 static bool
 check_directory (int fd, const char *path, LxcmonError *error)
@@ -42,15 +35,15 @@ check_directory (int fd, const char *path, LxcmonError *error)
         "the directory of %s is a symbolic link; use the path of the directory itself", path);
   if (!S_ISDIR (info.st_mode))
     return _lxcmon_error_set_system (error, ENOTDIR, "the directory of %s", path);
-  if (!is_trusted_owner (info.st_uid))
+  if (!_lxcmon_is_trusted (info.st_uid))
     return _lxcmon_error_set (
         error, LXCMON_MONITOR_ERROR_UNTRUSTED, 0,
         "the directory of %s belongs to uid %ld, and neither to root nor to us", path,
         (long) info.st_uid);
   if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (info.st_mode & S_ISVTX) == 0)
     return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_UNTRUSTED, 0,
-                              "the directory of %s is writable for others (mode %04o): anybody "
-                              "could put a socket there",
+                              "other users may write to the directory of %s (mode %04o), and could "
+                              "create a socket in it",
                               path, (unsigned) info.st_mode & 07777);
   return true;
 }
@@ -72,19 +65,19 @@ describe_type (mode_t mode)
 static bool
 check_socket (LxcmonTarget *self, LxcmonError *error)
 {
-  struct stat info;
+  const struct stat *info = &self->info;
 
-  if (fstat (self->socket_fd, &info) < 0)
+  if (fstat (self->socket_fd, &self->info) < 0)
     return _lxcmon_error_set_system (error, errno, "fstat of %s", self->path);
-  if (!S_ISSOCK (info.st_mode))
+  if (!S_ISSOCK (info->st_mode))
     return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_UNTRUSTED, ENOTSOCK,
                               "%s is %s and not a socket", self->path,
-                              describe_type (info.st_mode));
-  if (!is_trusted_owner (info.st_uid))
+                              describe_type (info->st_mode));
+  if (!_lxcmon_is_trusted (info->st_uid))
     return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_UNTRUSTED, 0,
                               "%s belongs to uid %ld, and neither to root nor to us", self->path,
-                              (long) info.st_uid);
-  self->open_to_others = (info.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+                              (long) info->st_uid);
+  self->open_to_others = (info->st_mode & (S_IWGRP | S_IWOTH)) != 0;
   return true;
 }
 
@@ -111,34 +104,8 @@ open_directory (LxcmonTarget *self, LxcmonError *error)
   self->base = slash == NULL ? self->path : slash + 1;
   self->dir_fd = open (directory, O_PATH | O_NOFOLLOW | O_CLOEXEC);
   if (self->dir_fd < 0)
-    return _lxcmon_error_set_system (error, errno, "cannot open the directory of %s", self->path);
+    return _lxcmon_error_set_open (error, errno, "cannot open the directory of", self->path);
   return check_directory (self->dir_fd, self->path, error);
-}
-
-/* A path may lead through symbolic links, as /var/run does, but the kernel has the path that a socket was bound
- * to: both are searched for. */
-static bool
-find_real_path (LxcmonTarget *self, LxcmonError *error)
-{
-  char link[64], directory[PATH_MAX];
-
-  self->paths[0] = self->paths[1] = self->path;
-  snprintf (link, sizeof link, "/proc/self/fd/%d", self->dir_fd);
-  ssize_t length = readlink (link, directory, sizeof directory - 1);
-  if (length < 0)
-    return _lxcmon_error_set_system (error, errno, "cannot attach without /proc: readlink %s",
-                                     link);
-  if (length == 1) /* "/" */
-    length = 0;
-
-  size_t size = (size_t) length + 1 + strlen (self->base) + 1;
-  self->real_path = malloc (size);
-  if (self->real_path == NULL)
-    return _lxcmon_error_set_no_memory (error);
-  snprintf (self->real_path, size, "%.*s/%s", (int) length, directory, self->base);
-  self->paths[1] = self->real_path;
-
-  return true;
 }
 
 /**
@@ -167,10 +134,10 @@ _lxcmon_target_open (LxcmonTarget *self, const char *socket_path, LxcmonError *e
   self->socket_fd = openat (self->dir_fd, self->base, O_PATH | O_NOFOLLOW | O_CLOEXEC);
   if (self->socket_fd < 0)
     {
-      _lxcmon_error_set_system (error, errno, "no controller's socket at %s", socket_path);
+      _lxcmon_error_set_open (error, errno, "no controller's socket at", socket_path);
       goto fail;
     }
-  if (!check_socket (self, error) || !find_real_path (self, error))
+  if (!check_socket (self, error))
     goto fail;
   return true;
 
@@ -186,24 +153,7 @@ _lxcmon_target_close (LxcmonTarget *self)
     close (self->dir_fd);
   if (self->socket_fd >= 0)
     close (self->socket_fd);
-  free (self->real_path);
   *self = (LxcmonTarget){ .dir_fd = -1, .socket_fd = -1 };
-}
-
-/**
- * _lxcmon_target_find_driver:
- *
- * Finds out whether libvirtd or virtlxcd is running that manages the containers of the socket's directory.
- *
- * Returns: the driver
- */
-LxcmonDriver
-_lxcmon_target_find_driver (const LxcmonTarget *self)
-{
-  LxcmonDriver driver;
-
-  (void) _lxcmon_driver_find (self->dir_fd, &driver, NULL);
-  return driver;
 }
 
 static bool
@@ -219,14 +169,17 @@ connect_through_proc (const LxcmonTarget *self, int fd, LxcmonError *error)
       if (errno == ECONNREFUSED)
         return _lxcmon_error_set (
             error, LXCMON_MONITOR_ERROR_REFUSED, ECONNREFUSED,
-            "nobody listens on %s: it was left by a controller that is not running any more",
-            self->path);
+            "no process listens on %s: its controller is not running any more", self->path);
       if (errno == EAGAIN)
         return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_BUSY, EAGAIN,
                                   "the backlog of the controller of %s is full", self->path);
       if (errno == EPROTOTYPE)
         return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_UNTRUSTED, EPROTOTYPE,
                                   "%s is not a stream socket, as a controller's is", self->path);
+      if (errno == ENOENT)
+        return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_FAILED, ENOENT,
+                                  "cannot connect to %s without /proc, which is not mounted here",
+                                  self->path);
       return _lxcmon_error_set_system (error, errno, "cannot connect to %s", self->path);
     }
 
@@ -282,7 +235,7 @@ _lxcmon_peer_check (int fd, const char *path, int *pid, LxcmonError *error)
     return _lxcmon_error_set_system (error, errno,
                                      "cannot get the credentials of the process that listens on %s",
                                      path);
-  if (!is_trusted_owner (credentials.uid))
+  if (!_lxcmon_is_trusted (credentials.uid))
     return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_UNTRUSTED, 0,
                               "the process that listens on %s runs as uid %ld, and neither as root "
                               "nor as us",

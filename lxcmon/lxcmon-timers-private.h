@@ -16,6 +16,7 @@ typedef struct
 {
   int64_t deadline; /* monotonic, in ns; valid while the timer is set */
   uint32_t index;   /* in the heap, or UNSET */
+  uint32_t kind;    /* for its owner */
 } LxcmonTimer;
 
 typedef struct

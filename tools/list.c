@@ -5,6 +5,8 @@
  * a libvirtd reports, with --connect.
  */
 
+#include <lxcmon-glib/lxcmon-status-xml-private.h>
+#include <lxcmon/lxcmon-name.h>
 #include <lxcmon/lxcmon-process.h>
 #include <lxcmon/lxcmon-runtime-dir.h>
 #include <stdio.h>
@@ -29,7 +31,7 @@ typedef struct
 {
   char *name;
   LxcmonSource source;
-  const char *state;
+  const char *state; /* NULL where it cannot be known, as for served */
   int init_pid;
   int controller_pid;
   gboolean served;
@@ -113,7 +115,7 @@ add_container (GArray *lines, const Container *container)
 {
   Line line = { {
       escape_for_line (container->name),
-      g_strdup (container->state),
+      g_strdup (container->state != NULL ? container->state : "unknown"),
       format_pid (container->init_pid),
       format_pid (container->controller_pid),
       format_age (container->started),
@@ -168,7 +170,10 @@ print_json (const Container *container)
   output_json_pid (builder, "init_pid", container->init_pid);
   output_json_pid (builder, "controller_pid", container->controller_pid);
   json_builder_set_member_name (builder, "served");
-  json_builder_add_boolean_value (builder, container->served);
+  if (container->state != NULL)
+    json_builder_add_boolean_value (builder, container->served);
+  else
+    json_builder_add_null_value (builder);
   output_json_time (builder, "started", container->started);
   output_json_line (builder);
 }
@@ -186,26 +191,69 @@ print (const Options *options, GArray *containers)
 
 /* ---- By a scan ---- */
 
-static void
-add_sockets (GArray *containers, LxcmonRuntimeDir *dir)
+static const char *
+describe_state (const LxcmonRuntimeSocket *socket)
 {
-  gboolean has_driver = lxcmon_runtime_dir_get_driver (dir)->running;
-
-  lxcmon_runtime_dir_find_controllers (dir);
-  for (gsize i = 0; i < lxcmon_runtime_dir_get_n_sockets (dir); i++)
+  switch (socket->state)
     {
-      const LxcmonRuntimeSocket *socket = lxcmon_runtime_dir_get_socket (dir, i);
-      gboolean is_served = socket->n_served > 0;
-      add (containers,
-           (Container){
-               .name = g_strdup (socket->name),
-               .source = has_driver && is_served ? LXCMON_SOURCE_LIBVIRT : LXCMON_SOURCE_DIRECT,
-               .state = socket->listener != 0 ? "running" : "stale",
-               .init_pid = lxcmon_process_find_init (socket->controller_pid),
-               .controller_pid = socket->controller_pid,
-               .served = is_served,
-           });
+    case LXCMON_SOCKET_LISTENING:
+      return "running";
+    case LXCMON_SOCKET_STALE:
+    case LXCMON_SOCKET_BOUND:
+      return "stale";
+    case LXCMON_SOCKET_UNKNOWN:
+    default:
+      return NULL;
     }
+}
+
+static void
+add_socket (GArray *containers, const char *dir, const LxcmonRuntimeSocket *socket,
+            gboolean has_driver)
+{
+  g_autofree char *path = g_strconcat (dir, "/", socket->name, ".sock", NULL);
+  gint controller_pid = _lxcmon_status_xml_find_controller (path, socket);
+  gboolean is_served = socket->n_served > 0;
+  gint init_pid = lxcmon_process_find_init (controller_pid);
+
+  if (init_pid == 0)
+    init_pid = _lxcmon_status_xml_find_init (path, controller_pid);
+  add (containers,
+       (Container){
+           .name = g_strdup (socket->name),
+           .source = has_driver && is_served ? LXCMON_SOURCE_LIBVIRT : LXCMON_SOURCE_DIRECT,
+           .state = describe_state (socket),
+           .init_pid = init_pid,
+           .controller_pid = controller_pid,
+           .served = is_served,
+       });
+}
+
+/* What cannot be seen is not taken for what is not there. */
+static void
+warn_unknown (const Options *options, guint n)
+{
+  if (n > 0)
+    message (options,
+             "whether they run is not known for %u of the containers: they are in another network "
+             "namespace, belong to another user, or sock_diag or /proc cannot be used",
+             n);
+}
+
+static void
+add_sockets (GArray *containers, const Options *options, LxcmonRuntimeDir *scan)
+{
+  const char *dir = options->runtime_dir != NULL ? options->runtime_dir : LXCMON_RUNTIME_DIR;
+  gboolean has_driver = lxcmon_runtime_dir_get_driver (scan)->running;
+  guint n_unknown = 0;
+
+  for (gsize i = 0; i < lxcmon_runtime_dir_get_n_sockets (scan); i++)
+    {
+      const LxcmonRuntimeSocket *socket = lxcmon_runtime_dir_get_socket (scan, i);
+      add_socket (containers, dir, socket, has_driver);
+      n_unknown += socket->state == LXCMON_SOCKET_UNKNOWN;
+    }
+  warn_unknown (options, n_unknown);
 }
 
 static ExitCode
@@ -213,7 +261,8 @@ list_by_scan (const Options *options)
 {
   g_autoptr (GArray) containers = new_containers ();
   LxcmonError error;
-  LxcmonRuntimeDir *dir = lxcmon_runtime_dir_scan (options->runtime_dir, &error);
+  LxcmonRuntimeDir *dir
+      = lxcmon_runtime_dir_scan (options->runtime_dir, LXCMON_SCAN_DEFAULT, &error);
 
   /* If there is no directory, there has been no container yet. */
   if (dir == NULL && error.code != LXCMON_MONITOR_ERROR_NOT_FOUND)
@@ -225,7 +274,7 @@ list_by_scan (const Options *options)
     }
   if (dir != NULL)
     {
-      add_sockets (containers, dir);
+      add_sockets (containers, options, dir);
       if (lxcmon_runtime_dir_get_n_unlisted (dir) > 0)
         message (options, "sockets that are not listed, because their names are not UTF-8: %zu",
                  lxcmon_runtime_dir_get_n_unlisted (dir));

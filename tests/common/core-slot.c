@@ -8,17 +8,6 @@
 
 #include <unistd.h>
 
-#include <lxcmon/lxcmon-snapshot-private.h>
-
-/* The next busy check of this listener does not use an older snapshot. */
-void
-core_invalidate_snapshot (const CoreListener *listener)
-{
-  const char *const paths[2] = { listener->path, listener->path };
-
-  _lxcmon_snapshot_invalidate (paths);
-}
-
 void
 core_taken_slot_init (CoreTakenSlot *self)
 {
@@ -26,7 +15,6 @@ core_taken_slot_init (CoreTakenSlot *self)
   core_child_start (&self->holder, core_child_connect, self->listener.path);
   self->accepted = core_listener_accept (&self->listener);
   g_assert_cmpint (self->accepted, >=, 0);
-  core_invalidate_snapshot (&self->listener);
 }
 
 /* The client leaves, and the controller notices. */

@@ -19,5 +19,3 @@ typedef struct
 void core_taken_slot_init (CoreTakenSlot *self);
 void core_taken_slot_release (CoreTakenSlot *self);
 void core_taken_slot_clear (CoreTakenSlot *self);
-
-void core_invalidate_snapshot (const CoreListener *listener);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The functions that --wrap puts in place of the C library's. They count between core_wrap_begin()
- * and core_wrap_end(), and are but a detour otherwise.
+ * The functions that replace those of the C library, by --wrap. They count between core_wrap_begin() and
+ * core_wrap_end(), and only call the C library otherwise.
  */
 
 #include "core-wrap.h"
@@ -107,8 +107,8 @@ core_wrap_describe (void)
   return g_string_free (text, FALSE);
 }
 
-/* Makes the call with that index fail of those that @filter lets fail, and all after it where it is
- * sticky. Holds until core_wrap_end(). */
+/* Makes the call with that index fail of those that @filter lets fail, and all after it if it is sticky.
+ * Holds until core_wrap_end(). */
 void
 core_wrap_set_fault (CoreFaultFilter filter, guint index, gboolean sticky)
 {
@@ -183,7 +183,11 @@ WRAP (int, -1, getsockopt, (int fd, int level, int name, void *value, socklen_t 
 WRAP (DIR *, NULL, opendir, (const char *path), (path))
 WRAP (int, -1, poll, (struct pollfd *fds, nfds_t n, int ms), (fds, n, ms))
 WRAP (ssize_t, -1, read, (int fd, void *buffer, size_t size), (fd, buffer, size))
-WRAP (ssize_t, -1, readlink, (const char *path, char *buffer, size_t size), (path, buffer, size))
+WRAP (DIR *, NULL, fdopendir, (int fd), (fd))
+WRAP (struct dirent *, NULL, readdir64, (DIR *dir), (dir))
+WRAP (int, -1, stat64, (const char *path, struct stat *info), (path, info))
+WRAP (int, -1, fstatat64, (int fd, const char *path, struct stat *info, int flags),
+      (fd, path, info, flags))
 WRAP (ssize_t, -1, readlinkat, (int fd, const char *path, char *buffer, size_t size),
       (fd, path, buffer, size))
 WRAP (ssize_t, -1, recv, (int fd, void *buffer, size_t size, int flags), (fd, buffer, size, flags))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The way to a controller's client slot: BUSY where it is taken, the attach timeout, waiting for the slot,
+ * Getting a controller's client slot: BUSY if it is taken, the attach timeout, waiting for the slot,
  * force, and a controller that does not answer.
  */
 
@@ -62,10 +62,7 @@ test_busy (void)
   g_assert_cmpuint (n_queued, ==, 0);
   g_assert_cmpuint (n_accepted, ==, 1);
 
-  /* The error names the other client, where that was found in time. */
-  g_autofree char *other_pid = g_strdup_printf ("(pid %d)", getpid ());
-  g_assert_true (strstr (session->attach_error->message, "(pid ") == NULL
-                 || strstr (session->attach_error->message, other_pid) != NULL);
+  g_assert_nonnull (strstr (session->attach_error->message, "taken by another client"));
   g_assert_cmpstr (session->signals->str, ==, "");
   g_assert_cmpint (lxcmon_monitor_get_state (LXCMON_MONITOR (other)), ==, LXCMON_STATE_ATTACHED);
 }

@@ -21,8 +21,8 @@ test_codes_by_errno (void)
     int system_errno;
     LxcmonMonitorError code;
   } codes[] = {
-    { ENOENT, LXCMON_MONITOR_ERROR_NOT_FOUND },
-    { ENOTDIR, LXCMON_MONITOR_ERROR_NOT_FOUND },
+    { ENOENT, LXCMON_MONITOR_ERROR_FAILED },
+    { ENOTDIR, LXCMON_MONITOR_ERROR_FAILED },
     { EACCES, LXCMON_MONITOR_ERROR_PERMISSION },
     { EPERM, LXCMON_MONITOR_ERROR_PERMISSION },
     { ECONNREFUSED, LXCMON_MONITOR_ERROR_REFUSED },
@@ -48,7 +48,7 @@ test_codes_by_errno (void)
     }
 }
 
-/* Who runs out of descriptors is told what to do about it. */
+/* The error of a lack of descriptors says what to do. */
 static void
 test_advice (void)
 {

@@ -124,7 +124,10 @@ test_removed (void)
         make_ready (&owners[i]);
       _lxcmon_poller_begin_round (&poller);
       for (int i = first; i < N_OWNERS; i++)
-        _lxcmon_poller_remove (&poller, owners[i].fd, &owners[i], &owners[i].timer);
+        {
+          _lxcmon_poller_unset_timer (&poller, &owners[i].timer);
+          _lxcmon_poller_remove (&poller, owners[i].fd, &owners[i]);
+        }
       while ((owner = _lxcmon_poller_next_ready (&poller, &events)) != NULL)
         {
           g_assert_cmpint (owner - owners, <, first);
@@ -190,7 +193,8 @@ test_armed (void)
   g_assert_false (timer_is_armed (&poller));
   _lxcmon_poller_end_round (&poller);
   g_assert_true (timer_is_armed (&poller));
-  _lxcmon_poller_remove (&poller, owners[0].fd, &owners[0], &owners[0].timer);
+  _lxcmon_poller_unset_timer (&poller, &owners[0].timer);
+  _lxcmon_poller_remove (&poller, owners[0].fd, &owners[0]);
   g_assert_false (timer_is_armed (&poller));
   poller_clear (&poller, owners);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What /proc tells: a container's init among a controller's children, a process's name, and who holds
- * a socket.
+ * What /proc tells: a container's init among a controller's children, a process's name, and
+ * whether it is the one that listens.
  */
 
 #include "common/core-test.h"
@@ -123,24 +123,68 @@ test_name_of_nobody (void)
   g_assert_false (_lxcmon_process_get_name (G_MAXINT, name));
 }
 
-static void
-test_socket_owner (void)
+static guint64
+inode_of (int fd)
 {
   struct stat info;
+
+  g_assert_no_errno (fstat (fd, &info));
+  return info.st_ino;
+}
+
+/* A pid that something has written down counts only where the process has the socket. */
+static void
+test_serves (void)
+{
   int pair[2];
 
-  if (!core_machine_is_small ())
-    {
-      g_test_skip ("there are more descriptors on this machine than are looked through");
-      return;
-    }
   g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
-  g_assert_no_errno (fstat (pair[0], &info));
-  g_assert_cmpint (_lxcmon_process_find_socket_owner (info.st_ino), ==, getpid ());
+  guint64 inode = inode_of (pair[0]);
+  g_assert_true (lxcmon_process_serves (getpid (), inode, geteuid ()));
+  g_assert_false (lxcmon_process_serves (getpid (), 0, 0));
+  g_assert_false (lxcmon_process_serves (getppid (), inode, 0));
+  g_assert_false (lxcmon_process_serves (0, inode, 0));
+  g_assert_false (lxcmon_process_serves (-1, inode, 0));
+  g_assert_false (lxcmon_process_serves (G_MAXINT, inode, 0));
   close (pair[0]);
   close (pair[1]);
-  g_assert_cmpint (_lxcmon_process_find_socket_owner (info.st_ino), ==, 0);
-  g_assert_cmpint (_lxcmon_process_find_socket_owner (0), ==, 0);
+  g_assert_false (lxcmon_process_serves (getpid (), inode, geteuid ()));
+}
+
+/* A stranger's process has a socket of that number, and is believed in nothing. */
+static void
+test_strangers_process (void)
+{
+  int end[2], pair[2], status;
+  char byte;
+
+  if (geteuid () != 0)
+    {
+      g_test_skip ("needs root, to be somebody else too");
+      return;
+    }
+  g_assert_no_errno (pipe2 (end, O_CLOEXEC));
+  g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+  pid_t pid = fork ();
+  if (pid == 0)
+    {
+      close (end[1]);
+      /* Dumpable again, or the process would seem to be root's. */
+      if (setgid (65534) != 0 || setuid (65534) != 0 || prctl (PR_SET_DUMPABLE, 1) != 0
+          || prctl (PR_SET_NAME, "libvirt_lxc") != 0)
+        _exit (1);
+      (void) !write (pair[1], "", 1);
+      (void) !read (end[0], &byte, 1);
+      _exit (0);
+    }
+  g_assert_cmpint (read (pair[0], &byte, 1), ==, 1);
+  g_assert_false (lxcmon_process_serves (pid, inode_of (pair[0]), 0));
+  close (end[1]);
+  g_assert_cmpint (waitpid (pid, &status, 0), ==, pid);
+  g_assert_cmpint (status, ==, 0);
+  close (end[0]);
+  close (pair[0]);
+  close (pair[1]);
 }
 
 int
@@ -152,7 +196,8 @@ main (int argc, char *argv[])
   core_test_add ("/process/find-init-of-nobody", test_find_init_of_nobody);
   core_test_add ("/process/name", test_name);
   core_test_add ("/process/name-of-nobody", test_name_of_nobody);
-  core_test_add ("/process/socket-owner", test_socket_owner);
+  core_test_add ("/process/serves", test_serves);
+  core_test_add ("/process/strangers-process", test_strangers_process);
 
   return g_test_run ();
 }

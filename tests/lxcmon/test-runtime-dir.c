@@ -71,7 +71,7 @@ static LxcmonRuntimeDir *
 scan (Dir *self)
 {
   LxcmonError error = { 0 };
-  LxcmonRuntimeDir *found = lxcmon_runtime_dir_scan (self->dir, &error);
+  LxcmonRuntimeDir *found = lxcmon_runtime_dir_scan (self->dir, LXCMON_SCAN_DEFAULT, &error);
 
   g_assert_cmpstr (error.message, ==, "");
   g_assert_nonnull (found);
@@ -106,20 +106,19 @@ test_who_is_there (void)
   g_assert_null (lxcmon_runtime_dir_get_socket (found, 3));
   g_assert_cmpstr (odd->name, ==, "a space\nand a line");
   g_assert_cmpuint (odd->listener, !=, 0);
+  g_assert_cmpint (odd->state, ==, LXCMON_SOCKET_LISTENING);
+  g_assert_cmpuint (odd->listener_uid, ==, geteuid ());
   g_assert_cmpstr (stale->name, ==, "stale");
   g_assert_cmpuint (stale->listener, ==, 0);
+  g_assert_cmpint (stale->state, ==, LXCMON_SOCKET_STALE);
   g_assert_cmpstr (web1->name, ==, "web1");
   g_assert_cmpuint (web1->n_served, ==, 1);
   g_assert_cmpuint (web1->n_queued, ==, 1);
-  g_assert_cmpint (web1->controller_pid, ==, 0);
   g_assert_false (lxcmon_runtime_dir_get_driver (found)->running);
 
-  lxcmon_runtime_dir_find_controllers (found);
-  g_assert_cmpint (web1->controller_pid, ==, getpid ());
-  g_assert_cmpint (odd->controller_pid, ==, getpid ());
-  g_assert_cmpint (stale->controller_pid, ==, 0);
-  g_assert_true (lxcmon_process_has_socket (getpid (), web1->listener));
-  g_assert_false (lxcmon_process_has_socket (getppid (), web1->listener));
+  g_assert_true (lxcmon_process_serves (getpid (), web1->listener, web1->listener_uid));
+  g_assert_false (lxcmon_process_serves (getppid (), web1->listener, web1->listener_uid));
+  g_assert_false (lxcmon_process_serves (getpid (), stale->listener, stale->listener_uid));
   lxcmon_runtime_dir_free (found);
 
   close (clients[0]);
@@ -128,7 +127,7 @@ test_who_is_there (void)
   dir_clear (&dir);
 }
 
-/* Another socket at the same path is another file, also where the inode is used again. */
+/* Another socket at the same path is another file, even if the inode is used again. */
 static void
 test_file (void)
 {
@@ -182,20 +181,31 @@ test_what_is_none (void)
 }
 
 static void
+assert_no_scan (const char *path, LxcmonMonitorError code, const char *text)
+{
+  LxcmonError error;
+
+  g_assert_null (lxcmon_runtime_dir_scan (path, LXCMON_SCAN_DEFAULT, &error));
+  g_assert_cmpint (error.code, ==, code);
+  if (strstr (error.message, text) == NULL)
+    g_error ("no \"%s\" in: %s", text, error.message);
+}
+
+static void
 test_errors (void)
 {
   Dir dir;
-  LxcmonError error;
 
   dir_init (&dir);
   g_autofree char *missing = dir_path (&dir, "missing");
   g_autofree char *link = dir_path (&dir, "link");
-  g_assert_null (lxcmon_runtime_dir_scan (missing, &error));
-  g_assert_cmpint (error.code, ==, LXCMON_MONITOR_ERROR_NOT_FOUND);
-  g_assert_nonnull (strstr (error.message, missing));
+  assert_no_scan (missing, LXCMON_MONITOR_ERROR_NOT_FOUND, missing);
   g_assert_no_errno (symlink (dir.dir, link));
-  g_assert_null (lxcmon_runtime_dir_scan (link, &error));
-  g_assert_cmpint (error.code, ==, LXCMON_MONITOR_ERROR_UNTRUSTED);
+  assert_no_scan (link, LXCMON_MONITOR_ERROR_UNTRUSTED, "symbolic link; use the path");
+  assert_no_scan ("", LXCMON_MONITOR_ERROR_FAILED, "empty string: leave it out");
+  assert_no_scan ("/etc/passwd", LXCMON_MONITOR_ERROR_FAILED,
+                  "/etc/passwd is not a directory; use the one that contains");
+  assert_no_scan ("/etc/passwd/lxc", LXCMON_MONITOR_ERROR_FAILED, "not a directory");
   lxcmon_runtime_dir_free (NULL);
   dir_clear (&dir);
 }
@@ -218,6 +228,9 @@ test_driver (void)
   g_assert_cmpint (driver.pid, ==, child.pid);
   LxcmonRuntimeDir *found = scan (&dir);
   g_assert_cmpint (lxcmon_runtime_dir_get_driver (found)->pid, ==, child.pid);
+  lxcmon_runtime_dir_free (found);
+  found = lxcmon_runtime_dir_scan (dir.dir, LXCMON_SCAN_WITHOUT_DRIVER, &error);
+  g_assert_false (lxcmon_runtime_dir_get_driver (found)->running);
   lxcmon_runtime_dir_free (found);
   core_child_stop (&child);
   g_assert_true (lxcmon_runtime_dir_find_driver (dir.dir, &driver, &error));

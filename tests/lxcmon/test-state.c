@@ -17,14 +17,15 @@
 static gint64
 timer_left_ms (const CoreSession *self)
 {
-  g_assert_cmpuint (self->connection->timer.index, !=, LXCMON_TIMER_UNSET);
-  return (self->connection->timer.deadline - _lxcmon_clock_now ()) / LXCMON_NS_PER_MS;
+  g_assert_cmpuint (self->connection->timers[LXCMON_TIMER_STATE].index, !=, LXCMON_TIMER_UNSET);
+  return (self->connection->timers[LXCMON_TIMER_STATE].deadline - _lxcmon_clock_now ())
+         / LXCMON_NS_PER_MS;
 }
 
 static void
 assert_no_timer (const CoreSession *self)
 {
-  g_assert_cmpuint (self->connection->timer.index, ==, LXCMON_TIMER_UNSET);
+  g_assert_cmpuint (self->connection->timers[LXCMON_TIMER_STATE].index, ==, LXCMON_TIMER_UNSET);
 }
 
 static void
@@ -82,7 +83,8 @@ fire_timer (CoreSession *self)
   LxcmonEvent event;
   LxcmonError error;
 
-  _lxcmon_poller_unset_timer (self->connection->poller, &self->connection->timer);
+  _lxcmon_poller_unset_timer (self->connection->poller,
+                              &self->connection->timers[LXCMON_TIMER_STATE]);
   g_assert_false (_lxcmon_connection_on_timer (self->connection, &event, &error));
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Paths of all lengths and forms that lead to a socket, a socket that is replaced while it is checked, the
- * driver's lock, and descriptors if standard input, output and error are closed.
+ * Paths of all lengths and forms that lead to a socket, a socket that is replaced while it is checked, and
+ * descriptors if standard input, output and error are closed.
  */
 
 #include "common/core-child.h"
@@ -111,29 +111,6 @@ test_forms (void)
   core_listener_clear (&listener);
 }
 
-/* Where the kernel knows the socket by another name than ours, both are known. */
-static void
-test_both_names (void)
-{
-  CoreListener listener;
-  LxcmonTarget target;
-
-  core_listener_init (&listener);
-  g_autofree char *sub = g_build_filename (listener.dir, "sub", NULL);
-  g_autofree char *link = g_build_filename (listener.dir, "link", NULL);
-  g_autofree char *real_path = g_build_filename (sub, "web1.sock", NULL);
-  g_autofree char *by_link = g_build_filename (link, "sub", "web1.sock", NULL);
-  g_assert_no_errno (mkdir (sub, 0755));
-  g_assert_no_errno (symlink (listener.dir, link));
-  close (core_bind (real_path, SOCK_STREAM));
-
-  g_assert_true (_lxcmon_target_open (&target, by_link, NULL));
-  g_assert_cmpstr (target.paths[0], ==, by_link);
-  g_assert_cmpstr (target.paths[1], ==, real_path);
-  _lxcmon_target_close (&target);
-  core_listener_clear (&listener);
-}
-
 typedef struct
 {
   const char *first;
@@ -194,62 +171,6 @@ test_replaced_while_open (void)
   core_listener_clear (&listeners[1]);
 }
 
-static LxcmonDriver
-find_driver (const CoreListener *listener)
-{
-  LxcmonTarget target;
-
-  g_assert_true (_lxcmon_target_open (&target, listener->path, NULL));
-  LxcmonDriver driver = _lxcmon_target_find_driver (&target);
-  _lxcmon_target_close (&target);
-  return driver;
-}
-
-static void
-test_driver (void)
-{
-  CoreListener listener;
-  CoreChild child;
-
-  core_listener_init (&listener);
-  g_autofree char *path = g_build_filename (listener.dir, "driver.pid", NULL);
-  g_assert_false (find_driver (&listener).running);
-  g_assert_true (g_file_set_contents (path, "1\n", -1, NULL));
-  g_assert_false (find_driver (&listener).running); /* a file that nobody has locked */
-
-  core_child_start (&child, core_child_lock, path);
-  LxcmonDriver driver = find_driver (&listener);
-  g_assert_true (driver.running);
-  g_assert_cmpint (driver.pid, ==, child.pid);
-  core_child_stop (&child);
-  g_assert_false (find_driver (&listener).running);
-  core_listener_clear (&listener);
-}
-
-/* Whatever the file is: opening it does not block, and no symbolic link is followed. */
-static void
-test_no_driver (void)
-{
-  CoreListener listener;
-  CoreChild child;
-
-  core_listener_init (&listener);
-  g_autofree char *path = g_build_filename (listener.dir, "driver.pid", NULL);
-  g_autofree char *locked = g_build_filename (listener.dir, "locked", NULL);
-  g_assert_no_errno (mkfifo (path, 0600));
-  g_assert_false (find_driver (&listener).running);
-  g_assert_no_errno (unlink (path));
-  g_assert_no_errno (mkdir (path, 0700));
-  g_assert_false (find_driver (&listener).running);
-  g_assert_no_errno (rmdir (path));
-
-  core_child_start (&child, core_child_lock, locked);
-  g_assert_no_errno (symlink (locked, path));
-  g_assert_false (find_driver (&listener).running);
-  core_child_stop (&child);
-  core_listener_clear (&listener);
-}
-
 /* No descriptor of ours may be one that the program prints to. */
 static int
 attach_without_stdio (gconstpointer path)
@@ -291,10 +212,7 @@ main (int argc, char *argv[])
   core_test_add ("/target/paths/lengths", test_lengths);
   core_test_add ("/target/paths/deep", test_deep);
   core_test_add ("/target/paths/forms", test_forms);
-  core_test_add ("/target/paths/both-names", test_both_names);
   core_test_add ("/target/paths/replaced-while-open", test_replaced_while_open);
-  core_test_add ("/target/paths/driver", test_driver);
-  core_test_add ("/target/paths/no-driver", test_no_driver);
   core_test_add ("/target/paths/without-stdio", test_without_stdio);
 
   return g_test_run ();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* smoke-tools.c: see smoke-tools.h for what this file owns and refuses. */
+/* smoke-tools.c: see smoke-tools.h for what this file owns. */
 
 #include "smoke-tools.h"
 
@@ -135,8 +135,8 @@ smoke_assert_nothing_named (const char *path, const char *name)
       g_error ("%s/%s was left behind", path, entry);
 }
 
-/* A group is called after its controller's pid; where the same test runs a second time on this machine,
- * that one's controllers live. */
+/* A group is named after its controller's pid. If the same test runs a second time on this machine, its
+ * controllers are running. */
 static gboolean
 has_orphan (const char *hierarchy, const char *name)
 {

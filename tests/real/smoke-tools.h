@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* smoke-tools.h: what smoke.c looks at the world with.
+/* smoke-tools.h: helpers of smoke.c.
  *
- * Owns: a client of plain socket calls, and the search for what was left behind.
- * Refuses to: understand more of the wire than the two messages' bytes. */
+ * Owns: a client of plain socket calls, and the search for what was left.
+ * Does not: understand more of
+ * the wire than the two messages' bytes. */
 
 #pragma once
 
