@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* container-cgroup.c: see container-cgroup.h for what this file owns and refuses. */
+/* container-cgroup.c: see container-cgroup.h for what this file owns. */
 
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -24,7 +24,7 @@
 #define MAX_OPEN_DIRS    16
 #define EMPTY_TIMEOUT_MS 60000
 #define EMPTY_RETRY_MS   2
-#define ORPHAN_AGE_S     60
+#define ORPHAN_AGE_S     10
 
 /* The controller's pid, which is the number in "lxc-PID-NAME.libvirt-lxc"; 0 for any other entry. Compared
  * and not globbed: "lxc-*-web" would also be the group of a container "old-web". */
@@ -127,7 +127,7 @@ is_old (const char *path)
          && info.st_mtime < g_get_real_time () / G_USEC_PER_SEC - ORPHAN_AGE_S;
 }
 
-/* @controller is 0 where all orphans are meant. A controller that has read its status file before its own
+/* @controller is 0 if all orphans are meant. A controller that has read its status file before its own
  * pid was in there has named its group after this process. */
 static void
 sweep_hierarchy (const char *hierarchy, const char *name, pid_t controller)
