@@ -100,6 +100,8 @@ _lxcmon_main_source_run_steps (LxcmonMainSource *self)
 {
   Step *step;
 
+  if (g_queue_is_empty (&self->steps))
+    return;
   g_source_ref (&self->source);
   while (!lxcmon_hub_was_forked (self->hub) && (step = g_queue_pop_head (&self->steps)) != NULL)
     {

@@ -22,7 +22,7 @@ typedef struct
 {
   LxcmonDiagFile file;
   uint64_t listener;         /* the inode of a socket that listens, or 0 */
-  unsigned int listener_uid; /* who has made it; LXCMON_UID_UNKNOWN if the kernel does not say */
+  unsigned int listener_uid; /* who has made it; UINT_MAX if the kernel does not say */
   unsigned int n_bound;      /* sockets that do not listen (yet) */
   unsigned int n_accepted;   /* clients that the controller has accepted */
   unsigned int n_queued;     /* clients in the backlog, dead ones included */

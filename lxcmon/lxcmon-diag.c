@@ -11,9 +11,9 @@
 
 #include "lxcmon-diag-private.h"
 #include "lxcmon-error-private.h"
-#include "lxcmon-runtime-dir.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
@@ -76,8 +76,7 @@ parse_row (const struct nlmsghdr *header)
   const struct unix_diag_msg *message = NLMSG_DATA (header);
   const uint8_t *cursor = (const uint8_t *) (message + 1);
   size_t left = header->nlmsg_len - NLMSG_LENGTH (sizeof *message);
-  DiagRow row
-      = { .state = message->udiag_state, .inode = message->udiag_ino, .uid = LXCMON_UID_UNKNOWN };
+  DiagRow row = { .state = message->udiag_state, .inode = message->udiag_ino, .uid = UINT_MAX };
   struct rtattr attribute;
 
   while (left >= sizeof attribute)

@@ -124,13 +124,7 @@ _lxcmon_error_set_system (LxcmonError *error, int system_errno, const char *form
   return false;
 }
 
-/**
- * _lxcmon_error_set_open:
- * Fills @error for a container's socket or directory that cannot be opened: only there does ENOENT mean that there is
- * no such container.
- *
- * Returns: false
- */
+/* For a container's socket or directory that cannot be opened: only there does ENOENT mean that there is none. */
 bool
 _lxcmon_error_set_open (LxcmonError *error, int system_errno, const char *what, const char *path)
 {

@@ -18,6 +18,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,7 +141,7 @@ add_socket (LxcmonRuntimeDir *self, const char *base, const struct stat *info, L
     }
 
   self->entries[self->n_entries++] = (Entry){
-    .socket = { .name = name, .file = identify (info), .listener_uid = LXCMON_UID_UNKNOWN },
+    .socket = { .name = name, .file = identify (info), .listener_uid = UINT_MAX },
     .file = _lxcmon_diag_get_file (info),
   };
   return true;
@@ -231,7 +232,7 @@ set_slot (Entry *self, const LxcmonDiagSlot *slots, size_t n)
                   : slot->n_bound != 0 ? LXCMON_SOCKET_BOUND
                                        : LXCMON_SOCKET_UNKNOWN;
   socket->listener = slot->listener;
-  socket->listener_uid = slot->listener != 0 ? slot->listener_uid : LXCMON_UID_UNKNOWN;
+  socket->listener_uid = slot->listener != 0 ? slot->listener_uid : UINT_MAX;
   socket->n_served = slot->n_accepted;
   socket->n_queued = slot->n_queued;
   return socket->state != LXCMON_SOCKET_UNKNOWN;

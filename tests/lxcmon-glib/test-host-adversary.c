@@ -13,6 +13,7 @@
 
 #include <sched.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -155,6 +156,29 @@ test_network_namespace (void)
   g_assert_cmpstr (host->signals->str, ==, "");
 }
 
+/* A call fails that works later: the row says why meanwhile, and is attached then. */
+static void
+test_failure_passes (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+
+  if (geteuid () != 0)
+    {
+      g_test_skip ("needs root, to hide /proc");
+      return;
+    }
+  glib_host_add (host, "web1", 11);
+  g_assert_cmpint (mount ("tmpfs", "/proc", "tmpfs", 0, NULL), ==, 0);
+  glib_host_start (host);
+  LxcmonMonitor *monitor = glib_host_get (host, "web1");
+  glib_test_wait_until (lxcmon_monitor_get_error (monitor) != NULL);
+  g_assert_cmpstr (glib_error_nick (lxcmon_monitor_get_error (monitor)), ==, "failed");
+  g_assert_nonnull (strstr (lxcmon_monitor_get_error (monitor)->message, "without /proc"));
+  g_assert_cmpint (umount ("/proc"), ==, 0);
+  glib_host_wait_signals (host, "web1 init 11");
+  g_assert_null (lxcmon_monitor_get_error (monitor));
+}
+
 static void
 add_for_modes (const char *path, GTestDataFunc func)
 {
@@ -174,6 +198,7 @@ main (int argc, char **argv)
   add_for_modes ("/host-adversary/comes-later", test_comes_later);
   add_for_modes ("/host-adversary/pids", test_pids);
   glib_test_add ("/host-adversary/network-namespace", test_network_namespace);
+  glib_test_add ("/host-adversary/failure-passes", test_failure_passes);
 
   return g_test_run ();
 }
