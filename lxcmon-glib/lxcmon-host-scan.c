@@ -44,8 +44,8 @@ observe (LxcmonHostRow *row, LxcmonRuntimeDir *scan, const LxcmonRuntimeSocket *
 static void
 yield_to_driver (LxcmonHostRow *row, LxcmonRuntimeDir *scan, const LxcmonRuntimeSocket *socket)
 {
-  g_autoptr (GError) error = _lxcmon_host_driver_error (
-      row->host, lxcmon_monitor_get_name ((LxcmonMonitor *) row));
+  g_autoptr (GError) error
+      = _lxcmon_host_driver_error (row->host, lxcmon_monitor_get_name ((LxcmonMonitor *) row));
 
   if (row->phase == LXCMON_ROW_ATTACHED)
     {
@@ -195,10 +195,7 @@ miss_row (LxcmonHostRow *row)
   else if (row->phase == LXCMON_ROW_DETACHED && now >= row->reboot_until)
     _lxcmon_host_row_remove (row);
   else if (row->phase == LXCMON_ROW_DETACHED)
-    {
-      row->phase = LXCMON_ROW_REBOOTING;
-      row->due = row->reboot_until;
-    }
+    _lxcmon_host_row_set_phase (row, LXCMON_ROW_REBOOTING, row->reboot_until);
 }
 
 /* A handler may change the list meanwhile: a row that has left it has no host. */
@@ -246,7 +243,7 @@ add_rows (LxcmonHost *self, GPtrArray *appeared, guint epoch)
       ((LxcmonHostRow *) appeared->pdata[i])->host = NULL;
 }
 
-/* They are attached when they are in the list. */
+/* They are attached once they are in the list. */
 static void
 queue_rows (LxcmonHost *self, GPtrArray *ready)
 {
@@ -260,9 +257,9 @@ set_n_unlisted (LxcmonHost *self, guint n)
   if (self->n_unlisted == n)
     return;
   self->n_unlisted = n;
-  _lxcmon_monitor_list_notify (
-      _lxcmon_host_get_list (self),
-      g_object_class_find_property (G_OBJECT_GET_CLASS (self), "n-unlisted"));
+  _lxcmon_monitor_list_notify (_lxcmon_host_get_list (self),
+                               g_object_class_find_property (G_OBJECT_GET_CLASS (self),
+                                                             "n-unlisted"));
 }
 
 static void
@@ -282,9 +279,9 @@ apply_scan (LxcmonHost *self, LxcmonRuntimeDir *scan)
   apply_sockets (self, scan, n, appeared, ready);
   if (_lxcmon_monitor_list_get_epoch (list) == epoch)
     miss_rows (self);
-  add_rows (self, appeared, epoch);
   if (_lxcmon_monitor_list_get_epoch (list) == epoch)
     queue_rows (self, ready);
+  add_rows (self, appeared, epoch);
   if (_lxcmon_monitor_list_get_epoch (list) == epoch)
     set_n_unlisted (self, n_unlisted);
 }
