@@ -59,8 +59,9 @@ lxcmon_client_attach_async (LxcmonClient *self, GCancellable *cancellable,
   g_return_if_fail (LXCMON_IS_CLIENT (self));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
   g_autoptr (LxcmonAcquiredContext) acquired = acquire_context (self, G_STRFUNC);
-  g_autoptr (LxcmonAcquiredContext) context = _lxcmon_context_acquire (NULL, G_STRFUNC);
-  if (acquired == NULL || context == NULL)
+  g_autoptr (LxcmonAcquiredContext) context
+      = acquired != NULL ? _lxcmon_context_acquire (NULL, G_STRFUNC) : NULL;
+  if (context == NULL)
     return;
 
   g_autoptr (LxcmonClient) alive = g_object_ref (self);
@@ -120,8 +121,9 @@ lxcmon_client_attach (LxcmonClient *self, GCancellable *cancellable, GError **er
   g_return_val_if_fail (LXCMON_IS_CLIENT (self), FALSE);
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), FALSE);
   g_autoptr (LxcmonAcquiredContext) acquired = acquire_context (self, G_STRFUNC);
-  g_autoptr (LxcmonAcquiredContext) context = _lxcmon_context_acquire (NULL, G_STRFUNC);
-  if (acquired == NULL || context == NULL)
+  g_autoptr (LxcmonAcquiredContext) context
+      = acquired != NULL ? _lxcmon_context_acquire (NULL, G_STRFUNC) : NULL;
+  if (context == NULL)
     return FALSE;
 
   g_autoptr (LxcmonClient) alive = g_object_ref (self);

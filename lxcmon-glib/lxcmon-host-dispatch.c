@@ -59,8 +59,8 @@ scan (LxcmonHost *self, gint64 now)
     return;
 
   self->scanning = 0;
-  self->scan_not_before
-      = g_get_monotonic_time () + (took >= 0 ? MAX (SCAN_DISTANCE_US, took * SCAN_FACTOR) : RETRY_US);
+  self->scan_not_before = g_get_monotonic_time ()
+                          + (took >= 0 ? MAX (SCAN_DISTANCE_US, took * SCAN_FACTOR) : RETRY_US);
   if (took < 0)
     self->scan_at = self->scan_not_before;
   else
@@ -83,26 +83,56 @@ expire_row (LxcmonHostRow *row)
     }
 }
 
-/* A handler may change the list meanwhile: a row that has left it has no host. Returns when the next row's
- * time is over. */
-static gint64
-expire_rows (LxcmonHost *self, gint64 now)
+/* A row whose handlers still run is due when they have returned. */
+static gboolean
+is_due (LxcmonHostRow *row, gint64 now)
 {
-  g_autoptr (GPtrArray) rows = _lxcmon_host_copy_rows (self);
+  return row->host != NULL && row->due != 0 && now >= row->due && !row->reporting;
+}
+
+static gint64
+find_next_due (GPtrArray *rows)
+{
   gint64 next = LXCMON_HOST_NEVER;
 
   for (guint i = 0; i < rows->len; i++)
     {
-      LxcmonHostRow *row = rows->pdata[i];
+      const LxcmonHostRow *row = rows->pdata[i];
 
-      if (row->host == NULL || row->due == 0 || row->reporting)
-        continue;
-      if (now < row->due)
+      if (row->due != 0 && !row->reporting)
         next = MIN (next, row->due);
-      else
-        expire_row (row);
     }
   return next;
+}
+
+/* A handler may change the list meanwhile, or run a main loop, which expires the other rows. */
+static void
+expire_rows (LxcmonHost *self, gint64 now)
+{
+  if (now < self->rows_at)
+    return;
+
+  g_autoptr (GPtrArray) rows = _lxcmon_host_copy_rows (self);
+  for (guint i = 0; i < rows->len; i++)
+    if (is_due (rows->pdata[i], now))
+      expire_row (rows->pdata[i]);
+
+  g_autoptr (GPtrArray) left = _lxcmon_host_copy_rows (self);
+  self->rows_at = find_next_due (left);
+}
+
+/* Whether there is a row to attach. The rows of a scan get into the list one after the other, and a handler may run
+ * a main loop meanwhile: the others wait. */
+static gboolean
+has_pending (LxcmonHost *self)
+{
+  LxcmonHostRow *row = g_queue_peek_head (&self->pending);
+
+  if (row == NULL || row->host == NULL)
+    return row != NULL;
+  return lxcmon_monitor_list_lookup (_lxcmon_host_get_list (self),
+                                     lxcmon_monitor_get_name ((LxcmonMonitor *) row))
+         == (LxcmonMonitor *) row;
 }
 
 static void
@@ -112,45 +142,52 @@ attach_some (LxcmonHost *self, gint64 now)
 
   if (now >= self->shortage_until)
     self->shortage_until = 0;
-  while (is_current (self, epoch) && self->shortage_until == 0
+  while (is_current (self, epoch) && self->shortage_until == 0 && has_pending (self)
          && g_get_monotonic_time () < now + DISPATCH_US)
     {
       g_autoptr (LxcmonHostRow) row = g_queue_pop_head (&self->pending);
 
-      if (row == NULL)
-        return;
       if (row->host != NULL && row->phase == LXCMON_ROW_DETACHED && row->session == NULL)
         _lxcmon_host_row_attach (row);
     }
 }
 
+/* When there is something to do again. What is being scanned is not scanned again, and changes its rows. */
+static gint64
+get_next_dispatch (LxcmonHost *self)
+{
+  gint64 next = LXCMON_HOST_NEVER;
+
+  if (self->scanning != get_epoch (self))
+    next = MIN (self->rows_at, get_next_scan (self));
+  if (has_pending (self))
+    next = MIN (next, self->shortage_until);
+  return next;
+}
+
+/* The source stays ready meanwhile, so that a main loop in a handler goes on with what is left. */
 static gboolean
 on_dispatch (gpointer user_data)
 {
   g_autoptr (LxcmonHost) self = g_object_ref (user_data);
   guint epoch = get_epoch (self);
   gint64 now = g_get_monotonic_time ();
-  gint64 next = LXCMON_HOST_NEVER;
 
   if (!is_current (self, epoch))
     return G_SOURCE_REMOVE;
-  g_source_set_ready_time (self->source, -1);
-  /* The remaining steps of earlier events come first. */
+  /* What is left of earlier events comes first. */
   _lxcmon_main_source_run_steps (_lxcmon_monitor_list_get_source (_lxcmon_host_get_list (self)));
   if (is_current (self, epoch) && self->scanning != epoch && now >= get_next_scan (self))
     scan (self, now);
   if (is_current (self, epoch) && self->scanning != epoch)
-    next = expire_rows (self, now);
+    expire_rows (self, now);
   if (is_current (self, epoch))
     attach_some (self, g_get_monotonic_time ());
   if (!is_current (self, epoch))
     return G_SOURCE_CONTINUE;
 
-  /* The dispatch that scans wakes the host itself, when it has done so. */
-  if (self->scanning != epoch)
-    _lxcmon_host_wake (self, MIN (next, get_next_scan (self)));
-  if (!g_queue_is_empty (&self->pending))
-    _lxcmon_host_wake (self, self->shortage_until);
+  gint64 next = get_next_dispatch (self);
+  g_source_set_ready_time (self->source, next != LXCMON_HOST_NEVER ? next : -1);
   return G_SOURCE_CONTINUE;
 }
 
@@ -172,7 +209,7 @@ _lxcmon_host_dispatch_start (LxcmonHost *self)
   g_source_set_can_recurse (self->source, TRUE);
   g_source_attach (self->source, _lxcmon_monitor_list_get_context (_lxcmon_host_get_list (self)));
   self->ended = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
-  self->scan_at = self->safety_at = LXCMON_HOST_NEVER;
+  self->scan_at = self->safety_at = self->rows_at = LXCMON_HOST_NEVER;
   self->scan_not_before = self->shortage_until = 0;
   self->scanning = 0;
   self->warned = FALSE;

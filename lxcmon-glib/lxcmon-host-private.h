@@ -83,6 +83,7 @@ struct _LxcmonHost
   gint64 scan_at;         /* LXCMON_HOST_NEVER if no scan is due */
   gint64 scan_not_before; /* there is a minimum time between scans */
   gint64 safety_at;       /* a scan for what no hint has reported */
+  gint64 rows_at;         /* the earliest time at which a row is due */
   gint64 shortage_until;  /* when to attach again */
   guint n_early_scans;    /* since the last hint: a socket was bound and had no listener yet */
   guint serial;           /* of the last scan */
@@ -108,6 +109,7 @@ void _lxcmon_host_row_attach (LxcmonHostRow *self);
 void _lxcmon_host_row_yield (LxcmonHostRow *self, const GError *error);
 void _lxcmon_host_row_observe (LxcmonHostRow *self, gint controller_pid, const GError *error);
 void _lxcmon_host_row_give_up_reboot (LxcmonHostRow *self);
+void _lxcmon_host_row_set_phase (LxcmonHostRow *self, LxcmonHostRowPhase phase, gint64 due);
 void _lxcmon_host_row_retry_later (LxcmonHostRow *self);
 void _lxcmon_host_row_remove (LxcmonHostRow *self);
 

@@ -182,13 +182,17 @@ _lxcmon_host_row_remove (LxcmonHostRow *self)
   _lxcmon_monitor_list_remove (_lxcmon_host_get_list (host), (LxcmonMonitor *) self);
 }
 
-static void
-set_phase (LxcmonHostRow *self, LxcmonHostRowPhase phase, gint64 due)
+/*< private >
+ * _lxcmon_host_row_set_phase:
+ * @due: see LxcmonHostRowPhase
+ */
+void
+_lxcmon_host_row_set_phase (LxcmonHostRow *self, LxcmonHostRowPhase phase, gint64 due)
 {
   self->phase = phase;
   self->due = due;
-  if (due != 0)
-    _lxcmon_host_wake (self->host, due);
+  self->host->rows_at = MIN (self->host->rows_at, due);
+  _lxcmon_host_wake (self->host, due);
 }
 
 /*< private >
@@ -202,7 +206,7 @@ _lxcmon_host_row_retry_later (LxcmonHostRow *self)
   gint64 pause = MIN (RETRY_MIN_US << MIN (self->n_tries, 7), RETRY_MAX_US);
 
   self->n_tries++;
-  set_phase (self, LXCMON_ROW_DETACHED, g_get_monotonic_time () + pause);
+  _lxcmon_host_row_set_phase (self, LXCMON_ROW_DETACHED, g_get_monotonic_time () + pause);
 }
 
 /* ---- Attaching, and not attaching ---- */
@@ -230,8 +234,7 @@ handle_failed (LxcmonHostRow *self, const LxcmonModel *model, const LxcmonError 
       _lxcmon_host_warn_once (host, "some containers cannot be attached now, and are tried again",
                               error->message);
       host->shortage_until = g_get_monotonic_time () + LXCMON_HOST_SHORTAGE_US;
-      self->phase = LXCMON_ROW_DETACHED;
-      self->due = LXCMON_HOST_NEVER;
+      _lxcmon_host_row_set_phase (self, LXCMON_ROW_DETACHED, LXCMON_HOST_NEVER);
       g_queue_push_head (&host->pending, g_object_ref (self));
       _lxcmon_host_wake (host, host->shortage_until);
     }
@@ -245,7 +248,7 @@ handle_failed (LxcmonHostRow *self, const LxcmonModel *model, const LxcmonError 
         _lxcmon_host_scan_soon (host);
     }
   else
-    set_phase (self, LXCMON_ROW_DETACHED, LXCMON_HOST_NEVER);
+    _lxcmon_host_row_set_phase (self, LXCMON_ROW_DETACHED, LXCMON_HOST_NEVER);
   report (self, LXCMON_REPORT_CHANGED, model, why);
 }
 
@@ -257,7 +260,7 @@ set_closed (LxcmonHostRow *self)
   gint64 linger = (gint64) self->host->linger_timeout * G_TIME_SPAN_MILLISECOND;
 
   self->reboot_until = 0;
-  set_phase (self, LXCMON_ROW_CLOSED, g_get_monotonic_time () + linger);
+  _lxcmon_host_row_set_phase (self, LXCMON_ROW_CLOSED, g_get_monotonic_time () + linger);
   if (linger == 0 && !self->has_listener)
     _lxcmon_host_row_remove (self);
 }
@@ -311,10 +314,10 @@ handle_closed (LxcmonHostRow *self, LxcmonModel *model, const LxcmonError *error
   if (model->end == LXCMON_END_REBOOT && host->reboot_timeout > 0)
     {
       self->reboot_until = now + (gint64) host->reboot_timeout * G_TIME_SPAN_MILLISECOND;
-      set_phase (self, LXCMON_ROW_REBOOTING, self->reboot_until);
+      _lxcmon_host_row_set_phase (self, LXCMON_ROW_REBOOTING, self->reboot_until);
     }
   else
-    set_phase (self, LXCMON_ROW_CLOSED, LXCMON_HOST_NEVER);
+    _lxcmon_host_row_set_phase (self, LXCMON_ROW_CLOSED, LXCMON_HOST_NEVER);
   if (model->exited)
     g_hash_table_add (host->ended, g_memdup2 (&self->file, sizeof self->file));
 
@@ -398,7 +401,7 @@ _lxcmon_host_row_attach (LxcmonHostRow *self)
     }
 
   g_clear_error (&self->yields);
-  set_phase (self, LXCMON_ROW_ATTACHED, LXCMON_HOST_NEVER);
+  _lxcmon_host_row_set_phase (self, LXCMON_ROW_ATTACHED, LXCMON_HOST_NEVER);
   _lxcmon_session_apply (self->session, &begin, &model);
   report (self, LXCMON_REPORT_CHANGED, &model, NULL);
 }

@@ -205,10 +205,7 @@ miss_row (LxcmonHostRow *row)
   else if (row->phase == LXCMON_ROW_DETACHED && now >= row->reboot_until)
     _lxcmon_host_row_remove (row);
   else if (row->phase == LXCMON_ROW_DETACHED)
-    {
-      row->phase = LXCMON_ROW_REBOOTING;
-      row->due = row->reboot_until;
-    }
+    _lxcmon_host_row_set_phase (row, LXCMON_ROW_REBOOTING, row->reboot_until);
 }
 
 /* A handler may change the list meanwhile: a row that was removed from it has no host. */
@@ -256,7 +253,7 @@ add_rows (LxcmonHost *self, GPtrArray *appeared, guint epoch)
       ((LxcmonHostRow *) appeared->pdata[i])->host = NULL;
 }
 
-/* They are attached when they are in the list. */
+/* They are attached once they are in the list. */
 static void
 queue_rows (LxcmonHost *self, GPtrArray *ready)
 {
@@ -292,9 +289,9 @@ apply_scan (LxcmonHost *self, LxcmonRuntimeDir *scan)
   apply_sockets (self, scan, n, appeared, ready);
   if (_lxcmon_monitor_list_get_epoch (list) == epoch)
     miss_rows (self);
-  add_rows (self, appeared, epoch);
   if (_lxcmon_monitor_list_get_epoch (list) == epoch)
     queue_rows (self, ready);
+  add_rows (self, appeared, epoch);
   if (_lxcmon_monitor_list_get_epoch (list) == epoch)
     set_n_unlisted (self, n_unlisted);
 }

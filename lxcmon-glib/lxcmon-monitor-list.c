@@ -372,14 +372,14 @@ lxcmon_monitor_list_dispose (GObject *object)
           = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "the list was disposed of");
 
       g_atomic_int_set (&priv->disposed, TRUE);
-      if (!g_main_context_acquire (context))
+      if (!_lxcmon_context_acquire_to_end (context))
         {
-          g_main_context_invoke_full (context, G_PRIORITY_DEFAULT, dispose_in_context,
-                                      g_object_ref (object), g_object_unref);
+          _lxcmon_context_queue (context, dispose_in_context, g_object_ref (object),
+                                 g_object_unref);
           return;
         }
       stop (LXCMON_MONITOR_LIST (object), gone);
-      g_main_context_release (context);
+      _lxcmon_context_release_ended (context);
       g_atomic_int_set (&priv->disposed, FALSE);
     }
 

@@ -10,6 +10,8 @@
 #include <lxcmon-glib/lxcmon-glib.h>
 #include <lxcmon/lxcmon-error.h>
 
+#include "lxcmon-context-private.h"
+
 /* What is known of a container. */
 typedef struct
 {
@@ -30,9 +32,6 @@ typedef struct
     .exit_raw = -1,                                                                  \
   }
 
-/* A main context that this thread has acquired. */
-typedef GMainContext LxcmonAcquiredContext;
-
 typedef enum
 {
   LXCMON_REPORT_CHANGED, /* no signal */
@@ -50,9 +49,6 @@ LXCMON_EXPORT void _lxcmon_monitor_report (LxcmonMonitor *self, LxcmonReport rep
                                            const LxcmonModel *model, const GError *error);
 void _lxcmon_monitor_set_detached (LxcmonMonitor *self);
 void _lxcmon_monitor_set_watched (LxcmonMonitor *self, gboolean watched);
-LXCMON_EXPORT LxcmonAcquiredContext *_lxcmon_context_acquire (GMainContext *context,
-                                                              const char *function);
-LXCMON_EXPORT void _lxcmon_context_release (LxcmonAcquiredContext *context);
 void _lxcmon_store_result (GObject *source, GAsyncResult *result, gpointer user_data);
 GQuark _lxcmon_exit_status_to_detail (LxcmonExitStatus status);
 
@@ -60,5 +56,3 @@ GQuark _lxcmon_exit_status_to_detail (LxcmonExitStatus status);
 GError *_lxcmon_monitor_error_new (const LxcmonError *error);
 LxcmonEnd _lxcmon_end_from_exit_status (LxcmonExitStatus status);
 LxcmonEnd _lxcmon_end_from_error (const GError *error);
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (LxcmonAcquiredContext, _lxcmon_context_release)

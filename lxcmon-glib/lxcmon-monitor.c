@@ -506,39 +506,6 @@ _lxcmon_monitor_get_waits (LxcmonMonitor *self)
 }
 
 /*< private >
- * _lxcmon_context_acquire:
- * @context: (nullable): a main context, or %NULL for the thread-default one
- * @function: which call needs it
- *
- * Acquires a main context for the time of a call: no other thread runs it, or frees what belongs to it,
- * meanwhile. Logs a critical warning where another thread runs it.
- *
- * Returns: (transfer full) (nullable): the context
- */
-LxcmonAcquiredContext *
-_lxcmon_context_acquire (GMainContext *context, const char *function)
-{
-  GMainContext *acquired
-      = context != NULL ? g_main_context_ref (context) : g_main_context_ref_thread_default ();
-
-  if (g_main_context_acquire (acquired))
-    return acquired;
-
-  g_critical ("%s: called from another thread than the one that runs the object's main context; "
-              "use g_main_context_invoke() to call it there",
-              function);
-  g_main_context_unref (acquired);
-  return NULL;
-}
-
-void
-_lxcmon_context_release (LxcmonAcquiredContext *context)
-{
-  g_main_context_release (context);
-  g_main_context_unref (context);
-}
-
-/*< private >
  * _lxcmon_store_result:
  * @user_data: a pointer to a #GAsyncResult pointer
  *

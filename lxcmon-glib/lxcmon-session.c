@@ -372,18 +372,17 @@ _lxcmon_session_close (LxcmonSession *self)
   g_autoptr (GMainContext) context
       = g_main_context_ref (_lxcmon_main_source_get_context (self->source));
 
-  if (g_main_context_acquire (context))
+  if (_lxcmon_context_acquire_to_end (context))
     {
       close_in_context (self);
       _lxcmon_session_unref (self);
-      g_main_context_release (context);
+      _lxcmon_context_release_ended (context);
       return;
     }
 
   g_weak_ref_set (&self->owner, NULL);
   _lxcmon_session_shutdown (self);
-  g_main_context_invoke_full (context, G_PRIORITY_DEFAULT, close_in_context, self,
-                              (GDestroyNotify) _lxcmon_session_unref);
+  _lxcmon_context_queue (context, close_in_context, self, (GDestroyNotify) _lxcmon_session_unref);
 }
 
 LxcmonMainSource *

@@ -77,15 +77,23 @@ close_handle (LxcmonLibvirtLink *self)
  * loop, and answers from other threads. That loop also reads our next calls, so after two more answers it
  * has sent them. After one iteration of the loop here, the callbacks have been called. */
 static gboolean
-catch_up (LxcmonLibvirtLink *self)
+catch_up (LxcmonLibvirtLink *self, GError **error)
 {
   unsigned long version;
 
   if (virConnectGetLibVersion (self->handle, &version) < 0
       || virConnectGetLibVersion (self->handle, &version) < 0)
-    return FALSE;
-  _lxcmon_libvirt_loop_pass (LOOP_TIMEOUT_MS);
-  return TRUE;
+    {
+      g_propagate_error (error, _lxcmon_libvirt_error_new ("the connection was lost at once"));
+      return FALSE;
+    }
+  if (_lxcmon_libvirt_loop_pass (LOOP_TIMEOUT_MS))
+    return TRUE;
+  g_set_error (error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_TIMED_OUT,
+               "cannot list the containers: libvirt's event loop has not dispatched earlier events "
+               "within %u ms",
+               LOOP_TIMEOUT_MS);
+  return FALSE;
 }
 
 static GPtrArray *
@@ -109,12 +117,7 @@ list_domains (LxcmonLibvirtLink *self, gboolean local, GError **error)
     }
   free (handles);
 
-  if (!catch_up (self))
-    {
-      g_propagate_error (error, _lxcmon_libvirt_error_new ("the connection was lost at once"));
-      return NULL;
-    }
-  return g_steal_pointer (&domains);
+  return catch_up (self, error) ? g_steal_pointer (&domains) : NULL;
 }
 
 /* Reports what has become of the connection; @domains and @error are taken over. */

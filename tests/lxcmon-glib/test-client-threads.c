@@ -235,6 +235,34 @@ test_wrong_thread (void)
   runner_end (&runner);
 }
 
+/* A client that is detached belongs to the context of whoever attaches it, and this thread runs that one. */
+static gpointer
+attach_detached (gpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  lxcmon_client_attach_async (data, NULL, NULL, NULL);
+  g_assert_false (lxcmon_client_attach (data, NULL, &error));
+  g_assert_no_error (error);
+  return NULL;
+}
+
+static void
+test_wrong_thread_detached (void)
+{
+  g_autoptr (GlibSession) session = glib_session_new ();
+
+  g_assert_true (g_main_context_acquire (NULL));
+  for (guint i = 0; i < 2; i++)
+    glib_test_expect_critical ("*called from another thread*g_main_context_invoke*");
+  g_thread_join (g_thread_new ("attach", attach_detached, session->client));
+  g_test_assert_expected_messages ();
+  g_main_context_release (NULL);
+  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_DETACHED);
+  g_assert_cmpuint (glib_test_count_sources (NULL, "[lxcmon]"), ==, 0);
+  glib_session_attach (session);
+}
+
 /* Two contexts in one thread: each client emits when its own is run. */
 static void
 test_two_contexts (void)
@@ -334,6 +362,76 @@ test_drop_elsewhere_iterations (void)
   drop_elsewhere (TRUE);
 }
 
+/* The last reference of one client is dropped in another thread while this one, which does not run its main loop
+ * at that moment, attaches and detaches others: both use what the context has. */
+typedef struct
+{
+  GMutex mutex;
+  LxcmonClient *client; /* to be dropped */
+  gint n_dropped;
+  gint end;
+} Dropper;
+
+static gpointer
+drop_clients (gpointer data)
+{
+  Dropper *self = data;
+
+  while (!g_atomic_int_get (&self->end))
+    {
+      g_mutex_lock (&self->mutex);
+      LxcmonClient *client = g_steal_pointer (&self->client);
+      g_mutex_unlock (&self->mutex);
+      if (client == NULL)
+        {
+          g_thread_yield ();
+          continue;
+        }
+      g_object_unref (client);
+      g_atomic_int_inc (&self->n_dropped);
+    }
+  return NULL;
+}
+
+static void
+test_drop_while_attaching (void)
+{
+  guint n_rounds = glib_test_is_slow () ? 300 : 2000;
+  char *dir = glib_test_make_dir ();
+  GlibSession *dropped = glib_session_new_at (dir, "dropped");
+  GlibSession *other = glib_session_new_at (dir, "other");
+  Dropper dropper = { .n_dropped = 0 };
+
+  lxcmon_client_set_force (other->client, TRUE);
+  g_mutex_init (&dropper.mutex);
+  GThread *thread = g_thread_new ("drop", drop_clients, &dropper);
+  for (guint i = 0; i < n_rounds; i++)
+    {
+      gint64 deadline = glib_test_get_deadline ();
+      LxcmonClient *client = lxcmon_client_new_for_path (dropped->path);
+
+      lxcmon_client_set_force (client, TRUE);
+      g_assert_true (lxcmon_client_attach (client, NULL, NULL));
+      g_mutex_lock (&dropper.mutex);
+      dropper.client = client;
+      g_mutex_unlock (&dropper.mutex);
+      do
+        {
+          g_assert_cmpint (g_get_monotonic_time (), <, deadline);
+          lxcmon_client_attach_async (other->client, NULL, NULL, NULL);
+          lxcmon_client_detach (other->client);
+        }
+      while (g_atomic_int_get (&dropper.n_dropped) <= (gint) i);
+      glib_test_drain ();
+    }
+  g_atomic_int_set (&dropper.end, TRUE);
+  g_thread_join (thread);
+  g_mutex_clear (&dropper.mutex);
+  glib_session_free (other);
+  glib_session_free (dropped);
+  glib_test_remove_dir (dir);
+}
+
 /* A handler detaches the client, and another thread attaches it and drops it before the handler returns. The
  * last reference is the emission's: it is dropped here, while the other thread does not run its context. */
 typedef struct
@@ -418,10 +516,12 @@ main (int argc, char **argv)
   glib_test_init (&argc, &argv);
   glib_test_add ("/client-threads/many", test_many);
   glib_test_add ("/client-threads/wrong-thread", test_wrong_thread);
+  glib_test_add ("/client-threads/wrong-thread-detached", test_wrong_thread_detached);
   glib_test_add ("/client-threads/two-contexts", test_two_contexts);
   glib_test_add ("/client-threads/moves", test_moves);
   glib_test_add ("/client-threads/drop-elsewhere/loop", test_drop_elsewhere_loop);
   glib_test_add ("/client-threads/drop-elsewhere/iterations", test_drop_elsewhere_iterations);
+  glib_test_add ("/client-threads/drop-while-attaching", test_drop_while_attaching);
   glib_test_add ("/client-threads/given-away", test_given_away);
   return g_test_run ();
 }

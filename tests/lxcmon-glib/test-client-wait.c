@@ -135,6 +135,78 @@ test_lost (void)
   check (&waits[2], LXCMON_EXIT_STATUS_UNKNOWN, "lost");
 }
 
+/* The controller does not answer, and its container may still run: a call in a handler of "closed" returns an
+ * error, as there is nothing to wait for. */
+typedef struct
+{
+  GlibSession *session;
+  Wait wait;
+  gboolean attaches_in_handler;
+  gboolean attaches_in_callback;
+} WaitInClosed;
+
+static void
+on_waited_in_closed (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  WaitInClosed *data = user_data;
+
+  on_waited (object, result, &data->wait);
+  mock_set_reading (data->session->mock, TRUE);
+  if (data->attaches_in_callback)
+    glib_session_begin_attach (data->session, NULL);
+}
+
+static void
+wait_in_closed (LxcmonClient *client, const GError *error, WaitInClosed *data)
+{
+  g_signal_handlers_disconnect_by_func (client, wait_in_closed, data);
+  lxcmon_monitor_wait_exit_async (LXCMON_MONITOR (client), NULL, on_waited_in_closed, data);
+  if (data->attaches_in_handler)
+    glib_session_begin_attach (data->session, NULL);
+}
+
+static void
+wait_after_timeout (WaitInClosed data)
+{
+  g_autoptr (GlibSession) session = glib_session_new ();
+
+  data.session = session;
+  lxcmon_client_set_keepalive_interval (session->client, 20);
+  glib_session_attach (session);
+  g_signal_connect (session->client, "closed", G_CALLBACK (wait_in_closed), &data);
+  lxcmon_client_set_keepalive_interval (session->client, 0);
+  lxcmon_client_set_attach_timeout (session->client, 60000);
+  lxcmon_client_set_force (session->client, TRUE);
+  mock_set_reading (session->mock, FALSE);
+  check (&data.wait, LXCMON_EXIT_STATUS_UNKNOWN, "timed-out");
+  g_assert_cmpstr (session->signals->str, ==, "closed timed-out");
+  if (data.attaches_in_handler || data.attaches_in_callback)
+    {
+      g_assert_cmpstr (glib_session_finish_attach (session), ==, NULL);
+      glib_session_finish (session, LXCMON_EXIT_STATUS_SHUTDOWN);
+      glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_CLOSED);
+      g_assert_cmpstr (session->signals->str, ==, "closed timed-out, exit shutdown, closed");
+    }
+}
+
+static void
+test_in_closed (void)
+{
+  wait_after_timeout ((WaitInClosed){ .attaches_in_handler = FALSE });
+}
+
+static void
+test_in_closed_attached_in_handler (void)
+{
+  wait_after_timeout ((WaitInClosed){ .attaches_in_handler = TRUE });
+}
+
+static void
+test_in_closed_attached_in_callback (void)
+{
+  wait_after_timeout ((WaitInClosed){ .attaches_in_callback = TRUE });
+}
+
 static void
 test_not_attached (void)
 {
@@ -357,6 +429,10 @@ main (int argc, char **argv)
   glib_test_add ("/client-wait/already-seen", test_already_seen);
   glib_test_add ("/client-wait/unknown-is-no-error", test_unknown_is_no_error);
   glib_test_add ("/client-wait/lost", test_lost);
+  glib_test_add ("/client-wait/in-closed", test_in_closed);
+  glib_test_add ("/client-wait/in-closed/attached-in-handler", test_in_closed_attached_in_handler);
+  glib_test_add ("/client-wait/in-closed/attached-in-callback",
+                 test_in_closed_attached_in_callback);
   glib_test_add ("/client-wait/not-attached", test_not_attached);
   glib_test_add ("/client-wait/cancelled", test_cancelled);
   glib_test_add ("/client-wait/detached", test_detached);

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -296,6 +297,88 @@ test_wait_exit_gone (void)
   kill_driver (driver);
 }
 
+/* Its controller is replaced between two scans: that is another container, with a row of its own. */
+static void
+test_replaced (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+  pid_t driver = start_driver (host);
+  Wait wait = { 0 };
+
+  glib_host_add (host, "web1", 11);
+  glib_host_start (host);
+  assert_managed (host, "web1");
+  g_autoptr (LxcmonMonitor) monitor = g_object_ref (glib_host_get (host, "web1"));
+  lxcmon_monitor_wait_exit_async (monitor, NULL, on_waited, &wait);
+  glib_host_drop (host, "web1");
+  glib_host_add (host, "web1", 12);
+  glib_test_wait_until (glib_host_get (host, "web1") != monitor);
+  glib_host_wait_names (host, "web1");
+  assert_managed (host, "web1");
+  glib_test_wait_until (wait.done);
+  g_assert_cmpstr (wait.nick, ==, "lost");
+  kill_driver (driver);
+}
+
+/* It reboots while it is attached, and the driver starts meanwhile: the row stays. */
+static void
+test_starts_during_reboot (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+
+  glib_host_add (host, "web1", 11);
+  glib_host_start (host);
+  glib_host_wait_signals (host, "web1 init 11");
+  LxcmonMonitor *monitor = glib_host_get (host, "web1");
+  glib_host_finish (host, "web1", LXCMON_EXIT_STATUS_REBOOT);
+  glib_host_wait_signals (host, "web1 init 11, web1 exit reboot, web1 closed");
+  pid_t driver = start_driver (host);
+  run_for (200);
+  glib_host_add (host, "web1", 12);
+  glib_test_wait_until (lxcmon_monitor_get_error (monitor) != NULL);
+  g_assert_true (glib_host_get (host, "web1") == monitor);
+  assert_managed (host, "web1");
+  g_assert_cmpuint (host->n_changes, ==, 1);
+  kill_driver (driver);
+}
+
+/* Descriptors have run out, and rows wait to be attached: those that the driver manages do so no longer. */
+static void
+test_starts_while_pending (void)
+{
+  enum
+  {
+    N = 20
+  };
+  g_autoptr (GlibHost) host = glib_host_new ();
+  struct rlimit before, limit;
+
+  for (int i = 0; i < N; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("c%02d", i);
+      glib_host_add (host, name, i + 1);
+    }
+  g_assert_cmpint (getrlimit (RLIMIT_NOFILE, &before), ==, 0);
+  limit = before;
+  limit.rlim_cur = glib_test_count_descriptors () + N;
+  g_test_expect_message ("lxcmon", G_LOG_LEVEL_WARNING, "*cannot be attached now*");
+  g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &limit), ==, 0);
+  glib_host_start (host);
+  glib_test_wait_until (lxcmon_monitor_get_error (glib_host_get (host, "c19")) != NULL
+                        || glib_host_state (host, "c05") == LXCMON_STATE_ATTACHED);
+  run_for (50);
+  g_test_assert_expected_messages ();
+  g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &before), ==, 0);
+  pid_t driver = start_driver (host);
+  run_for (2500);
+  for (int i = 0; i < N; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("c%02d", i);
+      assert_managed (host, name);
+    }
+  kill_driver (driver);
+}
+
 static void
 test_force (void)
 {
@@ -327,6 +410,9 @@ main (int argc, char **argv)
   glib_test_add ("/host/driver/successor", test_successor);
   glib_test_add ("/host/driver/wait-exit", test_wait_exit);
   glib_test_add ("/host/driver/wait-exit-gone", test_wait_exit_gone);
+  glib_test_add ("/host/driver/replaced", test_replaced);
+  glib_test_add ("/host/driver/starts-during-reboot", test_starts_during_reboot);
+  glib_test_add ("/host/driver/starts-while-pending", test_starts_while_pending);
   glib_test_add ("/host/driver/force", test_force);
   return g_test_run ();
 }

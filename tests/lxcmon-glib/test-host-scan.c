@@ -81,17 +81,25 @@ test_dir_comes (void)
   glib_test_remove_dir (g_steal_pointer (&above));
 }
 
+/* Binds or connects a new socket. */
 static int
-bind_at (GlibHost *host, const char *base)
+open_socket (const char *path, int (*func) (int, const struct sockaddr *, socklen_t))
 {
   struct sockaddr_un address = { .sun_family = AF_UNIX };
-  g_autofree char *path = glib_host_path (host, base);
   int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
   g_assert_cmpuint (g_strlcpy (address.sun_path, path, sizeof address.sun_path), <,
                     sizeof address.sun_path);
-  g_assert_cmpint (bind (fd, (struct sockaddr *) &address, sizeof address), ==, 0);
+  g_assert_cmpint (func (fd, (struct sockaddr *) &address, sizeof address), ==, 0);
   return fd;
+}
+
+static int
+bind_at (GlibHost *host, const char *base)
+{
+  g_autofree char *path = glib_host_path (host, base);
+
+  return open_socket (path, bind);
 }
 
 /* At any notification, the list and its copy are the same. */
@@ -167,6 +175,104 @@ test_listens_late (void)
   close (fd);
   glib_host_wait_names (host, "");
 }
+
+/* A controller by hand: it has said how its container ends, and closed the connection, and its socket still has
+ * a listener. The reboot is given up, and that socket is not another container's. */
+static void
+test_listens_on (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GBytes) story = glib_encode ("init 11 exit 2");
+  int fd = bind_at (host, "web1.sock");
+
+  g_assert_cmpint (listen (fd, 5), ==, 0);
+  lxcmon_host_set_reboot_timeout (host->host, 200);
+  glib_host_start (host);
+  glib_test_wait_until (glib_host_state (host, "web1") == LXCMON_STATE_QUEUED);
+  int accepted = accept4 (fd, NULL, NULL, SOCK_CLOEXEC);
+  g_assert_cmpint (accepted, >=, 0);
+  g_assert_cmpint (write (accepted, g_bytes_get_data (story, NULL), g_bytes_get_size (story)), ==,
+                   (gssize) g_bytes_get_size (story));
+  glib_host_wait_signals (host, "web1 init 11, web1 exit reboot");
+  close (accepted);
+  glib_host_wait_signals (host, "web1 init 11, web1 exit reboot, web1 closed");
+  glib_host_wait_names (host, "");
+  /* Each of these has the directory scanned. */
+  for (int i = 0; i < 3; i++)
+    {
+      glib_host_add (host, "web2", 12);
+      glib_host_wait_names (host, "web2");
+      glib_host_drop (host, "web2");
+      glib_host_wait_names (host, "");
+    }
+  g_assert_cmpuint (host->n_changes, ==, 8);
+  close (fd);
+  g_autofree char *path = glib_host_path (host, "web1.sock");
+  g_assert_cmpint (g_unlink (path), ==, 0);
+  glib_host_add (host, "web1", 13);
+  glib_host_wait_names (host, "web1");
+  glib_host_wait_attached (host, "web1");
+}
+
+/* ---- Rows that are not attached ---- */
+
+static void
+attach_other (LxcmonClient *other)
+{
+  g_autoptr (GError) error = NULL;
+
+  lxcmon_client_set_force (other, TRUE);
+  lxcmon_client_attach (other, NULL, &error);
+  g_assert_no_error (error);
+}
+
+/* An attach that has failed for good keeps its error, whoever else has a slot. */
+static void
+test_untrusted (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autofree char *path = glib_host_path (host, "web1.sock");
+  g_autoptr (LxcmonClient) other = lxcmon_client_new_for_path (path);
+
+  glib_host_add (host, "web1", 11);
+  /* Anyone may replace its socket. */
+  g_assert_cmpint (g_chmod (host->dir, 0777), ==, 0);
+  glib_host_start (host);
+  LxcmonMonitor *monitor = glib_host_get (host, "web1");
+  glib_test_wait_until (lxcmon_monitor_get_error (monitor) != NULL);
+  g_assert_cmpstr (glib_error_nick (lxcmon_monitor_get_error (monitor)), ==, "untrusted");
+  int fd = open_socket (path, connect);
+  glib_test_wait_until (lxcmon_mock_controller_get_n_clients (glib_host_get_mock (host, "web1"))
+                        == 1);
+  glib_host_add (host, "web2", 12);
+  glib_host_wait_names (host, "web1 web2");
+  g_assert_cmpstr (glib_error_nick (lxcmon_monitor_get_error (monitor)), ==, "untrusted");
+  close (fd);
+}
+
+/* A slot that is taken is checked more and more seldom. That is no matter once force is set. */
+static void
+test_force_while_busy (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autofree char *path = glib_host_path (host, "web1.sock");
+  g_autoptr (LxcmonClient) other = lxcmon_client_new_for_path (path);
+
+  glib_host_add (host, "web1", 11);
+  attach_other (other);
+  glib_host_start (host);
+  g_assert_cmpint (glib_host_state (host, "web1"), ==, LXCMON_STATE_DETACHED);
+  /* The next check is 3.2 s later. */
+  run_for (3400);
+  gint64 start = g_get_monotonic_time ();
+  lxcmon_host_set_force (host->host, TRUE);
+  glib_test_wait_until (glib_host_state (host, "web1") == LXCMON_STATE_QUEUED);
+  g_assert_cmpint (g_get_monotonic_time () - start, <, 1500 * 1000);
+  lxcmon_client_detach (other);
+  glib_host_wait_attached (host, "web1");
+}
+
+/* ---- Hints that are lost, and descriptors ---- */
 
 /* inotify's queue overflows while GLib's worker is held up, which GIO does not report. */
 static sem_t go_on;
@@ -384,6 +490,9 @@ main (int argc, char **argv)
   glib_test_add ("/host/scan/names", test_names);
   glib_test_add ("/host/scan/many-stale", test_many_stale);
   glib_test_add ("/host/scan/listens-late", test_listens_late);
+  glib_test_add ("/host/scan/listens-on", test_listens_on);
+  glib_test_add ("/host/scan/untrusted", test_untrusted);
+  glib_test_add ("/host/scan/force-while-busy", test_force_while_busy);
   glib_test_add ("/host/scan/overflow", test_overflow);
   glib_test_add ("/host/scan/shortage", test_shortage);
   glib_test_add ("/host/scan/idle", test_idle);

@@ -281,6 +281,54 @@ test_followed (void)
   glib_owned_clear (&owned);
 }
 
+/* A handler of the end runs a main loop until two more controllers have come: the connection to the last one may
+ * be at the address of the first, and is kept. */
+static GlibOwned *followed;
+static guint n_followed;
+
+static void
+act_follow_and_loop (GlibOwner *owner)
+{
+  if (++n_followed > 2)
+    return;
+  _lxcmon_session_follow (owner->session);
+  replace_listener (followed);
+  glib_owned_wait_for (followed, "connected");
+  glib_owned_accept (followed);
+  if (n_followed > 1)
+    return;
+  core_send_story (followed->fd);
+  glib_owned_hang_up (followed);
+  glib_owned_wait_for (followed, "closed, connected");
+}
+
+static void
+test_followed_in_handler (void)
+{
+  for (guint i = 0; i < 20; i++)
+    {
+      GlibOwned owned;
+      LxcmonError error;
+
+      glib_owned_init (&owned);
+      followed = &owned;
+      n_followed = 0;
+      g_assert_true (glib_owned_open (&owned, 60000, &error));
+      glib_owned_accept (&owned);
+      owned.owner->act = act_follow_and_loop;
+      owned.owner->act_at = LXCMON_EVENT_CLOSED;
+      core_send_story (owned.fd);
+      glib_owned_hang_up (&owned);
+      glib_owned_wait_for (&owned, "closed, connected");
+      g_assert_cmpuint (n_followed, ==, 2);
+      core_send_story (owned.fd);
+      glib_owned_hang_up (&owned);
+      glib_owned_wait_for (&owned, "connected, attached, init, exit, closed");
+      g_assert_cmpuint (n_followed, ==, 3);
+      glib_owned_clear (&owned);
+    }
+}
+
 static void
 test_not_followed_in_time (void)
 {
@@ -343,6 +391,7 @@ main (int argc, char **argv)
     }
   glib_test_add ("/session/reopened-in-handler", test_reopened_in_handler);
   glib_test_add ("/session/followed", test_followed);
+  glib_test_add ("/session/followed-in-handler", test_followed_in_handler);
   glib_test_add ("/session/not-followed-in-time", test_not_followed_in_time);
   glib_test_add ("/session/forked", test_forked);
   return g_test_run ();

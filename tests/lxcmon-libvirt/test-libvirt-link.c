@@ -15,12 +15,32 @@
 
 #define URI "test:///default"
 
+/* A link calls it twice when it has listed the containers, before it waits for earlier events. In between, the test
+ * stops running the main loop. */
+static gint version_calls_to_hold;
+
+int
+virConnectGetLibVersion (virConnectPtr handle, unsigned long *version)
+{
+  gint64 deadline = glib_test_get_deadline ();
+
+  *version = 0;
+  while (g_atomic_int_get (&version_calls_to_hold) > 0)
+    {
+      g_assert_cmpint (g_get_monotonic_time (), <, deadline);
+      g_atomic_int_set (&version_calls_to_hold, 2);
+      g_thread_yield ();
+    }
+  return 0;
+}
+
 /* The owner is any object. */
 typedef struct
 {
   GObject *owner;
   LxcmonLibvirtLink *link;
   GString *trace;
+  char *message; /* of a failure */
   GThread *thread;
   gboolean stop_at_next;
 } Fixture;
@@ -64,6 +84,8 @@ write_down (Fixture *self, const LxcmonLibvirtEvent *event)
     case LXCMON_LIBVIRT_EVENT_FAILED:
       g_assert_true (event->error->domain == LXCMON_MONITOR_ERROR);
       g_string_append (self->trace, "failed, ");
+      g_free (self->message);
+      self->message = g_strdup (event->error->message);
       break;
     case LXCMON_LIBVIRT_EVENT_LOST:
     default:
@@ -103,6 +125,7 @@ fixture_free (Fixture *self)
   g_clear_object (&self->owner);
   record_wait_for_threads ();
   g_string_free (self->trace, TRUE);
+  g_free (self->message);
   g_free (self);
 }
 
@@ -156,6 +179,22 @@ test_failed (void)
 
   glib_test_wait_until (fixture->trace->len > 0);
   g_assert_cmpstr (fixture->trace->str, ==, "failed, ");
+}
+
+/* The app's main loop is held up when the containers were listed: events may have come before, so that the list is
+ * not reported. */
+static void
+test_held_up (void)
+{
+  g_autoptr (Fixture) fixture = fixture_new (URI, NULL);
+
+  g_atomic_int_set (&version_calls_to_hold, 1);
+  glib_test_wait_until (g_atomic_int_get (&version_calls_to_hold) == 2);
+  g_atomic_int_set (&version_calls_to_hold, 0);
+  g_usleep (6 * G_USEC_PER_SEC);
+  glib_test_wait_until (fixture->trace->len > 0);
+  g_assert_cmpstr (fixture->trace->str, ==, "failed, ");
+  g_assert_nonnull (strstr (fixture->message, "has not dispatched earlier events"));
 }
 
 /* A report that is on its way when the link is stopped does not arrive. */
@@ -227,6 +266,7 @@ main (int argc, char **argv)
   glib_test_add ("/libvirt-link/order", test_order);
   glib_test_add ("/libvirt-link/handle", test_handle);
   glib_test_add ("/libvirt-link/failed", test_failed);
+  glib_test_add ("/libvirt-link/held-up", test_held_up);
   glib_test_add ("/libvirt-link/stopped", test_stopped);
   glib_test_add ("/libvirt-link/stopped-at-once", test_stopped_at_once);
   glib_test_add ("/libvirt-link/owner-gone", test_owner_gone);

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * A host that cannot watch its directory: inotify's instances are used up.
+ */
+
+#include "common/glib-host.h"
+#include "common/glib-test.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/inotify.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static gint n_refused;
+
+/* GIO calls these instead of the C library's. */
+int
+inotify_init1 (int flags)
+{
+  if (!g_test_subprocess ())
+    return (int) syscall (SYS_inotify_init1, flags);
+  g_atomic_int_inc (&n_refused);
+  errno = EMFILE;
+  return -1;
+}
+
+int
+inotify_init (void)
+{
+  return inotify_init1 (0);
+}
+
+static guint n_warnings;
+
+static GLogWriterOutput
+count_warnings (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer user_data)
+{
+  if ((level & G_LOG_LEVEL_MASK) == G_LOG_LEVEL_WARNING)
+    n_warnings++;
+  return G_LOG_WRITER_HANDLED;
+}
+
+/* Containers are found a few seconds late, again and again, and there is one warning. In a process of its own:
+ * the log's writer is everybody's. */
+static void
+test_no_monitor (void)
+{
+  if (!g_test_subprocess ())
+    {
+      g_test_trap_subprocess (NULL, 120 * G_USEC_PER_SEC, G_TEST_SUBPROCESS_DEFAULT);
+      g_test_trap_assert_passed ();
+      return;
+    }
+
+  g_log_set_always_fatal (G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL);
+  g_log_set_writer_func (count_warnings, NULL, NULL);
+  GlibHost *host = glib_host_new ();
+  glib_host_add (host, "web1", 11);
+  glib_host_start (host);
+  g_assert_cmpint (g_atomic_int_get (&n_refused), >, 0);
+  glib_host_wait_attached (host, "web1");
+  glib_host_add (host, "web2", 12);
+  glib_host_wait_names (host, "web1 web2");
+  glib_host_wait_attached (host, "web2");
+  glib_host_finish (host, "web1", LXCMON_EXIT_STATUS_SHUTDOWN);
+  glib_host_add (host, "web3", 13);
+  glib_host_wait_names (host, "web2 web3");
+  glib_host_wait_attached (host, "web3");
+  g_assert_cmpuint (n_warnings, ==, 1);
+  glib_host_free (host);
+  /* What GIO has opened in this process stays open. */
+  exit (0);
+}
+
+int
+main (int argc, char **argv)
+{
+  glib_test_init (&argc, &argv);
+  glib_test_add ("/host/watch/no-monitor", test_no_monitor);
+  return g_test_run ();
+}
