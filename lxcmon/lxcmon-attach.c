@@ -111,8 +111,13 @@ connect_to_target (LxcmonConnection *self, const LxcmonTarget *target, LxcmonErr
 {
   int fd;
 
+  /* The slot of a controller that was killed is never free again: waiting for it would be in vain. */
   if (!self->force && !busy_check (self, target, error))
-    return false;
+    {
+      if (error->code == LXCMON_MONITOR_ERROR_BUSY)
+        (void) _lxcmon_target_check_not_stale (target, error);
+      return false;
+    }
   if (target->open_to_others)
     _lxcmon_connection_log (self, LXCMON_LOG_WARNING,
                             "users other than its owner may connect to %s: the mode of a "

@@ -22,5 +22,6 @@ typedef struct
 
 bool _lxcmon_target_open (LxcmonTarget *self, const char *socket_path, LxcmonError *error);
 void _lxcmon_target_close (LxcmonTarget *self);
+bool _lxcmon_target_check_not_stale (const LxcmonTarget *self, LxcmonError *error);
 bool _lxcmon_target_connect (const LxcmonTarget *self, int *fd, LxcmonError *error);
 bool _lxcmon_peer_check (int fd, const char *path, int *pid, LxcmonError *error);

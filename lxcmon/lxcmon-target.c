@@ -157,19 +157,56 @@ _lxcmon_target_close (LxcmonTarget *self)
 }
 
 static bool
-connect_through_proc (const LxcmonTarget *self, int fd, LxcmonError *error)
+fail_stale (const LxcmonTarget *self, LxcmonError *error)
+{
+  return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_REFUSED, ECONNREFUSED,
+                            "no process listens on %s: its controller is not running any more",
+                            self->path);
+}
+
+static struct sockaddr_un
+get_proc_address (const LxcmonTarget *self)
 {
   struct sockaddr_un address = { .sun_family = AF_UNIX };
 
   snprintf (address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d", self->socket_fd);
+  return address;
+}
+
+/**
+ * _lxcmon_target_check_not_stale:
+ *
+ * Finds out whether the controller was killed and has left its socket. A datagram socket cannot connect to one that
+ * listens for streams, so nothing is added to the backlog.
+ *
+ * Returns: false with %LXCMON_MONITOR_ERROR_REFUSED if it is known that no process listens
+ */
+bool
+_lxcmon_target_check_not_stale (const LxcmonTarget *self, LxcmonError *error)
+{
+  struct sockaddr_un address = get_proc_address (self);
+  int fd = socket (AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+  if (fd < 0)
+    return true;
+  bool stale
+      = connect (fd, (struct sockaddr *) &address, sizeof address) < 0 && errno == ECONNREFUSED;
+  close (fd);
+
+  return !stale || fail_stale (self, error);
+}
+
+static bool
+connect_through_proc (const LxcmonTarget *self, int fd, LxcmonError *error)
+{
+  struct sockaddr_un address = get_proc_address (self);
+
   while (connect (fd, (struct sockaddr *) &address, sizeof address) < 0)
     {
       if (errno == EINTR)
         continue;
       if (errno == ECONNREFUSED)
-        return _lxcmon_error_set (
-            error, LXCMON_MONITOR_ERROR_REFUSED, ECONNREFUSED,
-            "no process listens on %s: its controller is not running any more", self->path);
+        return fail_stale (self, error);
       if (errno == EAGAIN)
         return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_BUSY, EAGAIN,
                                   "the backlog of the controller of %s is full", self->path);

@@ -55,6 +55,29 @@ test_wait_if_busy (CoreMode mode)
   core_taken_slot_clear (&slot);
 }
 
+/* The controller is killed while a driver is running: its slot is never free again. */
+static void
+test_wait_ends_if_stale (CoreMode mode)
+{
+  CoreListener listener;
+  CoreSession session;
+  CoreChild driver;
+
+  core_listener_init (&listener);
+  g_autofree char *lock = g_build_filename (listener.dir, "driver.pid", NULL);
+  core_child_start (&driver, core_child_lock, lock);
+  core_session_init (&session, mode);
+  g_assert_true (core_session_attach (&session, listener.path, &patient, NULL));
+  core_session_assert_state (&session, "connecting");
+
+  close (listener.fd);
+  listener.fd = -1;
+  core_session_wait_for (&session, "failed(refused)");
+  core_child_stop (&driver);
+  core_session_clear (&session);
+  core_listener_clear (&listener);
+}
+
 static void
 test_wait_for_driver_to_go (CoreMode mode)
 {
@@ -160,6 +183,7 @@ main (int argc, char *argv[])
 
   core_test_add_modes ("/attach/wait/for-slot", test_wait_if_busy);
   core_test_add_modes ("/attach/wait/for-driver-to-go", test_wait_for_driver_to_go);
+  core_test_add_modes ("/attach/wait/ends-if-stale", test_wait_ends_if_stale);
   core_test_add_modes ("/attach/wait/for-room", test_wait_for_room);
   core_test_add_modes ("/attach/wait/container-goes-meanwhile", test_container_goes_meanwhile);
   core_test_add_modes ("/attach/wait/free-while-connecting", test_free_while_connecting);
