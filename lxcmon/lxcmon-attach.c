@@ -12,16 +12,15 @@
  */
 
 #include "lxcmon-attach-private.h"
+#include "lxcmon-away-private.h"
 #include "lxcmon-diag-private.h"
 #include "lxcmon-driver-private.h"
 #include "lxcmon-error-private.h"
-#include "lxcmon-process-private.h"
 #include "lxcmon-runtime-dir-private.h"
 #include "lxcmon-target-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -36,14 +35,9 @@
 static bool
 fail_driver_running (const LxcmonDriver *driver, const char *path, LxcmonError *error)
 {
-  char name[LXCMON_PROCESS_NAME_SIZE];
-  char process[64] = "libvirtd";
+  char process[LXCMON_DRIVER_TEXT_SIZE];
 
-  if (_lxcmon_process_get_name (driver->pid, name))
-    snprintf (process, sizeof process, "%s (pid %d)", name, driver->pid);
-  else if (driver->pid > 0)
-    snprintf (process, sizeof process, "libvirtd (pid %d)", driver->pid);
-
+  _lxcmon_driver_describe (driver, process);
   return _lxcmon_error_set (
       error, LXCMON_MONITOR_ERROR_BUSY, 0,
       "%s manages the containers in the directory of %s and needs the controller's one client slot: "
@@ -72,18 +66,22 @@ find_slot (const LxcmonTarget *target, LxcmonDiagSlot *slot, LxcmonError *error)
   return result;
 }
 
-/* Checks that no other client is accepted, or that this cannot be known. */
+/* Checks that no other client is accepted, or that this cannot be known. Finds who listens, if that can be known. */
 static bool
 check_slot (LxcmonConnection *self, const LxcmonTarget *target, const LxcmonRuntimeDir *scan,
-            LxcmonError *error)
+            LxcmonAwayListener *listener, LxcmonError *error)
 {
   const LxcmonRuntimeSocket *known
       = scan != NULL ? _lxcmon_runtime_dir_find_file (scan, target->base, &target->info) : NULL;
   LxcmonDiagSlot slot;
   LxcmonError reason;
 
+  *listener = (LxcmonAwayListener){ .inode = 0 };
   if (known != NULL && known->state == LXCMON_SOCKET_LISTENING)
-    return known->n_served == 0 || fail_slot_taken (target->path, error);
+    {
+      *listener = (LxcmonAwayListener){ .inode = known->listener, .uid = known->listener_uid };
+      return known->n_served == 0 || fail_slot_taken (target->path, error);
+    }
   switch (find_slot (target, &slot, &reason))
     {
     case LXCMON_DIAG_UNAVAILABLE:
@@ -99,8 +97,21 @@ check_slot (LxcmonConnection *self, const LxcmonTarget *target, const LxcmonRunt
     case LXCMON_DIAG_ANSWERED:
     case LXCMON_DIAG_MAY_HAVE_MISSED:
     default:
+      *listener = (LxcmonAwayListener){ .inode = slot.listener, .uid = slot.listener_uid };
       return slot.n_accepted == 0 || fail_slot_taken (target->path, error);
     }
+}
+
+/* Checks that no driver is running. */
+static const LxcmonDriverDir *
+check_driver (LxcmonConnection *self, const LxcmonTarget *target, LxcmonError *error)
+{
+  const LxcmonDriverDir *dir = _lxcmon_driver_watch_ask (self->driver_watch, target->dir_fd, error);
+
+  if (dir == NULL || !dir->driver.running)
+    return dir;
+  (void) fail_driver_running (&dir->driver, target->path, error);
+  return NULL;
 }
 
 /* Checks that no driver needs the slot and that it is free, without connecting. */
@@ -108,13 +119,30 @@ static bool
 busy_check (LxcmonConnection *self, const LxcmonTarget *target, const LxcmonRuntimeDir *scan,
             LxcmonError *error)
 {
-  LxcmonDriver driver;
+  const LxcmonDriverDir *dir = check_driver (self, target, error);
+  LxcmonAwayListener listener;
 
-  if (!_lxcmon_driver_find (target->dir_fd, &driver, error))
+  return dir != NULL && check_slot (self, target, scan, &listener, error)
+         && _lxcmon_away_check (target, dir, &listener, error);
+}
+
+/* Begins to watch for a driver, as long as the connection is open. */
+static bool
+watch_for_driver (LxcmonConnection *self, const LxcmonTarget *target, LxcmonError *error)
+{
+  LxcmonDriverWatch *watch = self->driver_watch;
+
+  if (!_lxcmon_driver_watch_add (watch, &self->driver, target->dir_fd, error))
     return false;
-  if (driver.running)
-    return fail_driver_running (&driver, target->path, error);
-  return check_slot (self, target, scan, error);
+  if (watch->watch_errno != 0)
+    _lxcmon_connection_log (
+        self, LXCMON_LOG_WARNING,
+        "inotify cannot be used (%s): whether libvirtd starts is asked for every "
+        "100 ms",
+        strerror (watch->watch_errno));
+  watch->watch_errno = 0;
+  /* One that has started since the busy check gives no hint any more. */
+  return check_driver (self, target, error) != NULL;
 }
 
 /* Begins to use a connected descriptor: watches it, and sends the PING whose answer will show that the
@@ -139,7 +167,8 @@ connect_to_target (LxcmonConnection *self, const LxcmonTarget *target, const Lxc
 {
   int fd;
 
-  if (!self->force && !busy_check (self, target, scan, error))
+  if (!self->force
+      && (!busy_check (self, target, scan, error) || !watch_for_driver (self, target, error)))
     return false;
   if (target->open_to_others)
     _lxcmon_connection_log (self, LXCMON_LOG_WARNING,
@@ -148,7 +177,7 @@ connect_to_target (LxcmonConnection *self, const LxcmonTarget *target, const Lxc
                             target->path);
   if (!_lxcmon_target_connect (target, &fd, error))
     return false;
-  self->fd = fd;
+  self->fd = self->driver.fd = fd;
   return _lxcmon_peer_check (fd, target->path, &self->controller_pid, error)
          && become_queued (self, error);
 }
@@ -163,6 +192,8 @@ try_to_connect (LxcmonConnection *self, const LxcmonRuntimeDir *scan, LxcmonErro
     return false;
   bool done = connect_to_target (self, &target, scan, error);
   _lxcmon_target_close (&target);
+  if (self->fd < 0)
+    _lxcmon_driver_watch_remove (self->driver_watch, &self->driver);
 
   return done;
 }

@@ -10,6 +10,7 @@
  */
 
 #include "lxcmon-reader-private.h"
+#include "lxcmon-driver-private.h"
 #include "lxcmon-error-private.h"
 
 #include <errno.h>
@@ -127,14 +128,30 @@ decode (LxcmonReader *self, LxcmonEvent *event, LxcmonError *error)
   return _lxcmon_event_set (event, LXCMON_EVENT_ATTACHED, connection);
 }
 
+/* We have hung up ourselves. */
+static void
+explain_yielding (const LxcmonConnection *self, LxcmonError *error)
+{
+  char driver[LXCMON_DRIVER_TEXT_SIZE];
+
+  _lxcmon_driver_describe (&self->driver.dir->driver, driver);
+  _lxcmon_error_set (
+      error, LXCMON_MONITOR_ERROR_BUSY, 0,
+      "%s has started and needs the controller's one client slot: without it, it would "
+      "not see the container's end",
+      driver);
+}
+
 /* There is nothing more to read, and all events before that were returned. */
 static bool
 handle_end_of_file (LxcmonReader *self, int read_errno, LxcmonEvent *event, LxcmonError *error)
 {
   LxcmonConnection *connection = self->connection;
 
-  if (connection->state != LXCMON_STATE_EXITED
-      && lxcmon_decoder_finish (&connection->decoder, error))
+  if (connection->driver.yielded)
+    explain_yielding (connection, error);
+  else if (connection->state != LXCMON_STATE_EXITED
+           && lxcmon_decoder_finish (&connection->decoder, error))
     _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_LOST, read_errno,
                        connection->state == LXCMON_STATE_QUEUED
                            ? "the controller closed the connection without accepting it"
