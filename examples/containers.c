@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The containers of this machine in a GTK 4 list: the host is the list view's model, with nothing in
- * between. Each cell follows a property of its monitor.
+ * The containers of this host in a GTK 4 list. The LxcmonHost is the model of the list view, and each cell
+ * follows a property of its monitor. A container that has ended is shown for some seconds, with how it ended.
  *
  *   containers [RUNTIME-DIR]
  */
@@ -10,8 +10,10 @@
 #include <gtk/gtk.h>
 #include <lxcmon-glib/lxcmon-glib.h>
 
+#define LINGER_MS 3000
+
 static char *
-format_state (gpointer item, LxcmonState state)
+format_state (gpointer cell, LxcmonState state)
 {
   g_autoptr (GEnumClass) states = g_type_class_ref (LXCMON_TYPE_STATE);
 
@@ -19,17 +21,25 @@ format_state (gpointer item, LxcmonState state)
 }
 
 static char *
-format_pid (gpointer item, gint pid)
+format_pid (gpointer cell, gint pid)
 {
   return pid > 0 ? g_strdup_printf ("%d", pid) : g_strdup ("–");
 }
 
-/* What a column shows: a property of the monitor, and how it becomes a text. */
+static char *
+format_end (GtkListItem *cell, LxcmonEnd end)
+{
+  if (end == LXCMON_END_NONE)
+    return g_strdup ("");
+  return lxcmon_monitor_describe_end (gtk_list_item_get_item (cell));
+}
+
+/* What a column shows: a property of the monitor, and the function that makes a text of it. */
 typedef struct
 {
   const char *title;
   const char *property;
-  GCallback format; /* NULL for a text */
+  GCallback format; /* NULL if the property is a text */
 } Column;
 
 static const Column columns[] = {
@@ -37,6 +47,7 @@ static const Column columns[] = {
   { "State", "state", G_CALLBACK (format_state) },
   { "Init", "init-pid", G_CALLBACK (format_pid) },
   { "Controller", "controller-pid", G_CALLBACK (format_pid) },
+  { "End", "end", G_CALLBACK (format_end) },
 };
 
 static void
@@ -72,8 +83,10 @@ on_started (GObject *object, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (GError) error = NULL;
 
-  if (!lxcmon_monitor_list_start_finish (LXCMON_MONITOR_LIST (object), result, &error))
-    g_printerr ("containers: %s\n", error->message);
+  if (lxcmon_monitor_list_start_finish (LXCMON_MONITOR_LIST (object), result, &error))
+    return;
+  g_printerr ("containers: %s\n", error->message);
+  g_application_quit (user_data);
 }
 
 static void
@@ -93,15 +106,17 @@ on_activate (GtkApplication *app, gpointer user_data)
   gtk_window_set_title (GTK_WINDOW (window), "Containers");
   gtk_window_set_default_size (GTK_WINDOW (window), 480, 320);
   gtk_window_present (GTK_WINDOW (window));
-  lxcmon_monitor_list_start_async (LXCMON_MONITOR_LIST (host), NULL, on_started, NULL);
+  lxcmon_monitor_list_start_async (LXCMON_MONITOR_LIST (host), NULL, on_started, app);
 }
 
 int
 main (int argc, char **argv)
 {
   g_autoptr (GtkApplication) app = gtk_application_new (NULL, G_APPLICATION_NON_UNIQUE);
+  /* Dropping the last reference stops the host. */
   g_autoptr (LxcmonHost) host = lxcmon_host_new (argc > 1 ? argv[1] : NULL);
 
+  lxcmon_host_set_linger_timeout (host, LINGER_MS);
   g_signal_connect (app, "activate", G_CALLBACK (on_activate), host);
   return g_application_run (G_APPLICATION (app), 1, argv);
 }

@@ -6,13 +6,20 @@
 
 #include "lxcmon-client-private.h"
 
+/* The context that the client belongs to, or would belong to. */
+static LxcmonAcquiredContext *
+acquire_context (LxcmonClient *self, const char *function)
+{
+  return _lxcmon_context_acquire (_lxcmon_monitor_get_context (LXCMON_MONITOR (self)), function);
+}
+
 /**
  * lxcmon_client_detach:
  * @self: a client
  *
  * Closes the connection to the controller, or stops trying to connect. Afterwards no signal is emitted but
  * the notification of the state, which is %LXCMON_STATE_DETACHED. Pending calls end with
- * %G_IO_ERROR_CANCELLED. Does nothing where the client is not attached.
+ * %G_IO_ERROR_CANCELLED. A client that is closed becomes detached too.
  *
  * Since: 0.1
  */
@@ -20,7 +27,9 @@ void
 lxcmon_client_detach (LxcmonClient *self)
 {
   g_return_if_fail (LXCMON_IS_CLIENT (self));
-  if (_lxcmon_context_is_ours (_lxcmon_monitor_get_context (LXCMON_MONITOR (self)), G_STRFUNC))
+  g_autoptr (LxcmonAcquiredContext) acquired = acquire_context (self, G_STRFUNC);
+
+  if (acquired != NULL)
     _lxcmon_client_detach (self);
 }
 
@@ -48,10 +57,11 @@ lxcmon_client_attach_async (LxcmonClient *self, GCancellable *cancellable,
 {
   g_return_if_fail (LXCMON_IS_CLIENT (self));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
-  if (!_lxcmon_context_is_ours (_lxcmon_monitor_get_context (LXCMON_MONITOR (self)), G_STRFUNC))
+  g_autoptr (LxcmonAcquiredContext) acquired = acquire_context (self, G_STRFUNC);
+  g_autoptr (LxcmonAcquiredContext) context = _lxcmon_context_acquire (NULL, G_STRFUNC);
+  if (acquired == NULL || context == NULL)
     return;
 
-  g_autoptr (GMainContext) context = g_main_context_ref_thread_default ();
   g_autoptr (LxcmonClient) alive = g_object_ref (self);
   g_autoptr (GTask) task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (task, lxcmon_client_attach_async);
@@ -90,14 +100,6 @@ lxcmon_client_attach_finish (LxcmonClient *self, GAsyncResult *result, GError **
   return g_task_propagate_boolean (G_TASK (result), error);
 }
 
-static void
-store_result (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  GAsyncResult **stored = user_data;
-
-  *stored = g_object_ref (result);
-}
-
 /**
  * lxcmon_client_attach:
  * @self: a client that is not attached
@@ -117,14 +119,14 @@ lxcmon_client_attach (LxcmonClient *self, GCancellable *cancellable, GError **er
 {
   g_return_val_if_fail (LXCMON_IS_CLIENT (self), FALSE);
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), FALSE);
-  g_autoptr (GMainContext) context = g_main_context_ref_thread_default ();
-  if (!_lxcmon_context_is_ours (_lxcmon_monitor_get_context (LXCMON_MONITOR (self)), G_STRFUNC)
-      || !_lxcmon_context_is_ours (context, G_STRFUNC))
+  g_autoptr (LxcmonAcquiredContext) acquired = acquire_context (self, G_STRFUNC);
+  g_autoptr (LxcmonAcquiredContext) context = _lxcmon_context_acquire (NULL, G_STRFUNC);
+  if (acquired == NULL || context == NULL)
     return FALSE;
 
   g_autoptr (LxcmonClient) alive = g_object_ref (self);
   g_autoptr (GAsyncResult) result = NULL;
-  lxcmon_client_attach_async (self, cancellable, store_result, &result);
+  lxcmon_client_attach_async (self, cancellable, _lxcmon_store_result, &result);
   while (result == NULL)
     g_main_context_iteration (context, TRUE);
   return lxcmon_client_attach_finish (self, result, error);

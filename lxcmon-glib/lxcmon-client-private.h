@@ -15,9 +15,9 @@ struct _LxcmonClient
 {
   LxcmonMonitor parent_instance;
 
-  char *runtime_dir; /* NULL for the default one */
+  char *runtime_dir;       /* NULL for the default one */
   GRefString *socket_path; /* NULL where the name is not one that a container can have */
-  guint attach_timeout; /* this and the next two in ms */
+  guint attach_timeout;    /* this and the next two in ms */
   guint keepalive_interval;
   guint reboot_timeout;
   gboolean force;

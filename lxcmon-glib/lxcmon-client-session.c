@@ -224,10 +224,9 @@ _lxcmon_client_detach (LxcmonClient *self)
   g_autoptr (GError) cancelled
       = g_error_new (G_IO_ERROR, G_IO_ERROR_CANCELLED, "the client of %s was detached",
                      lxcmon_monitor_get_name (monitor));
-  g_autoptr (GError) error
-      = lxcmon_monitor_get_error (monitor) != NULL
-            ? g_error_copy (lxcmon_monitor_get_error (monitor))
-            : NULL;
+  g_autoptr (GError) error = lxcmon_monitor_get_error (monitor) != NULL
+                                 ? g_error_copy (lxcmon_monitor_get_error (monitor))
+                                 : NULL;
   PendingCalls calls = end_session (self);
 
   model.state = LXCMON_STATE_DETACHED;

@@ -104,11 +104,10 @@ _lxcmon_emission_install_signals (GObjectClass *klass)
    *
    * Since: 0.1
    */
-  signals[SIGNAL_INIT] = g_signal_new ("init", type, G_SIGNAL_RUN_LAST, 0, NULL,
-                                       NULL, _lxcmon_marshal_VOID__OBJECT_INT, G_TYPE_NONE, 2,
+  signals[SIGNAL_INIT] = g_signal_new ("init", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                       _lxcmon_marshal_VOID__OBJECT_INT, G_TYPE_NONE, 2,
                                        LXCMON_TYPE_MONITOR, G_TYPE_INT);
-  g_signal_set_va_marshaller (signals[SIGNAL_INIT], type,
-                              _lxcmon_marshal_VOID__OBJECT_INTv);
+  g_signal_set_va_marshaller (signals[SIGNAL_INIT], type, _lxcmon_marshal_VOID__OBJECT_INTv);
 
   /**
    * LxcmonMonitorList::exit:
@@ -121,12 +120,10 @@ _lxcmon_emission_install_signals (GObjectClass *klass)
    *
    * Since: 0.1
    */
-  signals[SIGNAL_EXIT]
-      = g_signal_new ("exit", type, G_SIGNAL_RUN_LAST | G_SIGNAL_DETAILED, 0,
-                      NULL, NULL, _lxcmon_marshal_VOID__OBJECT_ENUM, G_TYPE_NONE, 2,
-                      LXCMON_TYPE_MONITOR, LXCMON_TYPE_EXIT_STATUS);
-  g_signal_set_va_marshaller (signals[SIGNAL_EXIT], type,
-                              _lxcmon_marshal_VOID__OBJECT_ENUMv);
+  signals[SIGNAL_EXIT] = g_signal_new ("exit", type, G_SIGNAL_RUN_LAST | G_SIGNAL_DETAILED, 0, NULL,
+                                       NULL, _lxcmon_marshal_VOID__OBJECT_ENUM, G_TYPE_NONE, 2,
+                                       LXCMON_TYPE_MONITOR, LXCMON_TYPE_EXIT_STATUS);
+  g_signal_set_va_marshaller (signals[SIGNAL_EXIT], type, _lxcmon_marshal_VOID__OBJECT_ENUMv);
 
   /**
    * LxcmonMonitorList::closed:
@@ -139,9 +136,8 @@ _lxcmon_emission_install_signals (GObjectClass *klass)
    *
    * Since: 0.1
    */
-  signals[SIGNAL_CLOSED] = g_signal_new ("closed", type, G_SIGNAL_RUN_LAST, 0,
-                                         NULL, NULL, _lxcmon_marshal_VOID__OBJECT_BOXED,
-                                         G_TYPE_NONE, 2, LXCMON_TYPE_MONITOR, G_TYPE_ERROR);
-  g_signal_set_va_marshaller (signals[SIGNAL_CLOSED], type,
-                              _lxcmon_marshal_VOID__OBJECT_BOXEDv);
+  signals[SIGNAL_CLOSED] = g_signal_new ("closed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                         _lxcmon_marshal_VOID__OBJECT_BOXED, G_TYPE_NONE, 2,
+                                         LXCMON_TYPE_MONITOR, G_TYPE_ERROR);
+  g_signal_set_va_marshaller (signals[SIGNAL_CLOSED], type, _lxcmon_marshal_VOID__OBJECT_BOXEDv);
 }

@@ -47,6 +47,7 @@ struct _LxcmonHostRow
   gboolean asked;        /* the controller's pid was found out, or cannot be */
   gboolean has_listener; /* closed: its socket may still have one; then the row stays */
   gboolean reporting;    /* closed: handlers of that still run */
+  GError *yields;        /* why its session is being closed for libvirtd, or NULL */
 };
 
 /* The driver that manages the containers, as far as a host needs to know. */
@@ -73,8 +74,6 @@ struct _LxcmonHost
   /* While it is started: */
   GSource *source;             /* dispatched when there is something to do */
   GQueue pending;              /* of LxcmonHostRow: to be attached */
-  LxcmonRuntimeDir *last_scan; /* nullable; attaching uses it while it is new */
-  gint64 last_scan_at;
   GFileMonitor *monitor;
   char *watched; /* what it watches: the runtime directory, or its nearest parent that exists */
   guint64 watched_device;
@@ -87,6 +86,7 @@ struct _LxcmonHost
   gint64 shortage_until;  /* when to attach again */
   guint n_early_scans;    /* since the last hint: a socket was bound and had no listener yet */
   guint serial;           /* of the last scan */
+  guint scanning;         /* the epoch of a scan that is going on, or 0 */
   gboolean warned;        /* of what is wrong at present */
 };
 
@@ -98,11 +98,14 @@ _lxcmon_host_get_list (LxcmonHost *self)
 
 /* lxcmon-host-row.c */
 const char *_lxcmon_host_get_dir (LxcmonHost *self);
+GPtrArray *_lxcmon_host_copy_rows (LxcmonHost *self);
 void _lxcmon_host_wake (LxcmonHost *self, gint64 at);
 void _lxcmon_host_scan_soon (LxcmonHost *self);
+void _lxcmon_host_retry_rows (LxcmonHost *self);
 void _lxcmon_host_warn_once (LxcmonHost *self, const char *what, const char *why);
 LxcmonHostRow *_lxcmon_host_row_new (LxcmonHost *host, const LxcmonRuntimeSocket *socket);
 void _lxcmon_host_row_attach (LxcmonHostRow *self);
+void _lxcmon_host_row_yield (LxcmonHostRow *self, const GError *error);
 void _lxcmon_host_row_observe (LxcmonHostRow *self, gint controller_pid, const GError *error);
 void _lxcmon_host_row_give_up_reboot (LxcmonHostRow *self);
 void _lxcmon_host_row_retry_later (LxcmonHostRow *self);
@@ -119,8 +122,7 @@ gboolean _lxcmon_host_driver_manages (LxcmonHost *self);
 GError *_lxcmon_host_driver_error (LxcmonHost *self, const char *name);
 
 /* lxcmon-host-scan.c */
-void _lxcmon_host_scan (LxcmonHost *self);
-void _lxcmon_host_renew_scan (LxcmonHost *self);
+gint64 _lxcmon_host_scan (LxcmonHost *self);
 
 /* lxcmon-host-dispatch.c */
 void _lxcmon_host_dispatch_start (LxcmonHost *self);

@@ -36,7 +36,10 @@ _lxcmon_host_row_dispose (GObject *object)
 static void
 _lxcmon_host_row_finalize (GObject *object)
 {
-  g_ref_string_release (((LxcmonHostRow *) object)->socket_path);
+  LxcmonHostRow *self = (LxcmonHostRow *) object;
+
+  g_ref_string_release (self->socket_path);
+  g_clear_error (&self->yields);
 
   G_OBJECT_CLASS (_lxcmon_host_row_parent_class)->finalize (object);
 }
@@ -82,6 +85,22 @@ _lxcmon_host_get_dir (LxcmonHost *self)
 }
 
 /*< private >
+ * _lxcmon_host_copy_rows:
+ *
+ * Returns: (transfer full): the rows of now, for a walk during which handlers may change the list
+ */
+GPtrArray *
+_lxcmon_host_copy_rows (LxcmonHost *self)
+{
+  guint n = g_list_model_get_n_items ((GListModel *) self);
+  GPtrArray *rows = g_ptr_array_new_full (n, g_object_unref);
+
+  for (guint i = 0; i < n; i++)
+    g_ptr_array_add (rows, g_list_model_get_item ((GListModel *) self, i));
+  return rows;
+}
+
+/*< private >
  * _lxcmon_host_wake:
  * @at: when there is something to do
  */
@@ -107,6 +126,25 @@ _lxcmon_host_scan_soon (LxcmonHost *self)
 
   self->scan_at = MIN (self->scan_at, MAX (g_get_monotonic_time (), self->scan_not_before));
   _lxcmon_host_wake (self, self->scan_at);
+}
+
+/*< private >
+ * _lxcmon_host_retry_rows:
+ *
+ * Rows whose attach is put off are reconsidered now.
+ */
+void
+_lxcmon_host_retry_rows (LxcmonHost *self)
+{
+  g_autoptr (GPtrArray) rows = _lxcmon_host_copy_rows (self);
+
+  for (guint i = 0; i < rows->len; i++)
+    {
+      LxcmonHostRow *row = rows->pdata[i];
+      if (row->phase == LXCMON_ROW_DETACHED && row->due != LXCMON_HOST_NEVER)
+        row->due = 0;
+    }
+  _lxcmon_host_scan_soon (self);
 }
 
 /*< private >
@@ -192,8 +230,10 @@ handle_failed (LxcmonHostRow *self, const LxcmonModel *model, const LxcmonError 
       _lxcmon_host_warn_once (host, "some containers cannot be attached now, and are tried again",
                               error->message);
       host->shortage_until = g_get_monotonic_time () + LXCMON_HOST_SHORTAGE_US;
-      set_phase (self, LXCMON_ROW_DETACHED, 0);
+      self->phase = LXCMON_ROW_DETACHED;
+      self->due = LXCMON_HOST_NEVER;
       g_queue_push_head (&host->pending, g_object_ref (self));
+      _lxcmon_host_wake (host, host->shortage_until);
     }
   else if (error->code == LXCMON_MONITOR_ERROR_BUSY || error->code == LXCMON_MONITOR_ERROR_NOT_FOUND
            || error->code == LXCMON_MONITOR_ERROR_REFUSED
@@ -231,9 +271,26 @@ finish_closed (GObject *object, gpointer data)
   self->reporting = FALSE;
   if (self->host == NULL)
     return;
+
+  /* A handler of the list's change may drop the last reference. */
+  g_autoptr (LxcmonMonitorList) alive = g_object_ref (_lxcmon_host_get_list (self->host));
   _lxcmon_host_scan_soon (self->host);
   if (self->phase == LXCMON_ROW_CLOSED)
     set_closed (self);
+}
+
+/* The connection was closed for libvirtd, and the container runs on. */
+static void
+finish_yield (LxcmonHostRow *self)
+{
+  gint pid = lxcmon_monitor_get_controller_pid ((LxcmonMonitor *) self);
+  g_autoptr (GError) error = g_steal_pointer (&self->yields);
+
+  close_session (self);
+  self->asked = pid != 0;
+  self->due = 0;
+  _lxcmon_host_scan_soon (self->host);
+  _lxcmon_host_row_observe (self, pid, error);
 }
 
 static void
@@ -258,7 +315,7 @@ handle_closed (LxcmonHostRow *self, LxcmonModel *model, const LxcmonError *error
     }
   else
     set_phase (self, LXCMON_ROW_CLOSED, LXCMON_HOST_NEVER);
-  if (model->exited && self->phase == LXCMON_ROW_CLOSED)
+  if (model->exited)
     g_hash_table_add (host->ended, g_memdup2 (&self->file, sizeof self->file));
 
   report (self, LXCMON_REPORT_CLOSED, model, why);
@@ -295,10 +352,16 @@ on_event (GObject *owner, LxcmonSession *session, const LxcmonEvent *event)
       report (self, LXCMON_REPORT_EXIT, &model, NULL);
       break;
     case LXCMON_EVENT_CLOSED:
-      handle_closed (self, &model, event->error);
+      if (self->yields != NULL && !model.exited)
+        finish_yield (self);
+      else
+        handle_closed (self, &model, event->error);
       break;
     case LXCMON_EVENT_FAILED:
-      handle_failed (self, &model, event->error);
+      if (self->yields != NULL)
+        finish_yield (self);
+      else
+        handle_failed (self, &model, event->error);
       break;
     default:
       break;
@@ -325,7 +388,6 @@ _lxcmon_host_row_attach (LxcmonHostRow *self)
   LxcmonError error;
 
   settings.options.force = host->force != FALSE;
-  settings.options.scan = host->last_scan;
   self->session
       = _lxcmon_session_open (self, _lxcmon_monitor_list_get_context (_lxcmon_host_get_list (host)),
                               &settings, on_event, &error);
@@ -335,9 +397,27 @@ _lxcmon_host_row_attach (LxcmonHostRow *self)
       return;
     }
 
+  g_clear_error (&self->yields);
   set_phase (self, LXCMON_ROW_ATTACHED, LXCMON_HOST_NEVER);
   _lxcmon_session_apply (self->session, &begin, &model);
   report (self, LXCMON_REPORT_CHANGED, &model, NULL);
+}
+
+/*< private >
+ * _lxcmon_host_row_yield:
+ *
+ * @error: why
+ *
+ * libvirtd needs the slot: it is left at once. What has been received is reported before the row is shown as
+ * libvirtd's, and an end among it is an end.
+ */
+void
+_lxcmon_host_row_yield (LxcmonHostRow *self, const GError *error)
+{
+  if (self->yields != NULL)
+    return;
+  self->yields = g_error_copy (error);
+  _lxcmon_session_shutdown (self->session);
 }
 
 /*< private >
@@ -345,7 +425,7 @@ _lxcmon_host_row_attach (LxcmonHostRow *self)
  * @controller_pid: the controller, or 0 where it is not known
  * @error: why the row is not attached
  *
- * Closes the session, where there is one, and shows what can be known of a container without it.
+ * Shows what can be known of a container without a session.
  */
 void
 _lxcmon_host_row_observe (LxcmonHostRow *self, gint controller_pid, const GError *error)
@@ -361,7 +441,6 @@ _lxcmon_host_row_observe (LxcmonHostRow *self, gint controller_pid, const GError
   if (model.init_pid == 0)
     model.init_pid = _lxcmon_status_xml_find_init (self->socket_path, controller_pid);
 
-  close_session (self);
   self->phase = LXCMON_ROW_DETACHED;
   self->reboot_until = 0;
   report (self, LXCMON_REPORT_CHANGED, &model, error);

@@ -12,10 +12,6 @@
 /* Scans for a listener that is expected, after which there is the one scan for safety. */
 #define EARLY_SCANS_MAX 20
 
-/* An attach uses a scan for 100 ms. */
-#define RENEW_US  (80 * G_TIME_SPAN_MILLISECOND)
-#define RENEW_MIN 8
-
 /* ---- A socket that has a listener ---- */
 
 /* Whether there may be a container. */
@@ -43,16 +39,20 @@ observe (LxcmonHostRow *row, const LxcmonRuntimeSocket *socket, const GError *er
   _lxcmon_host_row_observe (row, find_controller (row, socket), error);
 }
 
-/* libvirtd needs the slot. A session that the row has is closed. */
+/* libvirtd needs the slot. */
 static void
-observe_managed (LxcmonHostRow *row, const LxcmonRuntimeSocket *socket)
+yield_to_driver (LxcmonHostRow *row, const LxcmonRuntimeSocket *socket)
 {
   g_autoptr (GError) error
       = _lxcmon_host_driver_error (row->host, lxcmon_monitor_get_name ((LxcmonMonitor *) row));
 
   if (row->phase == LXCMON_ROW_ATTACHED)
-    row->asked = lxcmon_monitor_get_controller_pid ((LxcmonMonitor *) row) != 0;
+    {
+      _lxcmon_host_row_yield (row, error);
+      return;
+    }
   row->due = 0;
+  row->n_tries = 0;
   observe (row, socket, error);
 }
 
@@ -85,18 +85,20 @@ observe_unknown (LxcmonHostRow *row, const LxcmonRuntimeSocket *socket)
   observe (row, socket, error);
 }
 
+/* A row that is to be attached goes to @ready. */
 static void
-update_row (LxcmonHostRow *row, const LxcmonRuntimeSocket *socket)
+update_row (LxcmonHostRow *row, const LxcmonRuntimeSocket *socket, GPtrArray *ready)
 {
   LxcmonHost *host = row->host;
   gboolean is_new = row->file != socket->file;
 
+  if (row->phase == LXCMON_ROW_CLOSED)
+    return;
   /* The end of a session's controller is reported by the session, whatever has its name now. */
-  if (row->phase == LXCMON_ROW_CLOSED || (row->phase == LXCMON_ROW_REBOOTING && !is_new)
-      || (row->phase == LXCMON_ROW_ATTACHED && !_lxcmon_host_driver_manages (host)))
+  if (row->phase == LXCMON_ROW_ATTACHED && !_lxcmon_host_driver_manages (host))
     return;
 
-  if (is_new)
+  if (is_new && row->phase != LXCMON_ROW_ATTACHED)
     {
       row->file = socket->file;
       row->n_tries = 0;
@@ -104,22 +106,33 @@ update_row (LxcmonHostRow *row, const LxcmonRuntimeSocket *socket)
       row->asked = FALSE;
     }
   if (_lxcmon_host_driver_manages (host))
-    observe_managed (row, socket);
-  else if (socket->state == LXCMON_SOCKET_UNKNOWN && !host->force)
+    yield_to_driver (row, socket);
+  else if (socket->state == LXCMON_SOCKET_UNKNOWN && !host->force && row->due != LXCMON_HOST_NEVER)
     observe_unknown (row, socket);
-  else if (socket->n_served > 0 && !host->force)
+  else if (socket->n_served > 0 && !host->force && row->due != LXCMON_HOST_NEVER)
     observe_busy (row, socket);
   else if (g_get_monotonic_time () >= row->due)
     {
       row->phase = LXCMON_ROW_DETACHED;
       row->due = LXCMON_HOST_NEVER;
-      g_queue_push_tail (&host->pending, g_object_ref (row));
+      g_ptr_array_add (ready, g_object_ref (row));
     }
+}
+
+/* Whether a row is about the container whose socket this is. A row that is not attached has not seen the end of
+ * its own: another socket is another container's, unless a reboot is expected. */
+static gboolean
+is_same_container (LxcmonHostRow *row, const LxcmonRuntimeSocket *socket)
+{
+  if (row->file == socket->file || row->reporting || row->phase == LXCMON_ROW_ATTACHED)
+    return TRUE;
+  return row->phase != LXCMON_ROW_CLOSED && row->reboot_until != 0;
 }
 
 /* A row that is new goes to @appeared. */
 static void
-apply_socket (LxcmonHost *self, const LxcmonRuntimeSocket *socket, GPtrArray *appeared)
+apply_socket (LxcmonHost *self, const LxcmonRuntimeSocket *socket, GPtrArray *appeared,
+              GPtrArray *ready)
 {
   LxcmonMonitorList *list = _lxcmon_host_get_list (self);
   LxcmonMonitor *known = lxcmon_monitor_list_lookup (list, socket->name);
@@ -130,9 +143,9 @@ apply_socket (LxcmonHost *self, const LxcmonRuntimeSocket *socket, GPtrArray *ap
       g_autoptr (LxcmonHostRow) row = (LxcmonHostRow *) g_object_ref (known);
 
       row->serial = self->serial;
-      if (row->phase != LXCMON_ROW_CLOSED || row->reporting || row->file == socket->file)
+      if (is_same_container (row, socket))
         {
-          update_row (row, socket);
+          update_row (row, socket, ready);
           return;
         }
       /* It has ended, and another container of its name has appeared. */
@@ -144,7 +157,7 @@ apply_socket (LxcmonHost *self, const LxcmonRuntimeSocket *socket, GPtrArray *ap
 
   LxcmonHostRow *row = _lxcmon_host_row_new (self, socket);
   row->serial = self->serial;
-  update_row (row, socket);
+  update_row (row, socket, ready);
   g_ptr_array_add (appeared, row);
 }
 
@@ -160,38 +173,26 @@ expect_listener (LxcmonHost *self)
 }
 
 static void
-apply_sockets (LxcmonHost *self, LxcmonRuntimeDir *scan, gsize n, GPtrArray *appeared)
+apply_sockets (LxcmonHost *self, LxcmonRuntimeDir *scan, gsize n, GPtrArray *appeared,
+               GPtrArray *ready)
 {
   LxcmonMonitorList *list = _lxcmon_host_get_list (self);
   guint epoch = _lxcmon_monitor_list_get_epoch (list);
+  gboolean expects_listener = FALSE;
 
   for (gsize i = 0; i < n && _lxcmon_monitor_list_get_epoch (list) == epoch; i++)
     {
       const LxcmonRuntimeSocket *socket = lxcmon_runtime_dir_get_socket (scan, i);
 
-      if (socket->state == LXCMON_SOCKET_BOUND)
-        expect_listener (self);
+      expects_listener = expects_listener || socket->state == LXCMON_SOCKET_BOUND;
       if (may_run (socket) && !g_hash_table_contains (self->ended, &socket->file))
-        apply_socket (self, socket, appeared);
+        apply_socket (self, socket, appeared, ready);
     }
+  if (expects_listener && _lxcmon_monitor_list_get_epoch (list) == epoch)
+    expect_listener (self);
 }
 
 /* ---- Rows whose sockets have no listener ---- */
-
-static GPtrArray *
-find_missed (LxcmonHost *self)
-{
-  guint n = g_list_model_get_n_items ((GListModel *) self);
-  GPtrArray *missed = g_ptr_array_new_with_free_func (g_object_unref);
-
-  for (guint i = 0; i < n; i++)
-    {
-      g_autoptr (LxcmonHostRow) row = g_list_model_get_item ((GListModel *) self, i);
-      if (row->serial != self->serial)
-        g_ptr_array_add (missed, g_steal_pointer (&row));
-    }
-  return missed;
-}
 
 static void
 miss_row (LxcmonHostRow *row)
@@ -214,12 +215,12 @@ miss_row (LxcmonHostRow *row)
 static void
 miss_rows (LxcmonHost *self)
 {
-  g_autoptr (GPtrArray) missed = find_missed (self);
+  g_autoptr (GPtrArray) rows = _lxcmon_host_copy_rows (self);
 
-  for (guint i = 0; i < missed->len; i++)
+  for (guint i = 0; i < rows->len; i++)
     {
-      LxcmonHostRow *row = missed->pdata[i];
-      if (row->host != NULL)
+      LxcmonHostRow *row = rows->pdata[i];
+      if (row->host != NULL && row->serial != self->serial)
         miss_row (row);
     }
 }
@@ -255,13 +256,23 @@ add_rows (LxcmonHost *self, GPtrArray *appeared, guint epoch)
       ((LxcmonHostRow *) appeared->pdata[i])->host = NULL;
 }
 
+/* They are attached when they are in the list. */
+static void
+queue_rows (LxcmonHost *self, GPtrArray *ready)
+{
+  for (guint i = 0; i < ready->len; i++)
+    g_queue_push_tail (&self->pending, g_object_ref (ready->pdata[i]));
+}
+
 static void
 set_n_unlisted (LxcmonHost *self, guint n)
 {
   if (self->n_unlisted == n)
     return;
   self->n_unlisted = n;
-  g_object_notify ((GObject *) self, "n-unlisted");
+  _lxcmon_monitor_list_notify (_lxcmon_host_get_list (self),
+                               g_object_class_find_property (G_OBJECT_GET_CLASS (self),
+                                                             "n-unlisted"));
 }
 
 static void
@@ -272,31 +283,32 @@ apply_scan (LxcmonHost *self, LxcmonRuntimeDir *scan)
   guint n_unlisted = scan != NULL ? (guint) lxcmon_runtime_dir_get_n_unlisted (scan) : 0;
   guint epoch = _lxcmon_monitor_list_get_epoch (list);
   g_autoptr (GPtrArray) appeared = g_ptr_array_new_with_free_func (g_object_unref);
+  g_autoptr (GPtrArray) ready = g_ptr_array_new_with_free_func (g_object_unref);
 
   self->serial++;
   update_ended (self, scan, n);
-  apply_sockets (self, scan, n, appeared);
+  if (_lxcmon_host_driver_manages (self))
+    g_queue_clear_full (&self->pending, g_object_unref);
+  apply_sockets (self, scan, n, appeared, ready);
   if (_lxcmon_monitor_list_get_epoch (list) == epoch)
     miss_rows (self);
   add_rows (self, appeared, epoch);
   if (_lxcmon_monitor_list_get_epoch (list) == epoch)
-    set_n_unlisted (self, n_unlisted);
+    queue_rows (self, ready);
   if (_lxcmon_monitor_list_get_epoch (list) == epoch)
-    _lxcmon_monitor_list_started (list, NULL);
+    set_n_unlisted (self, n_unlisted);
 }
 
 /* The list stays as it is, and the directory is scanned again. */
 static void
 handle_failure (LxcmonHost *self, const LxcmonError *error)
 {
+  g_autoptr (GError) why = _lxcmon_monitor_error_new (error);
+
   if (_lxcmon_monitor_list_is_starting (_lxcmon_host_get_list (self)))
-    {
-      g_autoptr (GError) why = _lxcmon_monitor_error_new (error);
-      _lxcmon_monitor_list_started (_lxcmon_host_get_list (self), why);
-      return;
-    }
-  _lxcmon_host_warn_once (self, "the list of containers cannot be updated", error->message);
-  self->scan_at = g_get_monotonic_time () + LXCMON_HOST_SHORTAGE_US;
+    _lxcmon_monitor_list_started (_lxcmon_host_get_list (self), why);
+  else
+    _lxcmon_host_warn_once (self, "the list of containers cannot be updated", error->message);
 }
 
 /* The driver itself must not open the file that it has locked. */
@@ -308,56 +320,33 @@ new_scan (LxcmonHost *self, LxcmonError *error)
   return lxcmon_runtime_dir_scan (self->runtime_dir, flags, error);
 }
 
-/* Keeps a scan, or %NULL, for the rows that are to be attached. The host may have been stopped. */
-static void
-keep_scan (LxcmonHost *self, LxcmonRuntimeDir *scan, gint64 taken_at)
-{
-  lxcmon_runtime_dir_free (self->last_scan);
-  self->last_scan = NULL;
-  self->last_scan_at = taken_at;
-  if (self->source != NULL)
-    self->last_scan = g_steal_pointer (&scan);
-  lxcmon_runtime_dir_free (scan);
-}
-
-/*< private >
- * _lxcmon_host_renew_scan:
- *
- * Scans again for the busy checks of the rows that are to be attached, where that is cheaper than one
- * question for each of them. It does not change the list.
- */
-void
-_lxcmon_host_renew_scan (LxcmonHost *self)
-{
-  gint64 now = g_get_monotonic_time ();
-
-  if (g_queue_get_length (&self->pending) >= RENEW_MIN && now - self->last_scan_at > RENEW_US)
-    keep_scan (self, new_scan (self, NULL), now);
-}
-
 /*< private >
  * _lxcmon_host_scan:
  *
  * Scans the runtime directory, and updates the list. The host may be stopped afterwards. A directory that
  * is not there is no error: it may appear.
+ *
+ * Returns: how long the scan took, in µs, or -1 where it has failed
  */
-void
+gint64
 _lxcmon_host_scan (LxcmonHost *self)
 {
+  gint64 begin = g_get_monotonic_time ();
   static const LxcmonDriver none = { .running = FALSE };
   LxcmonError error = { 0 };
-  gint64 now = g_get_monotonic_time ();
 
   _lxcmon_host_watch_update (self);
   LxcmonRuntimeDir *scan = new_scan (self, &error);
   if (scan == NULL && error.code != LXCMON_MONITOR_ERROR_NOT_FOUND)
     {
       handle_failure (self, &error);
-      return;
+      return -1;
     }
+  gint64 took = g_get_monotonic_time () - begin;
 
   self->warned = self->warned && (self->monitor == NULL || self->shortage_until != 0);
   _lxcmon_host_driver_update (self, scan != NULL ? lxcmon_runtime_dir_get_driver (scan) : &none);
   apply_scan (self, scan);
-  keep_scan (self, scan, now);
+  lxcmon_runtime_dir_free (scan);
+  return took;
 }

@@ -18,6 +18,9 @@
  * directory is scanned again. */
 #define SAFETY_US (1 * G_TIME_SPAN_SECOND)
 
+/* How often to scan where the directory cannot be watched. */
+#define UNWATCHED_US (2 * G_TIME_SPAN_SECOND)
+
 /* Directories that appear and vanish while the one to watch is found. */
 #define TRIES_MAX 16
 
@@ -82,13 +85,17 @@ watch (LxcmonHost *self, const char *path, const GStatBuf *info)
   self->watched = g_strdup (path);
   self->watched_device = info->st_dev;
   self->watched_inode = info->st_ino;
-  g_main_context_push_thread_default (_lxcmon_monitor_list_get_context (_lxcmon_host_get_list (self)));
+  g_main_context_push_thread_default (
+      _lxcmon_monitor_list_get_context (_lxcmon_host_get_list (self)));
   self->monitor = g_file_monitor_directory (file, G_FILE_MONITOR_WATCH_MOVES, NULL, &error);
-  g_main_context_pop_thread_default (_lxcmon_monitor_list_get_context (_lxcmon_host_get_list (self)));
+  g_main_context_pop_thread_default (
+      _lxcmon_monitor_list_get_context (_lxcmon_host_get_list (self)));
   if (self->monitor == NULL)
     {
-      _lxcmon_host_warn_once (self, "cannot watch the runtime directory, so that changes are found late",
+      _lxcmon_host_warn_once (self,
+                              "cannot watch the runtime directory, so that changes are found late",
                               error->message);
+      self->safety_at = MIN (self->safety_at, g_get_monotonic_time () + UNWATCHED_US);
       return;
     }
   g_file_monitor_set_rate_limit (self->monitor, RATE_LIMIT_MS);

@@ -287,11 +287,13 @@ void
 lxcmon_host_set_force (LxcmonHost *self, gboolean force)
 {
   g_return_if_fail (LXCMON_IS_HOST (self));
-  if (!_lxcmon_monitor_list_check_thread (LXCMON_MONITOR_LIST (self), G_STRFUNC) || self->force == !!force)
+  g_autoptr (LxcmonAcquiredContext) acquired
+      = _lxcmon_monitor_list_acquire_context (LXCMON_MONITOR_LIST (self), G_STRFUNC);
+  if (acquired == NULL || self->force == !!force)
     return;
 
   self->force = !!force;
-  _lxcmon_host_scan_soon (self);
+  _lxcmon_host_retry_rows (self);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_FORCE]);
 }
 

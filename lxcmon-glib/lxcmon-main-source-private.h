@@ -23,7 +23,7 @@ struct _LxcmonReceiver
 typedef void (*LxcmonStepFunc) (GObject *object, gpointer data);
 
 LXCMON_EXPORT LxcmonMainSource *_lxcmon_main_source_acquire (GMainContext *context,
-                                                                    LxcmonError *error);
+                                                             LxcmonError *error);
 LXCMON_EXPORT void _lxcmon_main_source_release (LxcmonMainSource *self);
 LXCMON_EXPORT void _lxcmon_main_source_push (LxcmonMainSource *self, gpointer object,
                                              LxcmonStepFunc func, gpointer data,
@@ -32,5 +32,6 @@ LXCMON_EXPORT void _lxcmon_main_source_push_first (LxcmonMainSource *self, gpoin
                                                    LxcmonStepFunc func, gpointer data,
                                                    GDestroyNotify free);
 LXCMON_EXPORT void _lxcmon_main_source_run_steps (LxcmonMainSource *self);
+gboolean _lxcmon_main_source_was_forked (LxcmonMainSource *self);
 LxcmonHub *_lxcmon_main_source_get_hub (LxcmonMainSource *self);
 GMainContext *_lxcmon_main_source_get_context (LxcmonMainSource *self);

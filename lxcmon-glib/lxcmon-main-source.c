@@ -267,6 +267,17 @@ _lxcmon_main_source_release (LxcmonMainSource *self)
     }
 }
 
+/*< private >
+ * _lxcmon_main_source_was_forked:
+ *
+ * Returns: whether the source was made before this process was forked, so that it is the parent's
+ */
+gboolean
+_lxcmon_main_source_was_forked (LxcmonMainSource *self)
+{
+  return lxcmon_hub_was_forked (self->hub);
+}
+
 LxcmonHub *
 _lxcmon_main_source_get_hub (LxcmonMainSource *self)
 {

@@ -187,7 +187,8 @@ lxcmon_monitor_describe_end (LxcmonMonitor *self)
       return g_strdup ("destroyed through libvirt");
     case LXCMON_END_NONE:
     default:
-      return error != NULL ? g_strdup_printf ("still running, no longer watched: %s", error->message)
-                           : g_strdup ("still running");
+      if (error != NULL && lxcmon_monitor_get_state (self) == LXCMON_STATE_CLOSED)
+        return g_strdup_printf ("still running, no longer watched: %s", error->message);
+      return g_strdup ("has not ended");
     }
 }

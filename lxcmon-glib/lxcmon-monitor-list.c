@@ -234,10 +234,15 @@ _lxcmon_monitor_list_is_starting (LxcmonMonitorList *self)
   return get_private (self)->start != NULL;
 }
 
-gboolean
-_lxcmon_monitor_list_check_thread (LxcmonMonitorList *self, const char *function)
+/*< private >
+ * _lxcmon_monitor_list_acquire_context:
+ *
+ * See _lxcmon_context_acquire().
+ */
+LxcmonAcquiredContext *
+_lxcmon_monitor_list_acquire_context (LxcmonMonitorList *self, const char *function)
 {
-  return _lxcmon_context_is_ours (get_private (self)->context, function);
+  return _lxcmon_context_acquire (get_private (self)->context, function);
 }
 
 static GTask *
@@ -266,7 +271,7 @@ stop (LxcmonMonitorList *self, const GError *why)
   priv->epoch++;
   LXCMON_MONITOR_LIST_GET_CLASS (self)->stop (self);
   g_clear_pointer (&priv->source, _lxcmon_main_source_release);
-  _lxcmon_rows_remove_all (priv->rows);
+  _lxcmon_rows_remove_all (priv->rows, g_atomic_int_get (&priv->disposed) != 0);
   g_object_thaw_notify (G_OBJECT (self));
   if (start != NULL)
     g_task_return_error (start, g_error_copy (why));
@@ -459,7 +464,9 @@ lxcmon_monitor_list_start_async (LxcmonMonitorList *self, GCancellable *cancella
 {
   g_return_if_fail (LXCMON_IS_MONITOR_LIST (self));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
-  if (!_lxcmon_monitor_list_check_thread (self, G_STRFUNC))
+  g_autoptr (LxcmonAcquiredContext) acquired
+      = _lxcmon_monitor_list_acquire_context (self, G_STRFUNC);
+  if (acquired == NULL)
     return;
 
   LxcmonMonitorListPrivate *priv = get_private (self);
@@ -501,14 +508,6 @@ lxcmon_monitor_list_start_finish (LxcmonMonitorList *self, GAsyncResult *result,
   return g_task_propagate_boolean (G_TASK (result), error);
 }
 
-static void
-store_result (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  GAsyncResult **stored = user_data;
-
-  *stored = g_object_ref (result);
-}
-
 /**
  * lxcmon_monitor_list_start:
  * @self: a list that is not started
@@ -527,12 +526,14 @@ lxcmon_monitor_list_start (LxcmonMonitorList *self, GCancellable *cancellable, G
 {
   g_return_val_if_fail (LXCMON_IS_MONITOR_LIST (self), FALSE);
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), FALSE);
-  if (!_lxcmon_monitor_list_check_thread (self, G_STRFUNC))
+  g_autoptr (LxcmonAcquiredContext) acquired
+      = _lxcmon_monitor_list_acquire_context (self, G_STRFUNC);
+  if (acquired == NULL)
     return FALSE;
 
   g_autoptr (LxcmonMonitorList) alive = g_object_ref (self);
   g_autoptr (GAsyncResult) result = NULL;
-  lxcmon_monitor_list_start_async (self, cancellable, store_result, &result);
+  lxcmon_monitor_list_start_async (self, cancellable, _lxcmon_store_result, &result);
   while (result == NULL)
     g_main_context_iteration (get_private (self)->context, TRUE);
   return lxcmon_monitor_list_start_finish (self, result, error);
@@ -551,7 +552,9 @@ void
 lxcmon_monitor_list_stop (LxcmonMonitorList *self)
 {
   g_return_if_fail (LXCMON_IS_MONITOR_LIST (self));
-  if (!_lxcmon_monitor_list_check_thread (self, G_STRFUNC))
+  g_autoptr (LxcmonAcquiredContext) acquired
+      = _lxcmon_monitor_list_acquire_context (self, G_STRFUNC);
+  if (acquired == NULL)
     return;
 
   g_autoptr (LxcmonMonitorList) alive = g_object_ref (self);

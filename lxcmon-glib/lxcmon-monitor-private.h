@@ -24,10 +24,14 @@ typedef struct
 } LxcmonModel;
 
 /* The start of a life. */
-#define LXCMON_MODEL_INIT(SOURCE, STATE)                                                           \
-  {                                                                                                \
-    .source = (SOURCE), .state = (STATE), .exit_status = LXCMON_EXIT_STATUS_UNKNOWN, .exit_raw = -1, \
+#define LXCMON_MODEL_INIT(SOURCE, STATE)                                             \
+  {                                                                                  \
+    .source = (SOURCE), .state = (STATE), .exit_status = LXCMON_EXIT_STATUS_UNKNOWN, \
+    .exit_raw = -1,                                                                  \
   }
+
+/* A main context that this thread has acquired. */
+typedef GMainContext LxcmonAcquiredContext;
 
 typedef enum
 {
@@ -46,10 +50,15 @@ LXCMON_EXPORT void _lxcmon_monitor_report (LxcmonMonitor *self, LxcmonReport rep
                                            const LxcmonModel *model, const GError *error);
 void _lxcmon_monitor_set_detached (LxcmonMonitor *self);
 void _lxcmon_monitor_set_watched (LxcmonMonitor *self, gboolean watched);
-gboolean _lxcmon_context_is_ours (GMainContext *context, const char *function);
+LXCMON_EXPORT LxcmonAcquiredContext *_lxcmon_context_acquire (GMainContext *context,
+                                                              const char *function);
+LXCMON_EXPORT void _lxcmon_context_release (LxcmonAcquiredContext *context);
+void _lxcmon_store_result (GObject *source, GAsyncResult *result, gpointer user_data);
 GQuark _lxcmon_exit_status_to_detail (LxcmonExitStatus status);
 
 /* lxcmon-monitor-error.c */
 GError *_lxcmon_monitor_error_new (const LxcmonError *error);
 LxcmonEnd _lxcmon_end_from_exit_status (LxcmonExitStatus status);
 LxcmonEnd _lxcmon_end_from_error (const GError *error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (LxcmonAcquiredContext, _lxcmon_context_release)

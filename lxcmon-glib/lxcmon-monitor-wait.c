@@ -37,8 +37,9 @@ lxcmon_monitor_wait_exit_async (LxcmonMonitor *self, GCancellable *cancellable,
 {
   g_return_if_fail (LXCMON_IS_MONITOR (self));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
-  GMainContext *context = _lxcmon_monitor_get_context (self);
-  if (!_lxcmon_context_is_ours (context, G_STRFUNC))
+  g_autoptr (LxcmonAcquiredContext) context
+      = _lxcmon_context_acquire (_lxcmon_monitor_get_context (self), G_STRFUNC);
+  if (context == NULL)
     return;
 
   LxcmonWaits *waits = _lxcmon_monitor_get_waits (self);
@@ -51,7 +52,7 @@ lxcmon_monitor_wait_exit_async (LxcmonMonitor *self, GCancellable *cancellable,
 
   if (lxcmon_monitor_get_exited (self))
     g_task_return_int (task, lxcmon_monitor_get_exit_status (self));
-  else if (waits->watched && lxcmon_monitor_get_end (self) == LXCMON_END_NONE)
+  else if (waits->watched && lxcmon_monitor_get_state (self) != LXCMON_STATE_CLOSED)
     _lxcmon_waits_add (waits, g_steal_pointer (&task), context);
   else
     g_task_return_error (task, not_watched_error (self));
@@ -91,14 +92,6 @@ lxcmon_monitor_wait_exit_finish (LxcmonMonitor *self, GAsyncResult *result, GErr
   return (LxcmonExitStatus) status;
 }
 
-static void
-store_result (GObject *source, GAsyncResult *result, gpointer user_data)
-{
-  GAsyncResult **stored = user_data;
-
-  *stored = g_object_ref (result);
-}
-
 /**
  * lxcmon_monitor_wait_exit:
  * @self: a monitor that watches a container, or whose container has ended
@@ -120,18 +113,16 @@ lxcmon_monitor_wait_exit (LxcmonMonitor *self, GCancellable *cancellable, GError
   g_return_val_if_fail (LXCMON_IS_MONITOR (self), LXCMON_EXIT_STATUS_UNKNOWN);
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable),
                         LXCMON_EXIT_STATUS_UNKNOWN);
-  if (!_lxcmon_context_is_ours (_lxcmon_monitor_get_context (self), G_STRFUNC))
+  g_autoptr (LxcmonAcquiredContext) context
+      = _lxcmon_context_acquire (_lxcmon_monitor_get_context (self), G_STRFUNC);
+  if (context == NULL)
     return LXCMON_EXIT_STATUS_UNKNOWN;
 
   g_autoptr (LxcmonMonitor) alive = g_object_ref (self);
-  g_autoptr (GMainContext) context
-      = _lxcmon_monitor_get_context (self) != NULL
-            ? g_main_context_ref (_lxcmon_monitor_get_context (self))
-            : g_main_context_ref_thread_default ();
   g_autoptr (GAsyncResult) result = NULL;
 
   g_main_context_push_thread_default (context);
-  lxcmon_monitor_wait_exit_async (self, cancellable, store_result, &result);
+  lxcmon_monitor_wait_exit_async (self, cancellable, _lxcmon_store_result, &result);
   while (result == NULL)
     g_main_context_iteration (context, TRUE);
   g_main_context_pop_thread_default (context);

@@ -186,8 +186,7 @@ install_properties (GObjectClass *klass)
    *
    * Since: 0.1
    */
-  properties[PROP_INIT_PID]
-      = g_param_spec_int ("init-pid", NULL, NULL, 0, G_MAXINT, 0, READABLE);
+  properties[PROP_INIT_PID] = g_param_spec_int ("init-pid", NULL, NULL, 0, G_MAXINT, 0, READABLE);
 
   /**
    * LxcmonMonitor:controller-pid: (getter get_controller_pid)
@@ -503,25 +502,50 @@ _lxcmon_monitor_get_waits (LxcmonMonitor *self)
 }
 
 /*< private >
- * _lxcmon_context_is_ours:
+ * _lxcmon_context_acquire:
+ * @context: (nullable): a main context, or %NULL for the thread-default one
+ * @function: which call needs it
  *
- * Checks that this thread runs a main context, or may run it. Logs a critical warning where not.
+ * Acquires a main context for the time of a call: no other thread runs it, or frees what belongs to it,
+ * meanwhile. Logs a critical warning where another thread runs it.
+ *
+ * Returns: (transfer full) (nullable): the context
  */
-gboolean
-_lxcmon_context_is_ours (GMainContext *context, const char *function)
+LxcmonAcquiredContext *
+_lxcmon_context_acquire (GMainContext *context, const char *function)
 {
-  if (context == NULL)
-    return TRUE;
-  if (g_main_context_acquire (context))
-    {
-      g_main_context_release (context);
-      return TRUE;
-    }
+  GMainContext *acquired
+      = context != NULL ? g_main_context_ref (context) : g_main_context_ref_thread_default ();
+
+  if (g_main_context_acquire (acquired))
+    return acquired;
 
   g_critical ("%s: called from another thread than the one that runs the object's main context; "
               "use g_main_context_invoke() to get there",
               function);
-  return FALSE;
+  g_main_context_unref (acquired);
+  return NULL;
+}
+
+void
+_lxcmon_context_release (LxcmonAcquiredContext *context)
+{
+  g_main_context_release (context);
+  g_main_context_unref (context);
+}
+
+/*< private >
+ * _lxcmon_store_result:
+ * @user_data: a pointer to a #GAsyncResult pointer
+ *
+ * The callback of a blocking form, which iterates the main context until the result is there.
+ */
+void
+_lxcmon_store_result (GObject *source, GAsyncResult *result, gpointer user_data)
+{
+  GAsyncResult **stored = user_data;
+
+  *stored = g_object_ref (result);
 }
 
 /**

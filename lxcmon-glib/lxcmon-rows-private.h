@@ -12,4 +12,4 @@ int _lxcmon_rows_compare (gconstpointer a, gconstpointer b, gpointer user_data);
 int _lxcmon_rows_compare_pointed (gconstpointer a, gconstpointer b);
 gboolean _lxcmon_rows_find (GListStore *rows, const char *name, guint *position);
 void _lxcmon_rows_remove (GListStore *rows, LxcmonMonitor *monitor);
-void _lxcmon_rows_remove_all (GListStore *rows);
+void _lxcmon_rows_remove_all (GListStore *rows, gboolean quietly);

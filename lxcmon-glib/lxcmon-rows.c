@@ -53,27 +53,18 @@ _lxcmon_rows_find (GListStore *rows, const char *name, guint *position)
   return found;
 }
 
-static GError *
-left_error (LxcmonMonitor *monitor)
-{
-  const GError *error = lxcmon_monitor_get_error (monitor);
-
-  if (error != NULL)
-    return g_error_copy (error);
-  return g_error_new (G_IO_ERROR, G_IO_ERROR_CANCELLED, "%s is no longer watched",
-                      lxcmon_monitor_get_name (monitor));
-}
-
-/* A row has left the list. What has closed keeps its state, so that it can be seen how it ended. */
+/* A row has left the list, and calls that wait for its end return @why. What has closed keeps its state, so
+ * that it can be seen how it ended. */
 static void
-end_row (LxcmonMonitor *monitor)
+end_row (LxcmonMonitor *monitor, gboolean quietly, const GError *why)
 {
   LxcmonModel model = *_lxcmon_monitor_get_model (monitor);
   GList *waits = _lxcmon_waits_steal (_lxcmon_monitor_get_waits (monitor));
-  g_autoptr (GError) why = left_error (monitor);
 
   _lxcmon_monitor_set_watched (monitor, FALSE);
-  if (model.state != LXCMON_STATE_CLOSED && model.state != LXCMON_STATE_DETACHED)
+  if (quietly && model.state != LXCMON_STATE_CLOSED)
+    _lxcmon_monitor_set_detached (monitor);
+  else if (model.state != LXCMON_STATE_CLOSED && model.state != LXCMON_STATE_DETACHED)
     {
       model.state = LXCMON_STATE_DETACHED;
       _lxcmon_monitor_report (monitor, LXCMON_REPORT_CHANGED, &model, NULL);
@@ -84,7 +75,7 @@ end_row (LxcmonMonitor *monitor)
 /*< private >
  * _lxcmon_rows_remove:
  *
- * Removes a row, where it is there.
+ * Removes a row, where it is there: its container has ended.
  */
 void
 _lxcmon_rows_remove (GListStore *rows, LxcmonMonitor *monitor)
@@ -98,25 +89,34 @@ _lxcmon_rows_remove (GListStore *rows, LxcmonMonitor *monitor)
   row = g_list_model_get_item (G_LIST_MODEL (rows), position);
   if (row != monitor)
     return;
+
+  g_autoptr (GError) lost
+      = g_error_new (LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_LOST,
+                     "%s has ended while it was not attached, and it is not known how",
+                     lxcmon_monitor_get_name (monitor));
   g_list_store_remove (rows, position);
-  end_row (monitor);
+  end_row (monitor, FALSE, lost);
 }
 
 /*< private >
  * _lxcmon_rows_remove_all:
  *
- * Removes all rows, with one change of the list.
+ * @quietly: whether nothing is to be notified
+ *
+ * Removes all rows, with one change of the list: it is stopped.
  */
 void
-_lxcmon_rows_remove_all (GListStore *rows)
+_lxcmon_rows_remove_all (GListStore *rows, gboolean quietly)
 {
   guint n = g_list_model_get_n_items (G_LIST_MODEL (rows));
   g_autoptr (GPtrArray) removed = g_ptr_array_new_full (n, g_object_unref);
+  g_autoptr (GError) cancelled
+      = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "the list was stopped");
 
   for (guint i = 0; i < n; i++)
     g_ptr_array_add (removed, g_list_model_get_item (G_LIST_MODEL (rows), i));
   if (n > 0)
     g_list_store_remove_all (rows);
   for (guint i = 0; i < n; i++)
-    end_row (removed->pdata[i]);
+    end_row (removed->pdata[i], quietly, cancelled);
 }

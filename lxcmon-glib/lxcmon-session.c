@@ -26,6 +26,7 @@ struct _LxcmonSession
 
   GMutex mutex;                 /* keeps the connection while another thread shuts it down */
   LxcmonConnection *connection; /* one for each life; NULL between two */
+  guint n_lives;                /* counts connections */
 
   guint64 file;    /* which socket file the connection was made to */
   gint64 deadline; /* monotonic, in µs: when to give up the next controller; 0 for no wait */
@@ -71,10 +72,7 @@ connect_controller (LxcmonSession *self, LxcmonError *error)
   if (connection == NULL)
     g_error ("out of memory");
   self->file = _lxcmon_socket_watch_identify (self->socket_path);
-  gboolean attaching
-      = lxcmon_connection_attach (connection, self->socket_path, &self->options, error);
-  self->options.scan = NULL; /* it is the caller's, and for this attach */
-  if (!attaching)
+  if (!lxcmon_connection_attach (connection, self->socket_path, &self->options, error))
     {
       lxcmon_connection_free (connection);
       return FALSE;
@@ -82,6 +80,7 @@ connect_controller (LxcmonSession *self, LxcmonError *error)
 
   g_mutex_lock (&self->mutex);
   self->connection = connection;
+  self->n_lives++;
   g_mutex_unlock (&self->mutex);
   return TRUE;
 }
@@ -145,6 +144,9 @@ check_next_controller (gpointer user_data)
   guint64 now = _lxcmon_socket_watch_identify (self->socket_path);
   LxcmonError error;
 
+  /* In a forked child, the parent goes on. */
+  if (_lxcmon_main_source_was_forked (self->source))
+    return;
   if (now == 0 || now == last)
     {
       if (g_get_monotonic_time () >= self->deadline)
@@ -199,11 +201,10 @@ _lxcmon_session_follow (LxcmonSession *self)
 
 /* The connection has ended. */
 static void
-end_connection (LxcmonSession *session, const LxcmonEvent *event)
+end_connection (LxcmonSession *self, const LxcmonEvent *event)
 {
-  g_autoptr (LxcmonSession) self = _lxcmon_session_ref (session);
   const LxcmonEvent connecting = { .type = LXCMON_EVENT_CONNECTED };
-  LxcmonConnection *connection = self->connection;
+  guint life = self->n_lives;
 
   if (event->type == LXCMON_EVENT_FAILED && may_retry (self, event->error))
     {
@@ -215,21 +216,23 @@ end_connection (LxcmonSession *session, const LxcmonEvent *event)
 
   deliver (self, event);
   /* Unless the owner has closed the session, or follows a reboot already. */
-  if (self->connection == connection)
+  if (self->n_lives == life)
     drop_connection (self);
 }
 
+/* The session is kept while handlers run: its owner compares it with the one that it has afterwards, which
+ * might be at the same address otherwise. */
 static void
 on_event (LxcmonReceiver *receiver, const LxcmonEvent *event)
 {
-  LxcmonSession *self = (LxcmonSession *) receiver;
+  g_autoptr (LxcmonSession) self = _lxcmon_session_ref ((LxcmonSession *) receiver);
 
   if (event->type == LXCMON_EVENT_ATTACHED)
     self->deadline = 0;
   if (event->type == LXCMON_EVENT_CLOSED || event->type == LXCMON_EVENT_FAILED)
     end_connection (self, event);
   else
-    deliver (self, event); /* which may free the session */
+    deliver (self, event);
 }
 
 static LxcmonState
@@ -342,6 +345,21 @@ close_in_context (gpointer user_data)
 }
 
 /*< private >
+ * _lxcmon_session_shutdown:
+ *
+ * Leaves the controller at once. What has been received is still reported, and then that the connection was
+ * closed. May be called from any thread.
+ */
+void
+_lxcmon_session_shutdown (LxcmonSession *self)
+{
+  g_mutex_lock (&self->mutex);
+  if (self->connection != NULL)
+    lxcmon_connection_shutdown (self->connection);
+  g_mutex_unlock (&self->mutex);
+}
+
+/*< private >
  * _lxcmon_session_close:
  * @self: (transfer full): a session
  *
@@ -363,10 +381,7 @@ _lxcmon_session_close (LxcmonSession *self)
     }
 
   g_weak_ref_set (&self->owner, NULL);
-  g_mutex_lock (&self->mutex);
-  if (self->connection != NULL)
-    lxcmon_connection_shutdown (self->connection);
-  g_mutex_unlock (&self->mutex);
+  _lxcmon_session_shutdown (self);
   g_main_context_invoke_full (context, G_PRIORITY_DEFAULT, close_in_context, self,
                               (GDestroyNotify) _lxcmon_session_unref);
 }

@@ -16,11 +16,11 @@
 #include "lxcmon-diag-private.h"
 #include "lxcmon-driver-private.h"
 #include "lxcmon-error-private.h"
-#include "lxcmon-runtime-dir-private.h"
 #include "lxcmon-target-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -53,53 +53,25 @@ fail_slot_taken (const char *path, LxcmonError *error)
       "the one client slot of the controller of %s is taken by another client", path);
 }
 
-/* Finds who has the slot. While other sockets are made and closed, an answer may leave out the client: that nobody
- * has the slot is asked for twice. */
-static LxcmonDiagResult
-find_slot (const LxcmonTarget *target, LxcmonDiagSlot *slot, LxcmonError *error)
-{
-  *slot = (LxcmonDiagSlot){ .file = _lxcmon_diag_get_file (&target->info) };
-  LxcmonDiagResult result = _lxcmon_diag_find_slots (slot, 1, error);
-
-  if (result == LXCMON_DIAG_MAY_HAVE_MISSED && slot->n_accepted == 0)
-    result = _lxcmon_diag_find_slots (slot, 1, error);
-  return result;
-}
-
-/* Checks that no other client is accepted, or that this cannot be known. Finds who listens, if that can be known. */
+/* Checks that no other client is accepted, or that this cannot be known. */
 static bool
-check_slot (LxcmonConnection *self, const LxcmonTarget *target, const LxcmonRuntimeDir *scan,
-            LxcmonAwayListener *listener, LxcmonError *error)
+check_slot (LxcmonConnection *self, const LxcmonTarget *target, LxcmonError *error)
 {
-  const LxcmonRuntimeSocket *known
-      = scan != NULL ? _lxcmon_runtime_dir_find_file (scan, target->base, &target->info) : NULL;
-  LxcmonDiagSlot slot;
+  LxcmonDiagFile file = _lxcmon_diag_get_file (&target->info);
   LxcmonError reason;
+  bool taken;
+  LxcmonDiagResult result = _lxcmon_taken_check (self->taken, file, &taken, &reason);
 
-  *listener = (LxcmonAwayListener){ .inode = 0 };
-  if (known != NULL && known->state == LXCMON_SOCKET_LISTENING)
-    {
-      *listener = (LxcmonAwayListener){ .inode = known->listener, .uid = known->listener_uid };
-      return known->n_served == 0 || fail_slot_taken (target->path, error);
-    }
-  switch (find_slot (target, &slot, &reason))
-    {
-    case LXCMON_DIAG_UNAVAILABLE:
-      _lxcmon_connection_log (self, LXCMON_LOG_WARNING,
-                              "connecting to %s without knowing whether another client has its "
-                              "slot: %s",
-                              target->path, reason.message);
-      return true;
-    case LXCMON_DIAG_FAILED:
-      if (error != NULL)
-        *error = reason;
-      return false;
-    case LXCMON_DIAG_ANSWERED:
-    case LXCMON_DIAG_MAY_HAVE_MISSED:
-    default:
-      *listener = (LxcmonAwayListener){ .inode = slot.listener, .uid = slot.listener_uid };
-      return slot.n_accepted == 0 || fail_slot_taken (target->path, error);
-    }
+  if (result == LXCMON_DIAG_UNAVAILABLE)
+    _lxcmon_connection_log (self, LXCMON_LOG_WARNING,
+                            "connecting to %s without knowing whether another client has its slot: "
+                            "%s",
+                            target->path, reason.message);
+  if (result == LXCMON_DIAG_FAILED && error != NULL)
+    *error = reason;
+  if (result == LXCMON_DIAG_FAILED)
+    return false;
+  return !taken || fail_slot_taken (target->path, error);
 }
 
 /* Checks that no driver is running. */
@@ -114,16 +86,13 @@ check_driver (LxcmonConnection *self, const LxcmonTarget *target, LxcmonError *e
   return NULL;
 }
 
-/* Checks that no driver needs the slot and that it is free, without connecting. */
+/* Checks that no driver needs the slot, or may need it soon, and that it is free, without connecting. */
 static bool
-busy_check (LxcmonConnection *self, const LxcmonTarget *target, const LxcmonRuntimeDir *scan,
-            LxcmonError *error)
+busy_check (LxcmonConnection *self, const LxcmonTarget *target, LxcmonError *error)
 {
   const LxcmonDriverDir *dir = check_driver (self, target, error);
-  LxcmonAwayListener listener;
 
-  return dir != NULL && check_slot (self, target, scan, &listener, error)
-         && _lxcmon_away_check (target, dir, &listener, error);
+  return dir != NULL && _lxcmon_away_check (target, dir, error) && check_slot (self, target, error);
 }
 
 /* Begins to watch for a driver, as long as the connection is open. */
@@ -137,8 +106,8 @@ watch_for_driver (LxcmonConnection *self, const LxcmonTarget *target, LxcmonErro
   if (watch->watch_errno != 0)
     _lxcmon_connection_log (
         self, LXCMON_LOG_WARNING,
-        "inotify cannot be used (%s): whether libvirtd starts is asked for every "
-        "100 ms",
+        "inotify cannot be used (%s): it is asked every 100 ms whether libvirtd "
+        "has started",
         strerror (watch->watch_errno));
   watch->watch_errno = 0;
   /* One that has started since the busy check gives no hint any more. */
@@ -162,13 +131,12 @@ become_queued (LxcmonConnection *self, LxcmonError *error)
 }
 
 static bool
-connect_to_target (LxcmonConnection *self, const LxcmonTarget *target, const LxcmonRuntimeDir *scan,
-                   LxcmonError *error)
+connect_to_target (LxcmonConnection *self, const LxcmonTarget *target, LxcmonError *error)
 {
   int fd;
 
   if (!self->force
-      && (!busy_check (self, target, scan, error) || !watch_for_driver (self, target, error)))
+      && (!busy_check (self, target, error) || !watch_for_driver (self, target, error)))
     return false;
   if (target->open_to_others)
     _lxcmon_connection_log (self, LXCMON_LOG_WARNING,
@@ -177,6 +145,7 @@ connect_to_target (LxcmonConnection *self, const LxcmonTarget *target, const Lxc
                             target->path);
   if (!_lxcmon_target_connect (target, &fd, error))
     return false;
+  _lxcmon_taken_add (self->taken, _lxcmon_diag_get_file (&target->info));
   self->fd = self->driver.fd = fd;
   return _lxcmon_peer_check (fd, target->path, &self->controller_pid, error)
          && become_queued (self, error);
@@ -184,13 +153,13 @@ connect_to_target (LxcmonConnection *self, const LxcmonTarget *target, const Lxc
 
 /* Tries once to connect. */
 static bool
-try_to_connect (LxcmonConnection *self, const LxcmonRuntimeDir *scan, LxcmonError *error)
+try_to_connect (LxcmonConnection *self, LxcmonError *error)
 {
   LxcmonTarget target;
 
   if (!_lxcmon_target_open (&target, self->path, error))
     return false;
-  bool done = connect_to_target (self, &target, scan, error);
+  bool done = connect_to_target (self, &target, error);
   _lxcmon_target_close (&target);
   if (self->fd < 0)
     _lxcmon_driver_watch_remove (self->driver_watch, &self->driver);
@@ -217,7 +186,7 @@ may_retry (const LxcmonConnection *self, const LxcmonError *error)
 static bool
 retry (LxcmonConnection *self, LxcmonEvent *event, LxcmonError *error)
 {
-  if (try_to_connect (self, NULL, error))
+  if (try_to_connect (self, error))
     return _lxcmon_event_set (event, LXCMON_EVENT_CONNECTED, self);
   if (!may_retry (self, error))
     return _lxcmon_connection_end (self, event, error);
@@ -243,26 +212,25 @@ static bool
 recheck_slot (const LxcmonConnection *self, LxcmonError *error)
 {
   LxcmonTarget target;
-  LxcmonDiagSlot slot;
   LxcmonError reason;
+  const char *unknown = NULL;
   bool stays = true;
 
   if (!_lxcmon_target_open (&target, self->path, NULL))
     return true;
-  LxcmonDiagResult result = find_slot (&target, &slot, &reason);
+  LxcmonDiagSlot slot = { .file = _lxcmon_diag_get_file (&target.info) };
+  LxcmonDiagResult result = _lxcmon_diag_find_slots (&slot, 1, &reason);
   if (result == LXCMON_DIAG_UNAVAILABLE)
-    stays = _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_BUSY, 0,
-                               "the controller of %s did not accept the connection; whether "
-                               "another client has its slot is not known: %s",
-                               self->path, reason.message);
+    unknown = reason.message;
   else if (result != LXCMON_DIAG_FAILED && slot.n_accepted > 0)
     stays = fail_slot_taken (self->path, error);
   else if (result != LXCMON_DIAG_FAILED && slot.listener == 0)
+    unknown = "it is in another network namespace";
+  if (unknown != NULL)
     stays = _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_BUSY, 0,
                                "the controller of %s did not accept the connection; whether "
-                               "another client has its slot cannot be seen: it is in another "
-                               "network namespace",
-                               self->path);
+                               "another client has its slot is not known: %s",
+                               self->path, unknown);
   _lxcmon_target_close (&target);
 
   return stays;
@@ -387,7 +355,7 @@ lxcmon_connection_attach (LxcmonConnection *self, const char *socket_path,
                               "not a socket's path: it is NULL");
   if (!begin (self, socket_path, options, error))
     return false;
-  if (try_to_connect (self, options != NULL ? options->scan : NULL, &reason))
+  if (try_to_connect (self, &reason))
     return true;
   if (!may_retry (self, &reason))
     {

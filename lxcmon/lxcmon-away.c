@@ -11,6 +11,7 @@
 
 #include "lxcmon-away-private.h"
 #include "lxcmon-clock-private.h"
+#include "lxcmon-diag-private.h"
 #include "lxcmon-driver-private.h"
 #include "lxcmon-error-private.h"
 #include "lxcmon-process-private.h"
@@ -184,22 +185,26 @@ read_xml (const LxcmonTarget *target, char text[TEXT_SIZE], LxcmonError *error)
   return true;
 }
 
-/* Whether a process is the controller; without sock_diag it is enough that it is one. */
+/* Finds out whether a process is the controller. Without sock_diag, it is enough that it is one. */
 static bool
-is_controller (int pid, const LxcmonAwayListener *listener)
+check_pid (const LxcmonTarget *target, int pid, bool *is_controller, LxcmonError *error)
 {
+  LxcmonDiagSlot slot = { .file = _lxcmon_diag_get_file (&target->info) };
   char name[LXCMON_PROCESS_NAME_SIZE];
 
-  if (listener->inode != 0)
-    return lxcmon_process_serves (pid, listener->inode, listener->uid);
-  return _lxcmon_process_get_name (pid, name) && strcmp (name, "libvirt_lxc") == 0;
+  if (_lxcmon_diag_find_slots (&slot, 1, error) == LXCMON_DIAG_FAILED)
+    return false;
+  if (slot.listener != 0)
+    *is_controller = lxcmon_process_serves (pid, slot.listener, slot.listener_uid);
+  else
+    *is_controller = _lxcmon_process_get_name (pid, name) && strcmp (name, "libvirt_lxc") == 0;
+  return true;
 }
 
 /**
  * _lxcmon_away_check:
  * @target: a controller's socket
  * @dir: what is known of its directory; no driver is running
- * @listener: who listens on the socket
  * @error: (out) (optional): return location for an error
  *
  * Checks that a container is not that of a libvirtd that is only away.
@@ -207,10 +212,10 @@ is_controller (int pid, const LxcmonAwayListener *listener)
  * Returns: false with @error set if it is, or if that could not be found out
  */
 bool
-_lxcmon_away_check (const LxcmonTarget *target, const LxcmonDriverDir *dir,
-                    const LxcmonAwayListener *listener, LxcmonError *error)
+_lxcmon_away_check (const LxcmonTarget *target, const LxcmonDriverDir *dir, LxcmonError *error)
 {
   char text[TEXT_SIZE];
+  bool is_controller;
   int64_t left = AWAY_NS - min (get_away (target->dir_fd, dir), AWAY_NS);
 
   if (left <= 0)
@@ -218,7 +223,11 @@ _lxcmon_away_check (const LxcmonTarget *target, const LxcmonDriverDir *dir,
   if (!read_xml (target, text, error))
     return false;
   int pid = _lxcmon_away_parse (text);
-  if (pid == 0 || !is_controller (pid, listener))
+  if (pid == 0)
+    return true;
+  if (!check_pid (target, pid, &is_controller, error))
+    return false;
+  if (!is_controller)
     return true;
 
   return _lxcmon_error_set (

@@ -12,6 +12,7 @@
 #include "lxcmon-driver-watch-private.h"
 #include "lxcmon-hub.h"
 #include "lxcmon-poller-private.h"
+#include "lxcmon-taken-private.h"
 
 #include <stdatomic.h>
 
@@ -35,6 +36,7 @@ struct _LxcmonConnection
   LxcmonPoller *poller;
   LxcmonDriverWatch *driver_watch;
   const LxcmonLog *log;
+  LxcmonTaken *taken;
   const LxcmonCallbacks *callbacks; /* nullable */
   void *user_data;
   LxcmonDecoder decoder;

@@ -37,6 +37,7 @@ lxcmon_connection_new (LxcmonHub *hub, const LxcmonCallbacks *callbacks, void *u
   self->poller = &hub->poller;
   self->driver_watch = &hub->driver_watch;
   self->log = &hub->log;
+  self->taken = &hub->taken;
   self->callbacks = callbacks;
   self->user_data = user_data;
   self->fd = -1;

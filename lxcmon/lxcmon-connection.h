@@ -10,7 +10,6 @@
  */
 
 #include "lxcmon-event.h"
-#include "lxcmon-runtime-dir.h"
 
 LXCMON_BEGIN_DECLS
 
@@ -62,8 +61,6 @@ struct _LxcmonCallbacks
  *   closed with %LXCMON_MONITOR_ERROR_TIMED_OUT
  * @force: connect without a busy check; for the container's own driver
  * @wait_if_busy: wait for the slot if it is taken, instead of failing with %LXCMON_MONITOR_ERROR_BUSY
- * @scan: (nullable): a scan of the socket's directory, which the first busy check uses, for 100 ms, instead of asking
- *   for the slot itself; it is not needed any more when lxcmon_connection_attach() has returned
  *
  * How to attach.
  *
@@ -76,7 +73,6 @@ struct _LxcmonAttachOptions
   unsigned int keepalive_interval;
   bool force;
   bool wait_if_busy;
-  const LxcmonRuntimeDir *scan;
 };
 
 /**
@@ -86,9 +82,9 @@ struct _LxcmonAttachOptions
  *
  * Since: 0.1
  */
-#define LXCMON_ATTACH_OPTIONS_INIT                            \
-  {                                                           \
-    sizeof (LxcmonAttachOptions), 2000, 0, false, false, NULL \
+#define LXCMON_ATTACH_OPTIONS_INIT                      \
+  {                                                     \
+    sizeof (LxcmonAttachOptions), 2000, 0, false, false \
   }
 
 LXCMON_EXPORT LxcmonConnection *lxcmon_connection_new (LxcmonHub *hub,

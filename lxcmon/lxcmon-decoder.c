@@ -66,10 +66,10 @@ fail (LxcmonDecoder *self)
 
 /* Reads a message that is complete and whose length was checked. @frame has at least its first
  * LXCMON_DECODER_KEPT_MAX bytes, or all of it. */
-static LxcmonDecodeResult
+static inline LxcmonDecodeResult
 read_message (LxcmonDecoder *self, const uint8_t *frame, LxcmonMessage *message, LxcmonError *error)
 {
-  if (!_lxcmon_message_read (frame, self->offset, message, error))
+  if (!_lxcmon_message_read (frame, true, self->offset, message, error))
     return fail (self);
 
   self->n_skipped += message->kind == LXCMON_MESSAGE_SKIPPED;
@@ -102,7 +102,7 @@ check_kept (LxcmonDecoder *self, LxcmonError *error)
   if (self->n_kept == LXCMON_PROTOCOL_LENGTH_SIZE)
     return _lxcmon_message_check_length (length, self->offset, error);
   if (self->n_kept == LXCMON_MESSAGE_LENGTH_MIN
-      && !_lxcmon_message_read_header (self->kept, self->offset, &message, error))
+      && !_lxcmon_message_read (self->kept, false, self->offset, &message, error))
     return false;
   if (self->n_kept == next_mark (self))
     self->remaining = length - self->n_kept;

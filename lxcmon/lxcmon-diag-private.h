@@ -22,11 +22,19 @@ typedef struct
 {
   LxcmonDiagFile file;
   uint64_t listener;         /* the inode of a socket that listens, or 0 */
-  unsigned int listener_uid; /* who has made it; LXCMON_UID_UNKNOWN if the kernel does not say */
+  unsigned int listener_uid; /* who has made it; UINT_MAX if the kernel does not say */
   unsigned int n_bound;      /* sockets that do not listen (yet) */
   unsigned int n_accepted;   /* clients that the controller has accepted */
   unsigned int n_queued;     /* clients in the backlog, dead ones included */
 } LxcmonDiagSlot;
+
+/* A list of files that grows */
+typedef struct
+{
+  LxcmonDiagFile *items;
+  size_t n;
+  size_t capacity;
+} LxcmonDiagFiles;
 
 typedef enum
 {
@@ -39,4 +47,6 @@ typedef enum
 LxcmonDiagFile _lxcmon_diag_get_file (const struct stat *info);
 int _lxcmon_diag_compare_files (const void *a, const void *b);
 LxcmonDiagResult _lxcmon_diag_find_slots (LxcmonDiagSlot *slots, size_t n, LxcmonError *error);
+LxcmonDiagResult _lxcmon_diag_add_taken (LxcmonDiagFiles *files, LxcmonError *error);
+bool _lxcmon_diag_files_add (LxcmonDiagFiles *files, LxcmonDiagFile file);
 bool _lxcmon_diag_find_peer (uint64_t socket_inode, uint64_t *peer_inode);

@@ -11,9 +11,9 @@
 
 #include "lxcmon-diag-private.h"
 #include "lxcmon-error-private.h"
-#include "lxcmon-runtime-dir.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
@@ -76,8 +76,7 @@ parse_row (const struct nlmsghdr *header)
   const struct unix_diag_msg *message = NLMSG_DATA (header);
   const uint8_t *cursor = (const uint8_t *) (message + 1);
   size_t left = header->nlmsg_len - NLMSG_LENGTH (sizeof *message);
-  DiagRow row
-      = { .state = message->udiag_state, .inode = message->udiag_ino, .uid = LXCMON_UID_UNKNOWN };
+  DiagRow row = { .state = message->udiag_state, .inode = message->udiag_ino, .uid = UINT_MAX };
   struct rtattr attribute;
 
   while (left >= sizeof attribute)
@@ -305,6 +304,70 @@ _lxcmon_diag_find_slots (LxcmonDiagSlot *slots, size_t n, LxcmonError *error)
   int n_datagrams = ask (&request, handle_row, &search);
   if (n_datagrams < 0)
     return fail (errno, error);
+  return n_datagrams == 1 ? LXCMON_DIAG_ANSWERED : LXCMON_DIAG_MAY_HAVE_MISSED;
+}
+
+/**
+ * _lxcmon_diag_files_add:
+ *
+ * Adds a file.
+ *
+ * Returns: false if memory has run out
+ */
+bool
+_lxcmon_diag_files_add (LxcmonDiagFiles *files, LxcmonDiagFile file)
+{
+  if (files->n == files->capacity)
+    {
+      size_t capacity = files->capacity == 0 ? 64 : files->capacity * 2;
+      LxcmonDiagFile *bigger = realloc (files->items, capacity * sizeof *bigger);
+      if (bigger == NULL)
+        return false;
+      files->items = bigger;
+      files->capacity = capacity;
+    }
+  files->items[files->n++] = file;
+  return true;
+}
+
+typedef struct
+{
+  LxcmonDiagFiles *files;
+  bool failed;
+} TakenSearch;
+
+static void
+handle_accepted (const DiagRow *row, void *user_data)
+{
+  TakenSearch *search = user_data;
+
+  if (row->has_file && !_lxcmon_diag_files_add (search->files, row->file))
+    search->failed = true;
+}
+
+/**
+ * _lxcmon_diag_add_taken:
+ * @files: (inout): a list
+ * @error: (out) (optional): return location for an error; set unless the kernel has answered
+ *
+ * Adds the files of all sockets that have accepted a client. It takes the kernel about 1.3 µs for each connection.
+ *
+ * Returns: whether the kernel has answered
+ */
+LxcmonDiagResult
+_lxcmon_diag_add_taken (LxcmonDiagFiles *files, LxcmonError *error)
+{
+  TakenSearch search = { .files = files };
+  DiagRequest request = {
+    .header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
+    .request = { .udiag_states = 1u << TCP_ESTABLISHED, .udiag_show = UDIAG_SHOW_VFS },
+  };
+  int n_datagrams = ask (&request, handle_accepted, &search);
+
+  if (n_datagrams < 0)
+    return fail (errno, error);
+  if (search.failed)
+    return fail (ENOMEM, error);
   return n_datagrams == 1 ? LXCMON_DIAG_ANSWERED : LXCMON_DIAG_MAY_HAVE_MISSED;
 }
 

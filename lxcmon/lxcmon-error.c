@@ -124,6 +124,16 @@ _lxcmon_error_set_system (LxcmonError *error, int system_errno, const char *form
   return false;
 }
 
+/* For a container's socket or directory that cannot be opened: only there does ENOENT mean that there is none. */
+bool
+_lxcmon_error_set_open (LxcmonError *error, int system_errno, const char *what, const char *path)
+{
+  _lxcmon_error_set_system (error, system_errno, "%s %s", what, path);
+  if (error != NULL && system_errno == ENOENT)
+    error->code = LXCMON_MONITOR_ERROR_NOT_FOUND;
+  return false;
+}
+
 bool
 _lxcmon_error_set_no_memory (LxcmonError *error)
 {

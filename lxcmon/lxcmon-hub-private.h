@@ -12,5 +12,6 @@ struct _LxcmonHub
   LxcmonDriverWatch driver_watch;
   LxcmonReader reader;
   LxcmonLog log;
+  LxcmonTaken taken;
   LxcmonError error; /* of the event that was returned last */
 };

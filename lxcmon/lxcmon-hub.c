@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 /* After so many events lxcmon_hub_dispatch() returns, so that the loop's other sources are served. */
-#define EVENTS_PER_DISPATCH 256
+#define EVENTS_PER_DISPATCH 1024
 
 /**
  * lxcmon_hub_new:
@@ -81,6 +81,7 @@ lxcmon_hub_unref (LxcmonHub *self)
 
   _lxcmon_driver_watch_close (&self->driver_watch);
   _lxcmon_poller_close (&self->poller);
+  _lxcmon_taken_clear (&self->taken);
   free (self);
 }
 

@@ -36,10 +36,8 @@ _lxcmon_message_get_length (const uint8_t *frame)
 }
 
 bool _lxcmon_message_check_length (uint32_t length, uint64_t offset, LxcmonError *error);
-bool _lxcmon_message_read_header (const uint8_t *frame, uint64_t offset, LxcmonMessage *message,
-                                  LxcmonError *error);
-bool _lxcmon_message_read (const uint8_t *frame, uint64_t offset, LxcmonMessage *message,
-                           LxcmonError *error);
+bool _lxcmon_message_read (const uint8_t *frame, bool is_complete, uint64_t offset,
+                           LxcmonMessage *message, LxcmonError *error);
 
 static inline bool
 _lxcmon_message_is_length (uint32_t length)

@@ -52,21 +52,6 @@ _lxcmon_message_check_length (uint32_t length, uint64_t offset, LxcmonError *err
                             (unsigned long) LXCMON_MESSAGE_LENGTH_MAX);
 }
 
-static void
-read_header (const uint8_t *frame, uint64_t offset, LxcmonMessage *message)
-{
-  *message = (LxcmonMessage){
-    .length = _lxcmon_message_get_word (frame + AT_LENGTH),
-    .offset = offset,
-    .program = _lxcmon_message_get_word (frame + AT_PROGRAM),
-    .version = _lxcmon_message_get_word (frame + AT_VERSION),
-    .procedure = (int32_t) _lxcmon_message_get_word (frame + AT_PROCEDURE),
-    .type = (int32_t) _lxcmon_message_get_word (frame + AT_TYPE),
-    .serial = _lxcmon_message_get_word (frame + AT_SERIAL),
-    .status = (int32_t) _lxcmon_message_get_word (frame + AT_STATUS),
-  };
-}
-
 static LxcmonMessageKind
 classify_keepalive (const LxcmonMessage *message)
 {
@@ -85,9 +70,22 @@ classify_keepalive (const LxcmonMessage *message)
     }
 }
 
-/* Types that a client may meet without having asked for anything. A CALL would want an answer that
- * we cannot give, and other numbers have no meaning. */
 static bool
+fail_type (const LxcmonMessage *message, LxcmonError *error)
+{
+  bool is_call = message->type == LXCMON_PROTOCOL_TYPE_CALL
+                 || message->type == LXCMON_PROTOCOL_TYPE_CALL_WITH_FDS;
+
+  return _lxcmon_error_set (
+      error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
+      "the type at offset %llu is %ld%s, which no controller sends to its client",
+      (unsigned long long) message->offset + AT_TYPE, (long) message->type,
+      is_call ? " (a call)" : "");
+}
+
+/* Checks that a client can get a message of this type. A CALL would need an answer that we do not know, and
+ * other numbers have no meaning. */
+static inline bool
 check_type (const LxcmonMessage *message, LxcmonError *error)
 {
   switch (message->type)
@@ -99,25 +97,23 @@ check_type (const LxcmonMessage *message, LxcmonError *error)
     case LXCMON_PROTOCOL_TYPE_STREAM_HOLE:
       return true;
     default:
-      return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
-                                "the type at offset %llu is %ld%s, which no controller sends to "
-                                "its client",
-                                (unsigned long long) message->offset + AT_TYPE,
-                                (long) message->type,
-                                message->type == LXCMON_PROTOCOL_TYPE_CALL
-                                        || message->type == LXCMON_PROTOCOL_TYPE_CALL_WITH_FDS
-                                    ? " (a call)"
-                                    : "");
+      return fail_type (message, error);
     }
 }
 
 static bool
-check_payload_length (const LxcmonMessage *message, const char *name, uint32_t known,
-                      LxcmonError *error)
+fail_version (const LxcmonMessage *message, LxcmonError *error)
 {
-  if (message->length >= known)
-    return true;
+  return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
+                            "the version at offset %llu is %lu, and version %d of the monitor "
+                            "program is the only one known",
+                            (unsigned long long) message->offset + AT_VERSION,
+                            (unsigned long) message->version, LXCMON_PROTOCOL_MONITOR_VERSION);
+}
 
+static bool
+fail_payload (const LxcmonMessage *message, const char *name, uint32_t known, LxcmonError *error)
+{
   return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
                             "the payload of %s at offset %llu has %lu bytes, and needs %lu", name,
                             (unsigned long long) message->offset + AT_PAYLOAD,
@@ -125,101 +121,96 @@ check_payload_length (const LxcmonMessage *message, const char *name, uint32_t k
                             (unsigned long) known - AT_PAYLOAD);
 }
 
-/* Finds out what a message of the monitor program is. If its payload is too short, the length says so before
- * the payload has come. */
 static bool
-classify_event (LxcmonMessage *message, LxcmonError *error)
+fail_pid (const LxcmonMessage *message, uint64_t pid, LxcmonError *error)
 {
-  if (message->version != LXCMON_PROTOCOL_MONITOR_VERSION)
-    return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
-                              "the version at offset %llu is %lu, and version %d of the monitor "
-                              "program is the only one known",
-                              (unsigned long long) message->offset + AT_VERSION,
-                              (unsigned long) message->version, LXCMON_PROTOCOL_MONITOR_VERSION);
-
-  message->kind = LXCMON_MESSAGE_SKIPPED;
-  if (message->type != LXCMON_PROTOCOL_TYPE_MESSAGE || message->status != LXCMON_PROTOCOL_STATUS_OK)
-    return true;
-
-  switch (message->procedure)
-    {
-    case LXCMON_PROTOCOL_MONITOR_INIT:
-      message->kind = LXCMON_MESSAGE_INIT;
-      return check_payload_length (message, "INIT", LXCMON_INIT_LENGTH, error);
-    case LXCMON_PROTOCOL_MONITOR_EXIT:
-      message->kind = LXCMON_MESSAGE_EXIT;
-      return check_payload_length (message, "EXIT", LXCMON_EXIT_LENGTH, error);
-    default:
-      return true;
-    }
+  return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
+                            "the pid of INIT at offset %llu is %llu, which is not a valid pid",
+                            (unsigned long long) message->offset + AT_PAYLOAD,
+                            (unsigned long long) pid);
 }
 
-/**
- * _lxcmon_message_read_header:
- * @frame: the first LXCMON_MESSAGE_LENGTH_MIN bytes of a message whose length was checked
- * @offset: where in the stream it begins
- * @message: (out): the message, without its payload
- * @error: (out) (optional): return location for an error
- *
- * Reads and checks a header.
- *
- * Returns: whether it is valid
- */
-bool
-_lxcmon_message_read_header (const uint8_t *frame, uint64_t offset, LxcmonMessage *message,
-                             LxcmonError *error)
+static inline bool
+read_init (LxcmonMessage *message, const uint8_t *payload, LxcmonError *error)
 {
-  read_header (frame, offset, message);
+  message->kind = LXCMON_MESSAGE_INIT;
+  if (message->length < LXCMON_INIT_LENGTH)
+    return fail_payload (message, "INIT", LXCMON_INIT_LENGTH, error);
+  if (payload == NULL)
+    return true;
 
-  if (message->program == LXCMON_PROTOCOL_KEEPALIVE_PROGRAM)
-    {
-      message->kind = classify_keepalive (message);
-      return true;
-    }
-  if (!check_type (message, error))
-    return false;
-  if (message->program == LXCMON_PROTOCOL_MONITOR_PROGRAM)
-    return classify_event (message, error);
-
-  message->kind = LXCMON_MESSAGE_SKIPPED;
+  uint64_t high = _lxcmon_message_get_word (payload);
+  uint64_t pid = high << 32 | _lxcmon_message_get_word (payload + 4);
+  if (pid == 0 || pid > INT32_MAX)
+    return fail_pid (message, pid, error);
+  message->pid = (int32_t) pid;
   return true;
 }
 
-static bool
-read_init (const uint8_t *frame, LxcmonMessage *message, LxcmonError *error)
+static inline bool
+read_exit (LxcmonMessage *message, const uint8_t *payload, LxcmonError *error)
 {
-  uint64_t high = _lxcmon_message_get_word (frame + AT_PAYLOAD);
-  uint64_t pid = high << 32 | _lxcmon_message_get_word (frame + AT_PAYLOAD + 4);
+  message->kind = LXCMON_MESSAGE_EXIT;
+  if (message->length < LXCMON_EXIT_LENGTH)
+    return fail_payload (message, "EXIT", LXCMON_EXIT_LENGTH, error);
+  if (payload != NULL)
+    message->exit_raw = (int32_t) _lxcmon_message_get_word (payload);
+  return true;
+}
 
-  if (pid == 0 || pid > INT32_MAX)
-    return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_PROTOCOL, 0,
-                              "the pid of INIT at offset %llu is %llu, which is not a valid pid",
-                              (unsigned long long) message->offset + AT_PAYLOAD,
-                              (unsigned long long) pid);
-  message->pid = (int32_t) pid;
+/* Reads a message of the monitor program. */
+static inline bool
+read_event (LxcmonMessage *message, const uint8_t *payload, LxcmonError *error)
+{
+  if (message->version != LXCMON_PROTOCOL_MONITOR_VERSION)
+    return fail_version (message, error);
+  if (message->type != LXCMON_PROTOCOL_TYPE_MESSAGE || message->status != LXCMON_PROTOCOL_STATUS_OK)
+    return true;
+  if (message->procedure == LXCMON_PROTOCOL_MONITOR_INIT)
+    return read_init (message, payload, error);
+  if (message->procedure == LXCMON_PROTOCOL_MONITOR_EXIT)
+    return read_exit (message, payload, error);
   return true;
 }
 
 /**
  * _lxcmon_message_read:
- * @frame: a message whose length was checked: its first LXCMON_DECODER_KEPT_MAX bytes, or all of it
+ * @frame: the first LXCMON_MESSAGE_LENGTH_MIN bytes of a message whose length was checked, or of a complete
+ *   message all bytes, at most LXCMON_DECODER_KEPT_MAX of them
+ * @is_complete: which of the two
  * @offset: where in the stream it begins
  * @message: (out): the message
  * @error: (out) (optional): return location for an error
  *
- * Reads and checks a message that is complete.
+ * Reads and checks a message, or its header alone.
  *
  * Returns: whether it is valid
  */
 bool
-_lxcmon_message_read (const uint8_t *frame, uint64_t offset, LxcmonMessage *message,
-                      LxcmonError *error)
+_lxcmon_message_read (const uint8_t *frame, bool is_complete, uint64_t offset,
+                      LxcmonMessage *message, LxcmonError *error)
 {
-  if (!_lxcmon_message_read_header (frame, offset, message, error))
-    return false;
-  if (message->kind == LXCMON_MESSAGE_INIT)
-    return read_init (frame, message, error);
-  if (message->kind == LXCMON_MESSAGE_EXIT)
-    message->exit_raw = (int32_t) _lxcmon_message_get_word (frame + AT_PAYLOAD);
-  return true;
+  *message = (LxcmonMessage){
+    .kind = LXCMON_MESSAGE_SKIPPED,
+    .length = _lxcmon_message_get_word (frame + AT_LENGTH),
+    .offset = offset,
+    .program = _lxcmon_message_get_word (frame + AT_PROGRAM),
+    .version = _lxcmon_message_get_word (frame + AT_VERSION),
+    .procedure = (int32_t) _lxcmon_message_get_word (frame + AT_PROCEDURE),
+    .type = (int32_t) _lxcmon_message_get_word (frame + AT_TYPE),
+    .serial = _lxcmon_message_get_word (frame + AT_SERIAL),
+    .status = (int32_t) _lxcmon_message_get_word (frame + AT_STATUS),
+  };
+
+  switch (message->program)
+    {
+    case LXCMON_PROTOCOL_MONITOR_PROGRAM:
+      return check_type (message, error)
+             && read_event (message, is_complete ? frame + AT_PAYLOAD : NULL, error);
+    case LXCMON_PROTOCOL_KEEPALIVE_PROGRAM:
+      message->kind = classify_keepalive (message);
+      return true;
+    default:
+      return check_type (message, error);
+    }
 }

@@ -174,7 +174,7 @@ has_socket (int pid, uint64_t inode)
  * lxcmon_process_serves:
  * @pid: a process, as something says that may be old or wrong
  * @listener: the inode of a socket that listens; see #LxcmonRuntimeSocket
- * @listener_uid: who has made it, or %LXCMON_UID_UNKNOWN
+ * @listener_uid: who has made it, or UINT_MAX
  *
  * Checks whether a process is the controller that listens with a socket: it runs as root or as us, and has the
  * socket open. If we may not read its descriptors, it counts if it is a `libvirt_lxc` of root, and the socket was

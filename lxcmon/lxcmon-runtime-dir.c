@@ -6,9 +6,8 @@
  * would be taken for containers that have ended.
  */
 
-#include "lxcmon-runtime-dir-private.h"
+#include "lxcmon-runtime-dir.h"
 
-#include "lxcmon-clock-private.h"
 #include "lxcmon-diag-private.h"
 #include "lxcmon-driver-private.h"
 #include "lxcmon-error-private.h"
@@ -19,6 +18,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,9 +28,6 @@
 
 #define SUFFIX        ".sock"
 #define SUFFIX_LENGTH (sizeof SUFFIX - 1)
-
-/* How long an attach may use what a scan has found */
-#define USABLE_NS (100 * (int64_t) LXCMON_NS_PER_MS)
 
 typedef struct
 {
@@ -44,7 +41,6 @@ struct _LxcmonRuntimeDir
   size_t n_entries;
   size_t capacity;
   size_t n_unlisted;
-  int64_t taken_at; /* when it had not begun yet */
   LxcmonDriver driver;
 };
 
@@ -69,10 +65,7 @@ open_directory (const char *path, LxcmonError *error)
 
   /* For a symbolic link, O_DIRECTORY fails with ENOTDIR. */
   int system_errno = errno;
-  if (system_errno == ENOENT)
-    _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_NOT_FOUND, ENOENT,
-                       "there is no runtime directory %s", path);
-  else if (system_errno == ENOTDIR && lstat (path, &info) == 0 && S_ISLNK (info.st_mode))
+  if (system_errno == ENOTDIR && lstat (path, &info) == 0 && S_ISLNK (info.st_mode))
     _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_UNTRUSTED, ELOOP,
                        "the runtime directory %s is a symbolic link; use the path of the directory "
                        "itself",
@@ -83,7 +76,7 @@ open_directory (const char *path, LxcmonError *error)
                        "the controllers' sockets",
                        path);
   else
-    _lxcmon_error_set_system (error, system_errno, "cannot open the runtime directory %s", path);
+    _lxcmon_error_set_open (error, system_errno, "cannot open the runtime directory", path);
   return -1;
 }
 
@@ -148,7 +141,7 @@ add_socket (LxcmonRuntimeDir *self, const char *base, const struct stat *info, L
     }
 
   self->entries[self->n_entries++] = (Entry){
-    .socket = { .name = name, .file = identify (info), .listener_uid = LXCMON_UID_UNKNOWN },
+    .socket = { .name = name, .file = identify (info), .listener_uid = UINT_MAX },
     .file = _lxcmon_diag_get_file (info),
   };
   return true;
@@ -239,7 +232,7 @@ set_slot (Entry *self, const LxcmonDiagSlot *slots, size_t n)
                   : slot->n_bound != 0 ? LXCMON_SOCKET_BOUND
                                        : LXCMON_SOCKET_UNKNOWN;
   socket->listener = slot->listener;
-  socket->listener_uid = slot->listener != 0 ? slot->listener_uid : LXCMON_UID_UNKNOWN;
+  socket->listener_uid = slot->listener != 0 ? slot->listener_uid : UINT_MAX;
   socket->n_served = slot->n_accepted;
   socket->n_queued = slot->n_queued;
   return socket->state != LXCMON_SOCKET_UNKNOWN;
@@ -321,10 +314,8 @@ find_stale (LxcmonRuntimeDir *self, int dir_fd, LxcmonError *error)
 static bool
 scan (LxcmonRuntimeDir *self, const char *path, LxcmonScanFlags flags, LxcmonError *error)
 {
-  int dir_fd;
+  int dir_fd = open_directory (path, error);
 
-  self->taken_at = _lxcmon_clock_now ();
-  dir_fd = open_directory (path, error);
   if (dir_fd < 0)
     return false;
   bool done = list_sockets (self, dir_fd, path, error) && find_slots (self, error)
@@ -336,33 +327,6 @@ scan (LxcmonRuntimeDir *self, const char *path, LxcmonScanFlags flags, LxcmonErr
   close (dir_fd);
 
   return done;
-}
-
-/**
- * _lxcmon_runtime_dir_find_file:
- * @base: the name of a file in the directory
- * @info: what fstat() says about it
- *
- * Finds what a scan that was made just now knows of a file.
- *
- * Returns: (nullable): the socket, or %NULL if it has to be asked for again
- */
-const LxcmonRuntimeSocket *
-_lxcmon_runtime_dir_find_file (const LxcmonRuntimeDir *self, const char *base,
-                               const struct stat *info)
-{
-  size_t length = strlen (base);
-  char name[NAME_MAX + 1];
-  LxcmonRuntimeSocket key = { .name = name };
-
-  if (self->n_entries == 0 || length < SUFFIX_LENGTH || length > NAME_MAX
-      || _lxcmon_clock_now () > self->taken_at + USABLE_NS)
-    return NULL;
-  snprintf (name, sizeof name, "%.*s", (int) (length - SUFFIX_LENGTH), base);
-  const Entry *found
-      = bsearch (&key, self->entries, self->n_entries, sizeof *self->entries, compare_names);
-
-  return found != NULL && found->socket.file == identify (info) ? &found->socket : NULL;
 }
 
 /**

@@ -6,8 +6,6 @@
  * All controllers of a machine, by a scan of the runtime directory that does not connect to any.
  */
 
-#include <limits.h>
-
 #include "lxcmon-error.h"
 
 LXCMON_BEGIN_DECLS
@@ -52,15 +50,6 @@ typedef enum
 } LxcmonSocketState;
 
 /**
- * LXCMON_UID_UNKNOWN:
- *
- * A uid that is not known.
- *
- * Since: 0.1
- */
-#define LXCMON_UID_UNKNOWN UINT_MAX
-
-/**
  * LxcmonScanFlags:
  * @LXCMON_SCAN_DEFAULT: finds the driver too
  * @LXCMON_SCAN_WITHOUT_DRIVER: does not open `driver.pid`, for the process that holds the lock itself: to close
@@ -82,7 +71,7 @@ typedef enum
  * @file: identifies the file: the next controller with the same name has another number
  * @state: whether a controller listens
  * @listener: the inode of the socket that listens, or 0; see lxcmon_process_serves()
- * @listener_uid: the user who has made that socket, or %LXCMON_UID_UNKNOWN
+ * @listener_uid: the user who has made that socket, or UINT_MAX if it is not known
  * @n_served: how many clients the controller has accepted
  * @n_queued: how many clients are in its backlog, including dead ones
  *

@@ -103,11 +103,8 @@ open_directory (LxcmonTarget *self, LxcmonError *error)
 
   self->base = slash == NULL ? self->path : slash + 1;
   self->dir_fd = open (directory, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-  if (self->dir_fd < 0 && errno == ENOENT)
-    return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_NOT_FOUND, ENOENT,
-                              "there is no directory of %s", self->path);
   if (self->dir_fd < 0)
-    return _lxcmon_error_set_system (error, errno, "cannot open the directory of %s", self->path);
+    return _lxcmon_error_set_open (error, errno, "cannot open the directory of", self->path);
   return check_directory (self->dir_fd, self->path, error);
 }
 
@@ -137,11 +134,7 @@ _lxcmon_target_open (LxcmonTarget *self, const char *socket_path, LxcmonError *e
   self->socket_fd = openat (self->dir_fd, self->base, O_PATH | O_NOFOLLOW | O_CLOEXEC);
   if (self->socket_fd < 0)
     {
-      if (errno == ENOENT)
-        _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_NOT_FOUND, ENOENT,
-                           "no controller's socket at %s", socket_path);
-      else
-        _lxcmon_error_set_system (error, errno, "cannot open %s", socket_path);
+      _lxcmon_error_set_open (error, errno, "no controller's socket at", socket_path);
       goto fail;
     }
   if (!check_socket (self, error))

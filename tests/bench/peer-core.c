@@ -27,6 +27,7 @@ static void
 on_closed (LxcmonConnection *connection, const LxcmonError *error, void *user_data)
 {
   bench_on_closed ();
+  lxcmon_connection_free (connection);
 }
 
 static const LxcmonCallbacks callbacks = {

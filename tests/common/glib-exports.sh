@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # What a library of the GObject layer exports is the list in the tree, and that list is what its
-# headers declare. The comparison is the core's; its headers name each function plainly, while here
-# some are declared by GLib's macros, so that they are preprocessed first.
+# headers declare, those that are not installed included. The comparison is the core's. Its headers name
+# each function plainly, while here some are declared by GLib's macros, so that they are preprocessed first.
 #
-#   glib-exports.sh TEST_EXPORTS LIBRARY SYMBOLS FOLDER HEADER FLAG...
+#   glib-exports.sh TEST_EXPORTS LIBRARY SYMBOLS FOLDER HEADER... -FLAG...
 #
-# FOLDER: whose headers count, as in their path; HEADER: the one that includes all of them. CC is the compiler.
+# FOLDER: whose headers count, as in their path; HEADER: those that include all of them. CC is the compiler.
 
 set -eu
 
@@ -15,13 +15,16 @@ compare=$1
 library=$2
 symbols=$3
 folder=$4
-header=$5
-shift 5
+shift 4
 temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT
 
+while [ "${1#-}" = "$1" ]; do
+  printf '#include <%s>\n' "$1"
+  shift
+done >"$temporary/all.c"
+
 # Lines between "# LINE "FILE"" and the next one come from that file.
-printf '#include <%s>\n' "$header" >"$temporary/all.c"
 # shellcheck disable=SC2086
 $CC -E "$@" "$temporary/all.c" |
   awk -v folder="/$folder/" '/^# [0-9]+ "/ { ours = index ("/" $3, folder) > 0; next } ours' |

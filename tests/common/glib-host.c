@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the ways that nearly every test of a host goes: add a controller, start, wait for the list to
- * be so, and see what has been said.
+ * Owns what nearly every test of a host does: add a controller, start, wait until the list has certain rows,
+ * and compare the signals.
  */
 
 #include "glib-host.h"
@@ -109,7 +109,7 @@ free_mock (gpointer data)
   g_object_unref (data);
 }
 
-/* A host over a directory that somebody else makes and removes. */
+/* A host over a directory that the caller makes and removes. */
 GlibHost *
 glib_host_new_at (const char *dir)
 {
@@ -146,7 +146,7 @@ glib_host_free (GlibHost *self)
       lxcmon_monitor_list_stop (self->list);
       g_assert_cmpuint (self->copy->len, ==, 0);
       g_assert_cmpuint (self->n_notified, ==, self->n_changes);
-      /* Who waits for the start may have a reference. */
+      /* A pending start holds a reference. */
       glib_test_drain ();
       g_object_add_weak_pointer (G_OBJECT (self->host), (gpointer *) &self->list);
       g_object_unref (self->host);
@@ -295,7 +295,7 @@ glib_host_wait_attached (GlibHost *self, const char *name)
   glib_test_wait_until (glib_host_state (self, name) == LXCMON_STATE_ATTACHED);
 }
 
-/* Waits for as much to be said, and compares. */
+/* Waits for as many signals, and compares. */
 void
 glib_host_wait_signals (GlibHost *self, const char *signals)
 {

@@ -3,7 +3,7 @@
 #pragma once
 
 /*
- * A host over a directory of test controllers, a record of what it says, and a copy of its list that is
+ * A host over a directory of test controllers, a record of its signals, and a copy of its list that is
  * kept by "items-changed" alone: at any time both must be the same.
  */
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the ways that nearly every test goes: make a controller and a client, attach, send, and see
- * what has been said.
+ * Owns what nearly every test does: make a controller and a client, attach, send, and compare the signals.
  */
 
 #include "glib-session.h"
@@ -51,7 +50,7 @@ on_closed (LxcmonClient *client, const GError *error, gpointer user_data)
     record (user_data, "closed");
 }
 
-/* Records the client's signals, behind whatever handlers were connected before. */
+/* Records the client's signals, after the handlers that were connected before. */
 void
 glib_session_record (GlibSession *self)
 {
@@ -60,7 +59,7 @@ glib_session_record (GlibSession *self)
   self->handlers[2] = g_signal_connect (self->client, "closed", G_CALLBACK (on_closed), self);
 }
 
-/* Drops the test's reference, which may be the last. Whatever is said afterwards is recorded too. */
+/* Drops the test's reference, which may be the last. What is emitted afterwards is recorded too. */
 void
 glib_session_drop_client (GlibSession *self)
 {
@@ -75,7 +74,7 @@ glib_session_new_client (GlibSession *self)
   glib_session_record (self);
 }
 
-/* A session in a directory that somebody else removes. */
+/* A session in a directory that the caller removes. */
 GlibSession *
 glib_session_new_at (const char *dir, const char *name)
 {
@@ -165,7 +164,7 @@ glib_session_wait_accepted (GlibSession *self)
   glib_test_wait_until (lxcmon_mock_controller_get_n_clients (self->mock) == 1);
 }
 
-/* Connects to a controller that has nothing to say, not even an answer. */
+/* Connects to a controller that sends nothing, not even an answer. */
 void
 glib_session_attach_silent (GlibSession *self)
 {

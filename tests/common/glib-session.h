@@ -3,7 +3,7 @@
 #pragma once
 
 /*
- * A controller, a client of it, and a record of all that the client says.
+ * A controller, a client of it, and a record of all signals of the client.
  */
 
 #include <lxcmon-glib/lxcmon-glib.h>

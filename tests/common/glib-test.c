@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Where the address sanitizer has put its own allocator in place. */
+/* Where the address sanitizer's allocator is used. */
 extern size_t __sanitizer_get_current_allocated_bytes (void) __attribute__ ((weak));
 
 typedef struct

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Runs README's examples as they are printed, against the installed tree and a simulated controller.
+"""Runs the examples of the README as they are printed, with the installed tree and a simulated controller.
 
-The examples speak of a container "web1", whose socket is below /run: tests/sandbox has to be around this
-script. Prints TAP.
+The examples watch a container "web1", whose socket is below /run, so this script has to run in tests/sandbox.
+Prints TAP.
 
 usage: test-readme.py README BUILD_DIR MESON
 """
@@ -26,7 +26,7 @@ def fenced(text, language):
 
 
 def install(build, meson, root):
-    """Installs the tree below root; returns an environment in which it is found."""
+    """Installs the tree below root. Returns an environment in which it is found."""
     subprocess.run([meson, "install", "-C", build, "--no-rebuild", "--quiet", "--destdir", root],
                    check=True, stdout=subprocess.DEVNULL)
     root = pathlib.Path(root)
@@ -45,12 +45,12 @@ def install(build, meson, root):
 
 
 class Simulated:
-    """A container web1 that lives for a moment, again and again."""
+    """A container web1 that runs for a moment, several times in a row."""
 
-    def __init__(self, env, lives):
+    def __init__(self, env, n_runs):
         self.process = subprocess.Popen(
             ["lxcmon", "simulate", "--quiet", SOCKET, "--init-pid", "3740", "--after", "300ms",
-             "--repeat", str(lives)], env=env)
+             "--repeat", str(n_runs)], env=env)
 
     def __enter__(self):
         deadline = time.monotonic() + LIMIT
@@ -66,7 +66,7 @@ class Simulated:
 
 
 def read_until(process, pattern):
-    """What a program that never ends prints, until it has printed the pattern."""
+    """Returns what a program prints, up to and including the pattern."""
     output = ""
     deadline = time.monotonic() + LIMIT
     while not re.search(pattern, output):
@@ -89,28 +89,44 @@ def run(command, env, cwd):
                           timeout=LIMIT, check=True, executable="/bin/bash").stdout
 
 
-def run_python(code, env, cwd, *expected):
-    path = pathlib.Path(cwd, "ten-lines.py")
+def write_python(code, cwd):
+    path = pathlib.Path(cwd, "program.py")
     path.write_text(code, encoding="utf-8")
-    with Simulated(env, 1), subprocess.Popen([sys.executable, path], env=env,
-                                             stdout=subprocess.PIPE) as process:
+    return path
+
+
+def run_python_until(code, env, cwd, pattern):
+    """Runs a program that does not end by itself, until it has printed the pattern."""
+    with subprocess.Popen([sys.executable, write_python(code, cwd)], env=env, stdout=subprocess.PIPE) as process:
         try:
-            expect(read_until(process, r"exit \w+\n"), *expected)
+            return read_until(process, pattern)
         finally:
             process.kill()
 
 
 def test_python(readme, env, cwd):
-    code, _, _ = fenced(readme, "python")
-    run_python(code, env, cwd, "^init 3740$", "^exit shutdown$")
+    code, _, _, _ = fenced(readme, "python")
+    with Simulated(env, 1):
+        output = run(f"{sys.executable} {write_python(code, cwd)}", env, cwd)
+    expect(output, "^init 3740$", "^exit shutdown$", "^closed: shut down$")
+
+
+def test_python_not_there(readme, env, cwd):
+    code, _, _, _ = fenced(readme, "python")
+    result = subprocess.run([sys.executable, write_python(code, cwd)], env=env, capture_output=True, text=True,
+                            timeout=LIMIT, check=False)
+    if result.returncode != 1 or "web1" not in result.stderr or "Traceback" in result.stderr:
+        raise AssertionError(f"without a container: {result}")
 
 
 def test_python_host(readme, env, cwd):
-    _, code, _ = fenced(readme, "python")
-    run_python(code, env, cwd, "^web1 init 3740$", "^web1 exit shutdown$")
+    _, code, _, _ = fenced(readme, "python")
+    with Simulated(env, 1):
+        output = run_python_until(code, env, cwd, "ended: .*\n")
+    expect(output, "^web1 init 3740$", "^web1 ended: shut down$")
 
 
-# The same program, which goes on to end the one container that libvirt's driver for tests has.
+# The same program, which also ends the one container that libvirt's driver for tests has.
 DESTROY = """
 import gi; gi.require_version("LibvirtGObject", "1.0")
 from gi.repository import LibvirtGObject
@@ -126,16 +142,15 @@ host.connect("notify::connected", destroy)
 def test_python_libvirt(readme, env, cwd):
     if not list(pathlib.Path(env["GI_TYPELIB_PATH"]).glob("LxcmonLibvirt-*")):
         return "built without libvirt"
-    _, _, code = fenced(readme, "python")
+    _, _, code, _ = fenced(readme, "python")
     code = code.replace("lxc:///system", "test:///default").replace("GLib.MainLoop()", DESTROY + "GLib.MainLoop()")
-    path = pathlib.Path(cwd, "through-libvirt.py")
-    path.write_text(code, encoding="utf-8")
-    with subprocess.Popen([sys.executable, path], env=env, stdout=subprocess.PIPE) as process:
-        try:
-            expect(read_until(process, r"closed .*\n"), "^test closed .*destroyed")
-        finally:
-            process.kill()
+    expect(run_python_until(code, env, cwd, "ended: .*\n"), "^test ended: destroyed")
     return None
+
+
+def test_python_mock(readme, env, cwd):
+    _, _, _, code = fenced(readme, "python")
+    run(f"{sys.executable} {write_python(code, cwd)}", env, cwd)
 
 
 def compile_and_run(readme, env, cwd, header, source, *expected):
@@ -149,11 +164,11 @@ def compile_and_run(readme, env, cwd, header, source, *expected):
 
 def test_glib(readme, env, cwd):
     compile_and_run(readme, env, cwd, "lxcmon-glib/lxcmon-glib.h", "watch.c",
-                    "^web1 runs: its init is 3740$", "^web1 ended: it is down$")
+                    "^web1 runs: its init has the pid 3740$", "^web1: shut down$")
 
 
 def test_core(readme, env, cwd):
-    compile_and_run(readme, env, cwd, "lxcmon/lxcmon.h", "core.c", "^init 3740$", "^exit shutdown$")
+    compile_and_run(readme, env, cwd, "lxcmon/lxcmon.h", "core.c", "^init 3740$", "^exit shutdown$", "^closed: ended$")
 
 
 def test_shell_container(readme, env, cwd):
@@ -164,7 +179,8 @@ def test_shell_container(readme, env, cwd):
 
 def test_shell_simulated(readme, env, cwd):
     _, commands = fenced(readme, "sh")
-    output = run(commands, env, cwd)
+    # /tmp is the one directory that other tests use as well.
+    output = run(commands.replace("/tmp/", f"{cwd}/"), env, cwd)
     expect(output, "Z try init pid=3740$", "Z try exit status=reboot$", "Z try closed$")
 
 
@@ -172,8 +188,8 @@ def main():
     assert os.environ["LXCMON_TEST_SANDBOX"] == os.readlink("/proc/self/ns/mnt")
     os.makedirs(os.path.dirname(SOCKET))
     readme = pathlib.Path(sys.argv[1]).read_text(encoding="utf-8")
-    tests = [test_python, test_python_host, test_python_libvirt, test_glib, test_core, test_shell_container,
-             test_shell_simulated]
+    tests = [test_python, test_python_not_there, test_python_host, test_python_libvirt, test_python_mock, test_glib,
+             test_core, test_shell_container, test_shell_simulated]
     print(f"1..{len(tests)}")
     failed = False
     with tempfile.TemporaryDirectory() as root, tempfile.TemporaryDirectory() as cwd:

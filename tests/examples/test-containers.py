@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The GTK example, on a display of its own: what its window shows follows the containers.
+"""The GTK example, on a display of its own: its window follows the containers.
 
     test-containers.py EXAMPLE LXCMON PICTURE: the programs, and where a picture of the window goes
 """
@@ -23,7 +23,7 @@ def skip(why):
     sys.exit(0)
 
 
-# Without a reset: the first picture's end would be that of the last client, and the window not let in.
+# Without -noreset, the server would reset after the first picture, when no client is left.
 class Screen:
     def __init__(self):
         reader, writer = os.pipe()
@@ -37,20 +37,20 @@ class Screen:
         self.environment = dict(os.environ, DISPLAY=self.display, GDK_BACKEND='x11', GSK_RENDERER='cairo',
                                 GTK_A11Y='none', GSETTINGS_BACKEND='memory', GDK_SCALE='1', G_DEBUG='')
 
-    # As text, so that pictures compare by what is in them.
-    def look(self):
+    # As raw pixels, so that equal pictures are equal bytes.
+    def grab(self):
         return subprocess.run(['import', '-window', 'root', '-depth', '8', 'rgb:-'], check=True,
                               env=self.environment, stdout=subprocess.PIPE).stdout
 
     def keep(self, path):
         subprocess.run(['import', '-window', 'root', path], check=True, env=self.environment)
 
-    # Waits for a picture that holds, and is as it should be.
+    # Waits for a picture that is stable and right.
     def wait(self, what, is_right):
         deadline = time.monotonic() + PATIENCE_S
         last = None
         while time.monotonic() < deadline:
-            picture = self.look()
+            picture = self.grab()
             if picture == last and is_right(picture):
                 return picture
             last = picture
@@ -72,7 +72,7 @@ def start_container(folder, name):
     return process
 
 
-# Rows of a list lie at regular distances, and what shows them has ink where the empty one has none.
+# A row of the list changes at least some lines of the picture.
 def count_differing_lines(a, b):
     row = 480 * 3
     return sum(a[i:i + row] != b[i:i + row] for i in range(0, len(a), row))
@@ -81,7 +81,7 @@ def count_differing_lines(a, b):
 def run(folder, screen, processes):
     example = subprocess.Popen([EXAMPLE, folder], env=screen.environment)
     processes.append(example)
-    blank = screen.look()
+    blank = screen.grab()
     empty = screen.wait('a window', lambda picture: picture != blank)
 
     pictures = [empty]
@@ -91,9 +91,7 @@ def run(folder, screen, processes):
         processes.append(containers[-1])
         pictures.append(screen.wait(f'{name} to be shown', lambda picture: picture != pictures[-1]))
         assert count_differing_lines(pictures[-1], pictures[-2]) >= 8
-    # Its state has changed to "served" by now, or does so now.
-    time.sleep(0.5)
-    full = screen.wait('a picture that holds', lambda picture: True)
+    full = screen.wait('a stable picture', lambda picture: True)
     assert count_differing_lines(full, empty) >= 8 * len(NAMES)
     screen.keep(PICTURE)
 

@@ -180,14 +180,14 @@ const cases = {
         waitUntil(() => pids.length === 2, 'init again');
         assertEqual(pids, [42, 43]);
     },
-    // Each is dropped while it is attached, and the next one needs its place.
+    // Each is dropped while it is attached, and the next one needs its slot.
     'garbage': ({path, mock}) => {
         for (let i = 0; i < 10; i++) {
             (() => attach(Lxcmon.Client.new_for_path(path)))();
             waitUntil(() => {
                 System.gc();
                 return mock.n_clients === 0;
-            }, 'the place');
+            }, 'the slot');
         }
     },
 };

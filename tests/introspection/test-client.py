@@ -234,13 +234,13 @@ class TestGarbage(Session):
             references.append(weakref.ref(client))
             del client
             gc.collect()
-            wait_until(lambda: self.mock.props.n_clients == 0, 'the place')
+            wait_until(lambda: self.mock.props.n_clients == 0, 'the slot')
         drain()
         gc.collect()
         self.assertEqual([reference() for reference in references], [None] * len(references))
 
     def test_native(self):
-        """What is behind the wrapper goes as well, and a pending call keeps it."""
+        """The object goes with its wrapper, and a pending call keeps both."""
         gone, done = [], []
         client = Lxcmon.Client.new_for_path(self.path)
         client.weak_ref(lambda: gone.append(True))

@@ -1,11 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The programs that the documentation shows, and the examples, each against a controller.
+"""The examples, and the first program of the README, each with a simulated controller.
 
-    test-examples.py [NAME=COMMAND...]: how to run each example, as in watch.py=/usr/bin/python3 watch.py
+    test-examples.py README [NAME=COMMAND...]: how to run each example, as in watch.py=/usr/bin/python3 watch.py
 """
 
 import os
+import pathlib
+import re
 import shlex
 import subprocess
 import sys
@@ -15,18 +17,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 import glib_tap  # noqa: E402
 from glib_session import Lxcmon, Session, wait_until  # noqa: E402
 
+README = pathlib.Path(sys.argv.pop(1))
 EXAMPLES = dict(argument.split('=', 1) for argument in sys.argv[1:])
-
-# Ten lines, of which one differs: it names a path instead of a container.
-PROGRAM = '''\
-import gi; gi.require_version("Lxcmon", "1.0")
-from gi.repository import GLib, Lxcmon
-client = Lxcmon.Client.new_for_path({path!r})
-client.connect("init", lambda c, pid: print("init", pid))
-client.connect("exit", lambda c, status: print("exit", status.value_nick))
-client.attach_async(None, lambda c, result: c.attach_finish(result))
-GLib.MainLoop().run()
-'''
+ENDS = {Lxcmon.ExitStatus.SHUTDOWN: 'shut down', Lxcmon.ExitStatus.REBOOT: 'rebooted'}
 
 
 class TestPrograms(Session):
@@ -45,39 +38,51 @@ class TestPrograms(Session):
         wait_until(lambda: self.mock.props.n_clients == 1 or process.poll() is not None, 'the program')
         self.assertIsNone(process.poll(), process.poll() is not None and process.stderr.read())
 
+    def run_to_end(self, command, end):
+        process = self.start(command)
+        self.wait_for_client(process)
+        end()
+        output, errors = process.communicate(timeout=60)
+        self.assertEqual((errors, process.returncode), ('', 0))
+        return output
+
+    def check_ends(self, command):
+        for status, text in ENDS.items():
+            output = self.run_to_end(command, lambda: self.mock.finish(status))
+            self.assertEqual(output, f'init 42\nexit {status.value_nick}\nclosed: {text}\n')
+            self.mock.start()
+
+        # A controller that is killed sends no EXIT.
+        output = self.run_to_end(command, self.mock.die)
+        self.assertRegex(output, '^init 42\nclosed: .+\n$')
+        self.mock.start()
+
+    def check_failure(self, command, target):
+        process = self.start(command)
+        output, errors = process.communicate(timeout=60)
+        self.assertEqual((output, process.returncode), ('', 1))
+        self.assertIn(target, errors)
+        self.assertNotIn('Traceback', errors)
+
     def check_example(self, name):
         if name not in EXAMPLES:
             self.skipTest(f'{name} was not built')
         command = shlex.split(EXAMPLES[name])
-        for status in (Lxcmon.ExitStatus.SHUTDOWN, Lxcmon.ExitStatus.REBOOT):
-            process = self.start(command + [self.path])
-            self.wait_for_client(process)
-            self.mock.finish(status)
-            output, errors = process.communicate(timeout=60)
-            self.assertEqual((output, errors), (f'init 42\nexit {status.value_nick}\n', ''))
-            self.assertEqual(process.returncode, 0)
-            self.mock.start()
+        self.check_ends(command + [self.path])
+        for target in self.path + '.none', 'no-such-container':
+            self.check_failure(command + [target], target)
+        self.check_failure(command, 'usage')
 
-        # No such container: it says why, and fails.
-        process = self.start(command + [self.path + '.none'])
-        output, errors = process.communicate(timeout=60)
-        self.assertEqual(output, '')
-        self.assertIn(self.path + '.none', errors)
-        self.assertEqual(process.returncode, 1)
-        process = self.start(command + ['no-such-container'])
-        output, errors = process.communicate(timeout=60)
-        self.assertIn('no-such-container', errors)
-        self.assertEqual(process.returncode, 1)
-
-    def test_ten_lines(self):
-        process = self.start([sys.executable, '-c', PROGRAM.format(path=self.path)])
-        self.wait_for_client(process)
-        self.assertEqual(process.stdout.readline(), 'init 42\n')
-        self.mock.finish(Lxcmon.ExitStatus.REBOOT)
-        self.assertEqual(process.stdout.readline(), 'exit reboot\n')
-        process.terminate()
-        output, errors = process.communicate(timeout=60)
-        self.assertEqual((output, errors), ('', ''))
+    def test_readme(self):
+        program = re.search(r'^```python\n(.*?)^```$', README.read_text(encoding='utf-8'), re.M | re.S).group(1)
+        for path in self.path, self.path + '.none':
+            code = program.replace('Client.new("web1")', f'Client.new_for_path({path!r})')
+            self.assertIn(path, code)
+            command = [sys.executable, '-c', code]
+            if path == self.path:
+                self.check_ends(command)
+            else:
+                self.check_failure(command, path)
 
     def test_watch_py(self):
         self.check_example('watch.py')

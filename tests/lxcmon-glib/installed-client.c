@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A program of somebody else: built by what pkg-config says of lxcmon-glib-1.0. It attaches to the
- * controller at a path and says what it hears.
+ * A program that uses the library as it is installed: built with what pkg-config prints for lxcmon-glib-1.0.
+ * It attaches to the controller at a path, and prints the signals.
  *
  *   installed-client PATH
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The test of somebody else's program: built by what pkg-config says of lxcmon-mock-1.0. It runs a
- * controller for one client, and compares what the program says.
+ * The test of a program that uses the library as it is installed: built with what pkg-config prints for
+ * lxcmon-mock-1.0. It runs a controller for one client, and compares what the program prints.
  *
  *   installed-test PATH PROGRAM
  */

@@ -105,7 +105,7 @@ test_untrusted (void)
   g_assert_cmpuint (lxcmon_mock_controller_get_n_clients (session->mock), ==, 0);
 }
 
-/* Root may reach everything, so this looks with somebody else's eyes. */
+/* Root may access every file: the test runs as another user. */
 static void
 test_permission (void)
 {
@@ -280,20 +280,21 @@ test_cancelled_too_late (void)
 }
 
 static void
-cancel_when_served (GObject *object, GParamSpec *property, gpointer user_data)
+cancel_when_attached (GObject *object, GParamSpec *property, gpointer user_data)
 {
   if (lxcmon_monitor_get_state (LXCMON_MONITOR (object)) == LXCMON_STATE_ATTACHED)
     g_cancellable_cancel (user_data);
 }
 
-/* The outcome is there, and only its callback has not been called: it is told as it is. */
+/* The outcome is known, and only its callback has not been called: the cancellation does not change it. */
 static void
 test_cancelled_at_last (void)
 {
   g_autoptr (GlibSession) session = glib_session_new ();
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
 
-  g_signal_connect (session->client, "notify::state", G_CALLBACK (cancel_when_served), cancellable);
+  g_signal_connect (session->client, "notify::state", G_CALLBACK (cancel_when_attached),
+                    cancellable);
   glib_session_begin_attach (session, cancellable);
   g_assert_cmpstr (glib_session_finish_attach (session), ==, NULL);
   glib_test_drain ();
@@ -360,7 +361,7 @@ test_again (void)
     }
 }
 
-/* Detached in the middle, and attached again: the second attach hears only its own events. */
+/* Detached in the middle, and attached again: the second attach has only its own events. */
 static void
 test_detach_and_again (void)
 {
@@ -371,7 +372,7 @@ test_detach_and_again (void)
   glib_test_wait_until (session->signals->len > 0);
   glib_session_send (session, "exit 1");
   lxcmon_client_detach (session->client);
-  /* Until the controller sees us leave, we are the one that it serves. */
+  /* Until the controller sees the client leave, its slot is taken. */
   glib_test_wait_until (lxcmon_mock_controller_get_n_clients (session->mock) == 0);
   glib_session_attach (session);
   glib_session_finish (session, LXCMON_EXIT_STATUS_REBOOT);

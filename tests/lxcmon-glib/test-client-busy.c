@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The manners on the way to a controller's one place: busy where somebody has it, the attach timeout,
- * waiting for the place, taking it, and what a controller that answers nothing is worth.
+ * The way to a controller's client slot: BUSY where it is taken, the attach timeout, waiting for the slot,
+ * force, and a controller that does not answer.
  */
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include "common/glib-session.h"
 #include "common/glib-test.h"
 
-/* A session whose controller serves somebody else than its client: that one is returned. */
+/* A session whose controller has accepted another client, which is returned. */
 static GlibSession *
 new_taken (LxcmonClient **other)
 {
@@ -27,9 +27,9 @@ new_taken (LxcmonClient **other)
   return session;
 }
 
-/* How many connections wait at a socket, and how many are served. */
+/* How many connections wait at a socket, and how many are accepted. */
 static void
-count_clients (const char *path, guint *n_queued, guint *n_served)
+count_clients (const char *path, guint *n_queued, guint *n_accepted)
 {
   g_autofree char *text = NULL;
   g_autofree char *end = g_strconcat (" ", path, NULL);
@@ -38,12 +38,12 @@ count_clients (const char *path, guint *n_queued, guint *n_served)
   g_file_get_contents ("/proc/net/unix", &text, NULL, &error);
   g_assert_no_error (error);
   g_auto (GStrv) rows = g_strsplit (text, "\n", -1);
-  *n_queued = *n_served = 0;
+  *n_queued = *n_accepted = 0;
   for (guint i = 0; rows[i] != NULL; i++)
     if (g_str_has_suffix (rows[i], end))
       {
         *n_queued += strstr (rows[i], " 0001 02 ") != NULL;
-        *n_served += strstr (rows[i], " 0001 03 ") != NULL;
+        *n_accepted += strstr (rows[i], " 0001 03 ") != NULL;
       }
 }
 
@@ -53,22 +53,21 @@ test_busy (void)
 {
   g_autoptr (LxcmonClient) other = NULL;
   g_autoptr (GlibSession) session = new_taken (&other);
-  guint n_queued, n_served;
+  guint n_queued, n_accepted;
 
   glib_session_begin_attach (session, NULL);
   g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_DETACHED);
   g_assert_cmpstr (glib_session_finish_attach (session), ==, "busy");
-  count_clients (session->path, &n_queued, &n_served);
+  count_clients (session->path, &n_queued, &n_accepted);
   g_assert_cmpuint (n_queued, ==, 0);
-  g_assert_cmpuint (n_served, ==, 1);
+  g_assert_cmpuint (n_accepted, ==, 1);
 
-  g_autofree char *who = g_strdup_printf ("(pid %d)", getpid ());
-  g_assert_nonnull (strstr (session->attach_error->message, who));
+  g_assert_nonnull (strstr (session->attach_error->message, "taken by another client"));
   g_assert_cmpstr (session->signals->str, ==, "");
   g_assert_cmpint (lxcmon_monitor_get_state (LXCMON_MONITOR (other)), ==, LXCMON_STATE_ATTACHED);
 }
 
-/* A thousand of them leave no trace, and the one who is served hears all. */
+/* A thousand attaches that fail leave no trace, and the client that has the slot receives everything. */
 static void
 test_busy_often (void)
 {
@@ -96,7 +95,7 @@ typedef struct
 } Driver;
 
 static int
-live_as_driver (gpointer data)
+run_driver (gpointer data)
 {
   const Driver *driver = data;
   struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
@@ -111,7 +110,7 @@ live_as_driver (gpointer data)
 
 /* A living libvirtd holds a lock on driver.pid beside the socket. */
 static void
-test_driver_lives (void)
+test_driver_running (void)
 {
   g_autoptr (GlibSession) session = glib_session_new ();
   g_autofree char *path = g_build_filename (session->dir, "driver.pid", NULL);
@@ -120,7 +119,7 @@ test_driver_lives (void)
 
   g_assert_cmpint (pipe (driver.ready), ==, 0);
   g_assert_cmpint (pipe (driver.end), ==, 0);
-  GlibTestChild child = glib_test_fork (live_as_driver, &driver);
+  GlibTestChild child = glib_test_fork (run_driver, &driver);
   g_assert_cmpint (read (driver.ready[0], &byte, 1), ==, 1);
 
   glib_session_begin_attach (session, NULL);
@@ -129,7 +128,7 @@ test_driver_lives (void)
   g_assert_nonnull (strstr (session->attach_error->message, who));
   g_assert_cmpuint (mock_get_n_pings (session->mock), ==, 0);
 
-  /* Who is the driver does not ask. */
+  /* The driver itself uses force. */
   lxcmon_client_set_force (session->client, TRUE);
   glib_session_attach (session);
   lxcmon_client_detach (session->client);
@@ -145,7 +144,7 @@ test_driver_lives (void)
   glib_session_attach (session);
 }
 
-/* Connected without a look, and somebody else is served: that is found out after the timeout. */
+/* Connected without a busy check while another client is accepted: that is found out after the timeout. */
 static void
 test_timeout (void)
 {
@@ -186,7 +185,7 @@ test_timeout_blocking (void)
   g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_DETACHED);
 }
 
-/* Nobody else is served: leaving would cost the next client its INIT, so the timeout says nothing. */
+/* No other client is accepted: leaving would cost the next one its INIT, so that the timeout does nothing. */
 static void
 test_timeout_alone (void)
 {
@@ -210,15 +209,15 @@ test_wait_if_busy (void)
 {
   g_autoptr (LxcmonClient) other = NULL;
   g_autoptr (GlibSession) session = new_taken (&other);
-  guint n_queued, n_served;
+  guint n_queued, n_accepted;
 
   lxcmon_client_set_wait_if_busy (session->client, TRUE);
   glib_session_begin_attach (session, NULL);
   g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_CONNECTING);
   /* It waits without connecting. */
-  count_clients (session->path, &n_queued, &n_served);
+  count_clients (session->path, &n_queued, &n_accepted);
   g_assert_cmpuint (n_queued, ==, 0);
-  g_assert_cmpuint (n_served, ==, 1);
+  g_assert_cmpuint (n_accepted, ==, 1);
 
   lxcmon_client_detach (other);
   g_assert_cmpstr (glib_session_finish_attach (session), ==, NULL);
@@ -247,19 +246,19 @@ test_wait_if_busy_ends (void)
   g_assert_cmpstr (session->signals->str, ==, "");
 }
 
-/* The place is free, and the next in the queue gets it: who takes the place stands in it. */
+/* A client that uses force is queued, and gets the slot when it is free. */
 static void
 test_force (void)
 {
   g_autoptr (LxcmonClient) other = NULL;
   g_autoptr (GlibSession) session = new_taken (&other);
-  guint n_queued, n_served;
+  guint n_queued, n_accepted;
 
   lxcmon_client_set_force (session->client, TRUE);
   lxcmon_client_set_wait_if_busy (session->client, TRUE);
   glib_session_begin_attach (session, NULL);
   g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_QUEUED);
-  count_clients (session->path, &n_queued, &n_served);
+  count_clients (session->path, &n_queued, &n_accepted);
   g_assert_cmpuint (n_queued, ==, 1);
   lxcmon_client_detach (other);
   g_assert_cmpstr (glib_session_finish_attach (session), ==, NULL);
@@ -272,7 +271,7 @@ test_keepalive (void)
 
   lxcmon_client_set_keepalive_interval (session->client, 20);
   glib_session_attach (session);
-  /* It answers, so it lives. */
+  /* It answers, so that the client stays attached. */
   glib_test_wait_until (mock_get_n_pings (session->mock) >= 4);
   g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_ATTACHED);
 
@@ -288,7 +287,7 @@ main (int argc, char **argv)
   glib_test_init (&argc, &argv);
   glib_test_add ("/client-busy/busy", test_busy);
   glib_test_add ("/client-busy/busy-often", test_busy_often);
-  glib_test_add ("/client-busy/driver-lives", test_driver_lives);
+  glib_test_add ("/client-busy/driver-running", test_driver_running);
   glib_test_add ("/client-busy/timeout", test_timeout);
   glib_test_add ("/client-busy/timeout-blocking", test_timeout_blocking);
   glib_test_add ("/client-busy/timeout-alone", test_timeout_alone);

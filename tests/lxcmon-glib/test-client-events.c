@@ -313,17 +313,23 @@ typedef struct
   const char *sent;
   const char *expected;
   LxcmonEnd end;
+  const char *description; /* how it begins */
 } EndCase;
 
 static const EndCase end_cases[] = {
-  { "lost", "init 42", "init 42, closed lost", LXCMON_END_LOST },
-  { "truncated", "init 42 hex 0000002412", "init 42, closed truncated", LXCMON_END_LOST },
+  { "lost", "init 42", "init 42, closed lost", LXCMON_END_LOST, "its controller ended" },
+  { "truncated", "init 42 hex 0000002412", "init 42, closed truncated", LXCMON_END_LOST,
+    "its controller ended" },
   /* The container may still run. */
-  { "protocol", "init 42 hex 00000003", "init 42, closed protocol", LXCMON_END_NONE },
-  { "exit", "init 42 exit 0", "init 42, exit error, closed", LXCMON_END_ERROR },
-  { "shutdown", "init 42 exit 1", "init 42, exit shutdown, closed", LXCMON_END_SHUTDOWN },
-  { "reboot", "init 42 exit 2", "init 42, exit reboot, closed", LXCMON_END_REBOOT },
-  { "unknown", "init 42 exit 3", "init 42, exit unknown, closed", LXCMON_END_UNKNOWN },
+  { "protocol", "init 42 hex 00000003", "init 42, closed protocol", LXCMON_END_NONE,
+    "still running, no longer watched: " },
+  { "exit", "init 42 exit 0", "init 42, exit error, closed", LXCMON_END_ERROR,
+    "ended with an error" },
+  { "shutdown", "init 42 exit 1", "init 42, exit shutdown, closed", LXCMON_END_SHUTDOWN,
+    "shut down" },
+  { "reboot", "init 42 exit 2", "init 42, exit reboot, closed", LXCMON_END_REBOOT, "rebooted" },
+  { "unknown", "init 42 exit 3", "init 42, exit unknown, closed", LXCMON_END_UNKNOWN,
+    "ended with the unknown status 3" },
 };
 
 static void
@@ -341,6 +347,8 @@ test_end (gconstpointer data)
   error = lxcmon_monitor_get_error (LXCMON_MONITOR (session->client));
   g_assert_cmpint (error == NULL, ==, g_str_has_suffix (test->expected, "closed"));
   g_assert_cmpint (lxcmon_monitor_get_end (LXCMON_MONITOR (session->client)), ==, test->end);
+  g_autofree char *description = lxcmon_monitor_describe_end (LXCMON_MONITOR (session->client));
+  g_assert_true (g_str_has_prefix (description, test->description));
 }
 
 int

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Everything that an app may do, from inside everything that runs code of the app's: detach, attach
- * again, drop the last reference, run the main loop. Three messages and end of file are in one read,
- * and other clients of the same context are ready at the same time: they must not notice.
+ * What handlers may do, in each signal, in notifications and in the callback of an attach: detach, attach
+ * again, drop the last reference, here or in another thread, run a main loop, fork. Three messages and end of
+ * file are pending together, and other clients of the same context are ready at the same time: nothing
+ * changes for them.
  */
 
 #include <string.h>
@@ -16,16 +17,18 @@ typedef enum
   DETACH,
   DETACH_AND_ATTACH,
   DROP,
+  DROP_IN_THREAD,
   NESTED_LOOP,
   ITERATE,
+  FORK,
   N_ACTIONS
 } Action;
 
 static const char *const action_names[N_ACTIONS]
-    = { "detach", "detach-and-attach", "drop", "nested-loop", "iterate" };
+    = { "detach", "detach-and-attach", "drop", "drop-in-thread", "nested-loop", "iterate", "fork" };
 
-/* Where the action happens: a signal, or the callback of attaching. */
-static const char *const places[] = {
+/* Where the action happens: in a signal, a notification, or the callback of a call. */
+static const char *const points[] = {
   "init",
   "exit",
   "exit::reboot",
@@ -34,7 +37,9 @@ static const char *const places[] = {
   "notify::state-exited",
   "notify::state-closed",
   "notify::init-pid",
+  "notify::end",
   "attach-callback",
+  "wait-callback",
 };
 
 #define N_OTHERS 2
@@ -45,11 +50,11 @@ typedef struct
   Action action;
   LxcmonState state; /* at which notify::state acts */
   guint n_acted;
-  char *signals_then; /* what had been said when the action was done */
+  char *signals_then; /* what had been emitted when the action was done */
   gboolean attached_again;
 } Scene;
 
-/* Whether all that the first controller sent has been said. */
+/* Whether all that the first controller sent has been emitted. */
 static gboolean
 is_over (GlibSession *session)
 {
@@ -68,8 +73,8 @@ quit_when_over (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Runs a main loop until the client has said everything. The signal whose handler this is reaches the
- * record only when the handler has returned, so from "closed" there is nothing to wait for. */
+/* Runs a main loop until the client has emitted everything. The signal whose handler this is reaches the
+ * record only when the handler has returned, so that in "closed" there is nothing to wait for. */
 static void
 run_nested_loop (Scene *scene)
 {
@@ -99,6 +104,26 @@ on_attached_again (GObject *object, GAsyncResult *result, gpointer user_data)
   scene->attached_again = TRUE;
 }
 
+static gpointer
+unref_in_thread (gpointer data)
+{
+  g_object_unref (data);
+  return NULL;
+}
+
+/* Nothing is emitted in the child, and dropping its client leaves the parent's connection alone. */
+static int
+run_in_child (gpointer data)
+{
+  Scene *scene = data;
+  gsize length = scene->session->signals->len;
+
+  for (guint i = 0; i < 10; i++)
+    g_main_context_iteration (NULL, FALSE);
+  glib_session_drop_client (scene->session);
+  return scene->session->signals->len == length;
+}
+
 static void
 act (Scene *scene)
 {
@@ -122,11 +147,20 @@ act (Scene *scene)
     case DROP:
       glib_session_drop_client (session);
       break;
+    case DROP_IN_THREAD:
+      g_thread_join (g_thread_new ("drop", unref_in_thread, g_steal_pointer (&session->client)));
+      break;
     case NESTED_LOOP:
       run_nested_loop (scene);
       break;
     case ITERATE:
       g_main_context_iteration (NULL, FALSE);
+      break;
+    case FORK:
+      {
+        GlibTestChild child = glib_test_fork (run_in_child, scene);
+        g_assert_cmpint (glib_test_join (&child), ==, TRUE);
+      }
       break;
     case N_ACTIONS:
     default:
@@ -177,32 +211,45 @@ on_attached (GObject *object, GAsyncResult *result, gpointer user_data)
     act (scene);
 }
 
-/* The action comes first, the record is behind it: what is said to others of the same signal counts. */
 static void
-connect_place (Scene *scene, const char *place)
+on_waited (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmpint (lxcmon_monitor_wait_exit_finish (LXCMON_MONITOR (object), result, &error), ==,
+                   LXCMON_EXIT_STATUS_REBOOT);
+  g_assert_no_error (error);
+  act (user_data);
+}
+
+/* The acting handler is connected before the record. */
+static void
+connect_point (Scene *scene, const char *point)
 {
   LxcmonClient *client = scene->session->client;
 
-  if (g_str_equal (place, "init"))
-    g_signal_connect (client, place, G_CALLBACK (on_init), scene);
-  else if (g_str_has_prefix (place, "exit"))
-    g_signal_connect (client, place, G_CALLBACK (on_exit_signal), scene);
-  else if (g_str_equal (place, "closed"))
-    g_signal_connect (client, place, G_CALLBACK (on_closed), scene);
-  else if (g_str_equal (place, "attach-callback"))
+  if (g_str_equal (point, "init"))
+    g_signal_connect (client, point, G_CALLBACK (on_init), scene);
+  else if (g_str_has_prefix (point, "exit"))
+    g_signal_connect (client, point, G_CALLBACK (on_exit_signal), scene);
+  else if (g_str_equal (point, "closed"))
+    g_signal_connect (client, point, G_CALLBACK (on_closed), scene);
+  else if (g_str_equal (point, "attach-callback"))
     scene->state = LXCMON_STATE_CONNECTING;
-  else if (g_str_equal (place, "notify::init-pid"))
-    g_signal_connect (client, place, G_CALLBACK (on_notify), scene);
+  else if (g_str_equal (point, "wait-callback"))
+    scene->state = LXCMON_STATE_EXITED;
+  else if (g_str_equal (point, "notify::init-pid") || g_str_equal (point, "notify::end"))
+    g_signal_connect (client, point, G_CALLBACK (on_notify), scene);
   else
     {
-      scene->state = g_str_has_suffix (place, "attached")   ? LXCMON_STATE_ATTACHED
-                     : g_str_has_suffix (place, "exited") ? LXCMON_STATE_EXITED
+      scene->state = g_str_has_suffix (point, "attached") ? LXCMON_STATE_ATTACHED
+                     : g_str_has_suffix (point, "exited") ? LXCMON_STATE_EXITED
                                                           : LXCMON_STATE_CLOSED;
       g_signal_connect (client, "notify::state", G_CALLBACK (on_notify), scene);
     }
 }
 
-/* A session whose controller will have sent all it has before the loop runs. */
+/* A session whose controller sends all of its messages before the loop runs. */
 static GlibSession *
 new_ready (const char *dir, const char *name)
 {
@@ -226,9 +273,9 @@ send_all (GlibSession *session)
   glib_session_die (session);
 }
 
-/* What may be said from the moment of the action on. */
+/* What may be emitted from the moment of the action on. */
 static void
-check_after (Scene *scene, const char *place)
+check_after (Scene *scene, const char *point)
 {
   GlibSession *session = scene->session;
 
@@ -237,12 +284,13 @@ check_after (Scene *scene, const char *place)
     {
     case DETACH:
     case DROP:
+    case DROP_IN_THREAD:
       {
         /* The emission that the action was done in goes on to the record, and nothing else. */
         const char *rest = session->signals->str + strlen (scene->signals_then);
         const char *comma = strstr (g_str_has_prefix (rest, ", ") ? rest + 2 : rest, ", ");
         g_assert_null (comma);
-        if (g_str_has_prefix (place, "notify") || g_str_equal (place, "attach-callback"))
+        if (g_str_has_prefix (point, "notify") || g_str_has_suffix (point, "callback"))
           g_assert_cmpstr (rest, ==, "");
       }
       break;
@@ -255,18 +303,21 @@ check_after (Scene *scene, const char *place)
     case NESTED_LOOP:
     case ITERATE:
       {
-        /* Each message once; those that a nested loop said stand before the one it was run in. */
-        g_auto (GStrv) said = g_strsplit (session->signals->str, ", ", -1);
-        g_assert_cmpuint (g_strv_length (said), ==, 4);
-        g_assert_true (g_strv_contains ((const char *const *) said, "init 42"));
-        g_assert_true (g_strv_contains ((const char *const *) said, "init 43"));
-        g_assert_true (g_strv_contains ((const char *const *) said, "exit reboot"));
-        g_assert_true (g_strv_contains ((const char *const *) said, "closed"));
+        /* Each signal once; those of a nested loop are recorded before the one whose handler ran it. */
+        g_auto (GStrv) emitted = g_strsplit (session->signals->str, ", ", -1);
+        g_assert_cmpuint (g_strv_length (emitted), ==, 4);
+        g_assert_true (g_strv_contains ((const char *const *) emitted, "init 42"));
+        g_assert_true (g_strv_contains ((const char *const *) emitted, "init 43"));
+        g_assert_true (g_strv_contains ((const char *const *) emitted, "exit reboot"));
+        g_assert_true (g_strv_contains ((const char *const *) emitted, "closed"));
         g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_CLOSED);
-        /* A signal whose notification the loop was run in is told in that loop, before the next one. */
-        if (g_str_has_prefix (place, "notify"))
+        /* A signal comes before the notifications in whose handlers the loop is run. */
+        if (g_str_has_prefix (point, "notify"))
           g_assert_cmpstr (session->signals->str, ==, "init 42, init 43, exit reboot, closed");
       }
+      break;
+    case FORK:
+      g_assert_cmpstr (session->signals->str, ==, "init 42, init 43, exit reboot, closed");
       break;
     case N_ACTIONS:
     default:
@@ -275,7 +326,7 @@ check_after (Scene *scene, const char *place)
 }
 
 static void
-run_scene (const char *place, Action action)
+run_scene (const char *point, Action action)
 {
   char *dir = glib_test_make_dir ();
   GlibSession *others[N_OTHERS];
@@ -285,9 +336,9 @@ run_scene (const char *place, Action action)
   mock_set_reading (scene.session->mock, FALSE);
   g_clear_object (&scene.session->client);
   scene.session->client = lxcmon_client_new_for_path (scene.session->path);
-  connect_place (&scene, place);
+  connect_point (&scene, point);
   glib_session_record (scene.session);
-  /* One is ready before the scene's client, one behind it. */
+  /* One is ready before the scene's client, one after it. */
   for (guint i = 0; i < N_OTHERS; i++)
     {
       g_autofree char *name = g_strdup_printf ("other%u", i);
@@ -296,6 +347,9 @@ run_scene (const char *place, Action action)
   glib_session_begin_attach (others[0], NULL);
   scene.session->attaching = TRUE;
   lxcmon_client_attach_async (scene.session->client, NULL, on_attached, &scene);
+  if (g_str_equal (point, "wait-callback"))
+    lxcmon_monitor_wait_exit_async (LXCMON_MONITOR (scene.session->client), NULL, on_waited,
+                                    &scene);
   glib_session_begin_attach (others[1], NULL);
   send_all (others[0]);
   send_all (scene.session);
@@ -311,11 +365,11 @@ run_scene (const char *place, Action action)
   glib_test_wait_until (scene.n_acted > 0 && !scene.session->attaching);
   if (action == DETACH_AND_ATTACH)
     glib_test_wait_until (scene.attached_again);
-  if (action == NESTED_LOOP || action == ITERATE)
+  if (action == NESTED_LOOP || action == ITERATE || action == FORK)
     glib_test_wait_until (glib_session_get_state (scene.session) == LXCMON_STATE_CLOSED);
   glib_test_drain ();
-  check_after (&scene, place);
-  if (action == DROP)
+  check_after (&scene, point);
+  if (action == DROP || action == DROP_IN_THREAD)
     g_assert_null (client);
   else
     g_object_remove_weak_pointer (G_OBJECT (client), (gpointer *) &client);
@@ -332,16 +386,16 @@ test_scene (gconstpointer data)
 {
   guint number = GPOINTER_TO_UINT (data);
 
-  run_scene (places[number / N_ACTIONS], (Action) (number % N_ACTIONS));
+  run_scene (points[number / N_ACTIONS], (Action) (number % N_ACTIONS));
 }
 
 int
 main (int argc, char **argv)
 {
   glib_test_init (&argc, &argv);
-  for (guint i = 0; i < G_N_ELEMENTS (places) * N_ACTIONS; i++)
+  for (guint i = 0; i < G_N_ELEMENTS (points) * N_ACTIONS; i++)
     {
-      g_autofree char *path = g_strdup_printf ("/client-handlers/%s/%s", places[i / N_ACTIONS],
+      g_autofree char *path = g_strdup_printf ("/client-handlers/%s/%s", points[i / N_ACTIONS],
                                                action_names[i % N_ACTIONS]);
       g_strdelimit (path + strlen ("/client-handlers/"), ":", '-');
       glib_test_add_data (path, test_scene, GUINT_TO_POINTER (i));

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * After many lives nothing is left: descriptors, sources and memory are what they were. And after a
- * fork, each process has its own: the child frees its copy and attaches a client of its own, which the
- * parent's does not notice.
+ * After many attaches nothing is left: descriptors, sources and memory are what they were. After a fork, the
+ * child frees its copy and attaches a client of its own, and the parent's client does not notice.
  */
 
 #include <unistd.h>
@@ -13,7 +12,7 @@
 
 /* One attach, with one of the ends that it can have. */
 static void
-live_once (const char *dir, guint i)
+attach_once (const char *dir, guint i)
 {
   GlibSession *session = glib_session_new_at (dir, "web1");
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
@@ -56,14 +55,14 @@ live_once (const char *dir, guint i)
   glib_test_drain ();
 }
 
-/* Lives so many lives, and returns by how many bytes the heap is larger afterwards. */
+/* Attaches so many times, and returns by how many bytes the heap is larger afterwards. */
 static gssize
-live_rounds (const char *dir, guint n_rounds)
+attach_rounds (const char *dir, guint n_rounds)
 {
   gsize heap = glib_test_heap_in_use ();
 
   for (guint i = 0; i < n_rounds; i++)
-    live_once (dir, i);
+    attach_once (dir, i);
   return (gssize) glib_test_heap_in_use () - (gssize) heap;
 }
 
@@ -75,13 +74,13 @@ test_rounds (void)
   gssize growth = G_MAXSSIZE;
 
   /* Caches fill first, GLib's own among them. */
-  live_rounds (dir, n_rounds / 2);
+  attach_rounds (dir, n_rounds / 2);
   guint n_descriptors = glib_test_count_descriptors ();
-  /* What others do on the machine may fill a cache once: each look keeps what it has seen of all
+  /* What else happens on the machine may fill a cache once: each scan keeps what it has found of all
    * sockets. A leak comes again. The bound is less than the smallest thing that one life could leave. */
   for (guint i = 0; i < 3 && growth > 16 * (gssize) n_rounds; i++)
     {
-      growth = live_rounds (dir, n_rounds);
+      growth = attach_rounds (dir, n_rounds);
       g_test_message ("the heap has grown by %" G_GSSIZE_FORMAT " bytes", growth);
     }
   g_assert_cmpint (growth, <=, 16 * (gssize) n_rounds);
@@ -128,9 +127,9 @@ take_pid (LxcmonClient *client, gint pid, gpointer user_data)
   *(gint *) user_data = pid;
 }
 
-/* In the child. Returns 0, or the number of what went wrong. */
+/* In the child. Returns 0, or the number of the check that failed. */
 static int
-live_in_child (gpointer data)
+run_child (gpointer data)
 {
   GlibSession *const *sessions = data;
   GlibSession *copy = sessions[0];
@@ -168,7 +167,7 @@ test_fork (void)
 
   lxcmon_mock_controller_set_init_pid (childs->mock, 4711);
   glib_session_attach (session);
-  GlibTestChild child = glib_test_fork (live_in_child, sessions);
+  GlibTestChild child = glib_test_fork (run_child, sessions);
   glib_session_wait_accepted (childs);
   /* The child has freed its copy by now: the parent's is as it was. */
   glib_session_send (session, "init 42");
@@ -184,7 +183,7 @@ test_fork (void)
   glib_test_remove_dir (dir);
 }
 
-/* The other way round: the parent goes first, and the controller sees it go, whatever the child has. */
+/* The parent leaves first, and the controller sees that, whatever the child has. */
 static int
 wait_in_child (gpointer data)
 {

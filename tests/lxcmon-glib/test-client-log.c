@@ -13,7 +13,7 @@
 #include "common/glib-test.h"
 
 static void
-live_and_die (GlibSession *session)
+run_lives (GlibSession *session)
 {
   lxcmon_mock_controller_set_init_pid (session->mock, 42);
   glib_session_attach (session);
@@ -31,7 +31,7 @@ test_silent_subprocess (void)
 {
   g_autoptr (GlibSession) session = glib_session_new ();
 
-  live_and_die (session);
+  run_lives (session);
 }
 
 /* GTest writes lines that begin with "#" or "ok"; the library writes nothing. */
@@ -97,7 +97,7 @@ test_debug_subprocess (void)
 
   g_log_set_writer_func (capture, &captured, NULL);
   session = glib_session_new ();
-  live_and_die (session);
+  run_lives (session);
   g_assert_cmpstr (captured.lines->str, ==, expected);
   g_string_free (captured.lines, TRUE);
 }

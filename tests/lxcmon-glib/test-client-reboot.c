@@ -214,6 +214,53 @@ test_detach_in_closed (void)
     }
 }
 
+/* A handler of "closed" runs a main loop: the next life may begin in there. */
+static void
+start_and_loop (LxcmonClient *client, const GError *error, gpointer user_data)
+{
+  GlibSession *session = user_data;
+
+  g_assert_cmpint (lxcmon_monitor_get_end (LXCMON_MONITOR (client)), ==, LXCMON_END_REBOOT);
+  lxcmon_mock_controller_set_init_pid (session->mock, 1001);
+  glib_session_start (session);
+  wait_for_signals (session, "init 1000, exit reboot, closed, init 1001");
+  g_assert_cmpint (lxcmon_monitor_get_end (LXCMON_MONITOR (client)), ==, LXCMON_END_NONE);
+}
+
+static void
+test_loop_in_closed (void)
+{
+  g_autoptr (GlibSession) session = new_following (LONG_MS);
+  gulong handler
+      = g_signal_connect (session->client, "closed", G_CALLBACK (start_and_loop), session);
+
+  glib_session_finish (session, LXCMON_EXIT_STATUS_REBOOT);
+  wait_for_signals (session, "init 1000, exit reboot, closed, init 1001");
+  g_signal_handler_disconnect (session->client, handler);
+  g_assert_cmpint (glib_session_get_state (session), ==, LXCMON_STATE_ATTACHED);
+  glib_session_finish (session, LXCMON_EXIT_STATUS_SHUTDOWN);
+  wait_for_signals (session, "init 1000, exit reboot, closed, init 1001, exit shutdown, closed");
+}
+
+/* The last reference is dropped in a handler of "closed": the reboot is not followed. */
+static void
+drop_client (LxcmonClient *client, const GError *error, gpointer user_data)
+{
+  glib_session_drop_client (user_data);
+}
+
+static void
+test_drop_in_closed (void)
+{
+  g_autoptr (GlibSession) session = new_following (LONG_MS);
+
+  g_signal_connect (session->client, "closed", G_CALLBACK (drop_client), session);
+  glib_session_finish (session, LXCMON_EXIT_STATUS_REBOOT);
+  glib_test_wait_until (session->client == NULL);
+  glib_test_drain ();
+  g_assert_cmpuint (glib_test_count_sources (NULL, "[lxcmon]"), ==, 0);
+}
+
 static void
 test_attach_while_following (void)
 {
@@ -321,6 +368,8 @@ main (int argc, char **argv)
   glib_test_add ("/client-reboot/detach", test_detach);
   glib_test_add ("/client-reboot/drop", test_drop);
   glib_test_add ("/client-reboot/detach-in-closed", test_detach_in_closed);
+  glib_test_add ("/client-reboot/loop-in-closed", test_loop_in_closed);
+  glib_test_add ("/client-reboot/drop-in-closed", test_drop_in_closed);
   glib_test_add ("/client-reboot/attach-while-following", test_attach_while_following);
   glib_test_add ("/client-reboot/dies-before-accepting", test_dies_before_accepting);
   glib_test_add ("/client-reboot/busy", test_busy);

@@ -107,9 +107,9 @@ check_thread (LxcmonClient *client, GParamSpec *property, gpointer user_data)
   g_assert_true (g_thread_self () == user_data);
 }
 
-/* Attaches to a container's many lives, in a context of this thread's own. */
+/* Attaches many times, in a context of this thread's own. */
 static gpointer
-live_many_times (gpointer data)
+attach_many_times (gpointer data)
 {
   const char *const *arguments = data;
   g_autoptr (GMainContext) context = g_main_context_new ();
@@ -147,7 +147,7 @@ test_many (void)
     {
       arguments[2 * i] = dir;
       arguments[2 * i + 1] = g_strdup_printf ("web%u", i);
-      threads[i] = g_thread_new ("live", live_many_times, &arguments[2 * i]);
+      threads[i] = g_thread_new ("attach", attach_many_times, &arguments[2 * i]);
     }
   for (guint i = 0; i < n_threads; i++)
     {

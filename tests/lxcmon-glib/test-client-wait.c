@@ -203,7 +203,7 @@ detach_on_exit (LxcmonClient *client, LxcmonExitStatus status, gpointer user_dat
   lxcmon_client_detach (client);
 }
 
-/* EXIT has come: a handler that detaches takes it from nobody. */
+/* EXIT has come: calls return it, also where a handler detaches. */
 static void
 test_detached_in_handler (void)
 {
@@ -247,7 +247,7 @@ test_cancelled_in_callback (void)
   check (&waits[1], LXCMON_EXIT_STATUS_SHUTDOWN, NULL);
 }
 
-/* Who waits needs no reference of its own. */
+/* A pending call holds a reference. */
 static void
 test_keeps_alive (void)
 {
@@ -271,7 +271,8 @@ static const char *
 wait_blocking (GlibSession *session, GCancellable *cancellable, LxcmonExitStatus expected)
 {
   g_autoptr (GError) error = NULL;
-  g_assert_cmpint (lxcmon_monitor_wait_exit (LXCMON_MONITOR (session->client), cancellable, &error), ==, expected);
+  g_assert_cmpint (lxcmon_monitor_wait_exit (LXCMON_MONITOR (session->client), cancellable, &error),
+                   ==, expected);
   return error != NULL ? glib_error_nick (error) : NULL;
 }
 

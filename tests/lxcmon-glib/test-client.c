@@ -189,7 +189,8 @@ test_misuse (void)
   g_assert_false (lxcmon_client_attach (none, NULL, &error));
   lxcmon_client_detach (none);
   lxcmon_monitor_wait_exit_async (LXCMON_MONITOR (none), NULL, NULL, NULL);
-  g_assert_cmpint (lxcmon_monitor_wait_exit (LXCMON_MONITOR (none), NULL, &error), ==, LXCMON_EXIT_STATUS_UNKNOWN);
+  g_assert_cmpint (lxcmon_monitor_wait_exit (LXCMON_MONITOR (none), NULL, &error), ==,
+                   LXCMON_EXIT_STATUS_UNKNOWN);
   g_test_assert_expected_messages ();
   g_assert_no_error (error);
 }
@@ -205,8 +206,9 @@ test_wrong_result (void)
   glib_test_expect_critical ("*g_task_is_valid (result, self)*");
   g_assert_false (lxcmon_client_attach_finish (client, G_ASYNC_RESULT (task), NULL));
   glib_test_expect_critical ("*g_task_is_valid (result, self)*");
-  g_assert_cmpint (lxcmon_monitor_wait_exit_finish (LXCMON_MONITOR (client), G_ASYNC_RESULT (task), NULL), ==,
-                   LXCMON_EXIT_STATUS_UNKNOWN);
+  g_assert_cmpint (lxcmon_monitor_wait_exit_finish (LXCMON_MONITOR (client), G_ASYNC_RESULT (task),
+                                                    NULL),
+                   ==, LXCMON_EXIT_STATUS_UNKNOWN);
   g_test_assert_expected_messages ();
 }
 

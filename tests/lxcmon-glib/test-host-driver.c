@@ -56,17 +56,61 @@ run_for (int ms)
     glib_test_iterate (end + GLIB_TEST_PATIENCE_US, G_STRLOC, "time");
 }
 
+/* What a session has received is reported before its row is detached. */
 static void
 assert_managed (GlibHost *host, const char *name)
 {
   LxcmonMonitor *monitor = glib_host_get (host, name);
 
   g_assert_nonnull (monitor);
-  g_assert_cmpint (lxcmon_monitor_get_state (monitor), ==, LXCMON_STATE_DETACHED);
+  glib_test_wait_until (lxcmon_monitor_get_state (monitor) == LXCMON_STATE_DETACHED);
   g_assert_cmpstr (glib_error_nick (lxcmon_monitor_get_error (monitor)), ==, "busy");
   g_assert_nonnull (strstr (lxcmon_monitor_get_error (monitor)->message, "libvirtd"));
-  g_assert_cmpint (lxcmon_monitor_get_controller_pid (monitor), ==, getpid ());
   g_assert_cmpuint (lxcmon_mock_controller_get_n_clients (glib_host_get_mock (host, name)), ==, 0);
+}
+
+static void
+write_status (GlibHost *host, const char *base, gint pid)
+{
+  g_autofree char *path = glib_host_path (host, base);
+  g_autofree char *text
+      = g_strdup_printf ("<domstatus pid='%d'><init pid='4711'/></domstatus>", pid);
+
+  g_assert_true (g_file_set_contents (path, text, -1, NULL));
+}
+
+static void
+assert_pids (GlibHost *host, const char *name, gint controller_pid, gint init_pid)
+{
+  LxcmonMonitor *monitor = glib_host_get (host, name);
+
+  g_assert_cmpint (lxcmon_monitor_get_controller_pid (monitor), ==, controller_pid);
+  g_assert_cmpint (lxcmon_monitor_get_init_pid (monitor), ==, init_pid);
+}
+
+/* Pids that the status XML has count where the file is root's or ours, and the process is the one that listens. */
+static void
+test_pids (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+  pid_t driver = start_driver (host);
+
+  glib_host_add (host, "none", 11);
+  glib_host_add (host, "ours", 12);
+  glib_host_add (host, "another", 13);
+  glib_host_add (host, "strangers", 14);
+  write_status (host, "ours.xml", getpid ());
+  write_status (host, "another.xml", getppid ());
+  write_status (host, "strangers.xml", getpid ());
+  g_autofree char *strangers = glib_host_path (host, "strangers.xml");
+  gboolean is_strangers = chown (strangers, 65534, 65534) == 0;
+  glib_host_start (host);
+  assert_pids (host, "none", 0, 0);
+  assert_pids (host, "ours", getpid (), 4711);
+  assert_pids (host, "another", 0, 0);
+  if (is_strangers)
+    assert_pids (host, "strangers", 0, 0);
+  kill_driver (driver);
 }
 
 static void
@@ -111,6 +155,29 @@ test_starts (void)
   g_assert_cmpstr (host->signals->str, ==, "");
   g_assert_cmpuint (host->n_changes, ==, 1);
   kill_driver (driver);
+}
+
+/* The container ends as the driver starts: the end that the controller has sent is reported. */
+static void
+test_starts_at_end (void)
+{
+  for (guint i = 0; i < 20; i++)
+    {
+      g_autoptr (GlibHost) host = glib_host_new ();
+
+      glib_host_add (host, "web1", 11);
+      glib_host_start (host);
+      glib_host_wait_attached (host, "web1");
+      g_string_truncate (host->signals, 0);
+      glib_host_finish (host, "web1", LXCMON_EXIT_STATUS_SHUTDOWN);
+      pid_t driver = start_driver (host);
+      /* The host scans before it reads what has come. */
+      lxcmon_host_set_force (host->host, TRUE);
+      lxcmon_host_set_force (host->host, FALSE);
+      glib_test_wait_until (strstr (host->signals->str, "closed") != NULL);
+      g_assert_nonnull (strstr (host->signals->str, "exit shutdown"));
+      kill_driver (driver);
+    }
 }
 
 /* It is killed: 10 seconds later, and not before, the containers are attached. */
@@ -160,6 +227,7 @@ typedef struct
 {
   gboolean done;
   LxcmonExitStatus status;
+  const char *nick; /* of the error, or NULL */
 } Wait;
 
 static void
@@ -169,7 +237,7 @@ on_waited (GObject *object, GAsyncResult *result, gpointer user_data)
   g_autoptr (GError) error = NULL;
 
   wait->status = lxcmon_monitor_wait_exit_finish (LXCMON_MONITOR (object), result, &error);
-  g_assert_no_error (error);
+  wait->nick = error != NULL ? glib_error_nick (error) : NULL;
   wait->done = TRUE;
 }
 
@@ -204,6 +272,30 @@ test_wait_exit (void)
   kill_driver (driver);
 }
 
+/* A container ends while the driver has its slot: it is not known how. Stopping the host cancels the wait. */
+static void
+test_wait_exit_gone (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+  pid_t driver = start_driver (host);
+  Wait waits[2] = { 0 };
+
+  glib_host_add (host, "web1", 11);
+  glib_host_add (host, "web2", 12);
+  glib_host_start (host);
+  lxcmon_monitor_wait_exit_async (glib_host_get (host, "web1"), NULL, on_waited, &waits[0]);
+  lxcmon_monitor_wait_exit_async (glib_host_get (host, "web2"), NULL, on_waited, &waits[1]);
+  glib_host_drop (host, "web1");
+  glib_test_wait_until (waits[0].done);
+  g_assert_cmpint (waits[0].status, ==, LXCMON_EXIT_STATUS_UNKNOWN);
+  g_assert_cmpstr (waits[0].nick, ==, "lost");
+  g_assert_false (waits[1].done);
+  lxcmon_monitor_list_stop (host->list);
+  glib_test_wait_until (waits[1].done);
+  g_assert_cmpstr (waits[1].nick, ==, "cancelled");
+  kill_driver (driver);
+}
+
 static void
 test_force (void)
 {
@@ -227,11 +319,14 @@ int
 main (int argc, char **argv)
 {
   glib_test_init (&argc, &argv);
+  glib_test_add ("/host-driver/pids", test_pids);
   glib_test_add ("/host/driver/running", test_running);
   glib_test_add ("/host/driver/starts", test_starts);
+  glib_test_add ("/host/driver/starts-at-end", test_starts_at_end);
   glib_test_add ("/host/driver/ends", test_ends);
   glib_test_add ("/host/driver/successor", test_successor);
   glib_test_add ("/host/driver/wait-exit", test_wait_exit);
+  glib_test_add ("/host/driver/wait-exit-gone", test_wait_exit_gone);
   glib_test_add ("/host/driver/force", test_force);
   return g_test_run ();
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The list is true whatever happens to the runtime directory: it comes late, goes and comes back, is full
- * of what is none of ours, changes faster than anybody can tell, and descriptors run out.
+ * The list is right whatever happens to the runtime directory: it is made late, removed and made again, has
+ * other files in it, changes faster than hints can report, and descriptors run out.
  */
 
 #include "common/glib-host.h"
@@ -46,7 +46,7 @@ test_dir_comes (void)
     glib_host_add (host, "web1", 1);
     glib_host_wait_signals (host, "web1 init 1");
 
-    /* It goes, and its container lives: that is seen to the end. */
+    /* It is moved, and its container keeps running: its end is still reported. */
     g_autofree char *elsewhere = g_build_filename (above, "elsewhere", NULL);
     g_assert_cmpint (g_rename (dir, elsewhere), ==, 0);
     run_for (200);
@@ -94,7 +94,7 @@ bind_at (GlibHost *host, const char *base)
   return fd;
 }
 
-/* Whatever is told, the list and what was told of it are the same. */
+/* At any notification, the list and its copy are the same. */
 static void
 check_list (GObject *object, GParamSpec *property, GlibHost *host)
 {
@@ -159,7 +159,7 @@ test_listens_late (void)
   glib_host_start (host);
   int fd = bind_at (host, "web1.sock");
   run_for (150);
-  /* Nobody would answer, so it is none of the list's yet, and has no error to show. */
+  /* Nothing listens, so that it is not in the list yet, and there is no error to show. */
   g_assert_true (glib_host_has (host, ""));
   g_assert_cmpint (listen (fd, 5), ==, 0);
   glib_test_wait_until (glib_host_state (host, "web1") == LXCMON_STATE_QUEUED);
@@ -168,7 +168,7 @@ test_listens_late (void)
   glib_host_wait_names (host, "");
 }
 
-/* inotify's queue overflows while GLib's worker is held up, and nobody tells. */
+/* inotify's queue overflows while GLib's worker is held up, which GIO does not report. */
 static sem_t go_on;
 
 static void
@@ -207,7 +207,7 @@ test_overflow (void)
 
   if (!g_file_get_contents ("/proc/sys/fs/inotify/max_queued_events", &text, NULL, NULL))
     {
-      g_test_skip ("cannot tell how long inotify's queue is");
+      g_test_skip ("the length of inotify's queue is not known");
       return;
     }
   pid_t worker = find_worker ();
@@ -241,7 +241,7 @@ count_warnings (GLogLevelFlags level, const GLogField *fields, gsize n_fields, g
 }
 
 static guint
-count_served (GlibHost *host)
+count_attached (GlibHost *host)
 {
   guint n = 0;
 
@@ -295,15 +295,15 @@ test_shortage (void)
   g_assert_cmpuint (host->copy->len, ==, N);
   glib_test_wait_until (n_warnings > 0);
   run_for (2500);
-  guint n_served = count_served (host);
-  g_assert_cmpuint (n_served, >, 5);
-  g_assert_cmpuint (n_served, <, N);
+  guint n_attached = count_attached (host);
+  g_assert_cmpuint (n_attached, >, 5);
+  g_assert_cmpuint (n_attached, <, N);
   g_assert_cmpuint (n_warnings, ==, 1);
 
   g_assert_cmpint (getrlimit (RLIMIT_NOFILE, &limit), ==, 0);
   limit.rlim_cur = limit.rlim_max;
   g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &limit), ==, 0);
-  glib_test_wait_until (count_served (host) == N);
+  glib_test_wait_until (count_attached (host) == N);
   g_assert_cmpuint (host->n_changes, ==, 1);
   glib_host_free (host);
   /* What GIO has opened in this process stays open. */

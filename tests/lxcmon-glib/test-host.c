@@ -242,6 +242,30 @@ test_cancel (void)
 }
 
 static void
+on_start_kept (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  g_assert_true (lxcmon_monitor_list_start_finish (LXCMON_MONITOR_LIST (object), result, NULL));
+  *(gboolean *) user_data = TRUE;
+}
+
+/* A pending start keeps the host. */
+static void
+test_start_keeps_alive (void)
+{
+  char *dir = glib_test_make_dir ();
+  LxcmonHost *host = lxcmon_host_new (dir);
+  gboolean started = FALSE;
+
+  g_object_add_weak_pointer (G_OBJECT (host), (gpointer *) &host);
+  lxcmon_monitor_list_start_async (LXCMON_MONITOR_LIST (host), NULL, on_start_kept, &started);
+  g_object_unref (host);
+  g_assert_nonnull (host);
+  glib_test_wait_until (started);
+  glib_test_wait_until (host == NULL);
+  glib_test_remove_dir (dir);
+}
+
+static void
 test_start_fails (void)
 {
   g_autofree char *dir = glib_test_make_dir ();
@@ -293,6 +317,50 @@ test_rows_left (void)
   g_assert_cmpuint (n_signals, ==, 0);
   g_assert_cmpint (lxcmon_monitor_get_state (monitor), ==, LXCMON_STATE_DETACHED);
   g_assert_cmpint (lxcmon_monitor_get_init_pid (monitor), ==, 1);
+}
+
+/* The blocking form returns when the list is complete, and iterates the host's context until then. */
+static void
+test_start_blocking (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GError) error = NULL;
+
+  g_cancellable_cancel (cancellable);
+  g_assert_false (lxcmon_monitor_list_start (host->list, cancellable, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_clear_error (&error);
+
+  glib_host_add (host, "web1", 1);
+  glib_host_add (host, "web2", 2);
+  g_assert_true (lxcmon_monitor_list_start (host->list, NULL, &error));
+  g_assert_no_error (error);
+  g_assert_true (glib_host_has (host, "web1 web2"));
+  g_assert_cmpuint (host->n_changes, ==, 1);
+  g_assert_false (lxcmon_monitor_list_start (host->list, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_PENDING);
+  g_assert_true (glib_host_has (host, "web1 web2"));
+}
+
+static void
+stop_list (LxcmonMonitorList *list)
+{
+  lxcmon_monitor_list_stop (list);
+}
+
+/* A handler stops the host meanwhile. */
+static void
+test_start_blocking_stopped (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GError) error = NULL;
+
+  glib_host_add (host, "web1", 1);
+  g_signal_connect_swapped (host->host, "items-changed", G_CALLBACK (stop_list), host->list);
+  g_assert_false (lxcmon_monitor_list_start (host->list, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_assert_true (glib_host_has (host, ""));
 }
 
 typedef struct
@@ -483,7 +551,10 @@ main (int argc, char **argv)
   glib_test_add ("/host/stop", test_stop);
   glib_test_add ("/host/stop-while-starting", test_stop_while_starting);
   glib_test_add ("/host/cancel", test_cancel);
+  glib_test_add ("/host/start-keeps-alive", test_start_keeps_alive);
   glib_test_add ("/host/start-fails", test_start_fails);
+  glib_test_add ("/host/start-blocking", test_start_blocking);
+  glib_test_add ("/host/start-blocking-stopped", test_start_blocking_stopped);
   glib_test_add ("/host/rows", test_rows);
   glib_test_add ("/host/rows-left", test_rows_left);
   glib_test_add ("/host/wait-exit", test_wait_exit);

@@ -19,8 +19,7 @@ static const EnumCase enum_cases[] = {
   { lxcmon_exit_status_get_type, "-1 unknown, 0 error, 1 shutdown, 2 reboot" },
   { lxcmon_state_get_type, "0 detached, 1 connecting, 2 queued, 3 attached, 4 exited, 5 closed" },
   { lxcmon_source_get_type, "0 direct, 1 libvirt" },
-  { lxcmon_end_get_type,
-    "0 none, 1 shutdown, 2 reboot, 3 error, 4 unknown, 5 lost, 6 destroyed" },
+  { lxcmon_end_get_type, "0 none, 1 shutdown, 2 reboot, 3 error, 4 unknown, 5 lost, 6 destroyed" },
   { lxcmon_monitor_error_get_type,
     "0 failed, 1 not-found, 2 permission, 3 refused, 4 busy, 5 untrusted, 6 invalid-name, "
     "7 protocol, 8 truncated, 9 lost, 10 destroyed, 11 timed-out" },
@@ -84,7 +83,7 @@ test_property (gconstpointer data)
   g_assert_cmpint (!(property->flags & G_PARAM_CONSTRUCT_ONLY), ==, !test->construct_only);
   g_assert_cmpint (!(property->flags & G_PARAM_WRITABLE), ==, !test->construct_only);
 
-  /* What the specification says, and what a new object says. */
+  /* The default in the specification, and the value of a new object. */
   g_object_get_property (G_OBJECT (client), test->name, &value);
   for (guint i = 0; i < G_N_ELEMENTS (values); i++)
     {
@@ -140,7 +139,7 @@ test_signal (gconstpointer data)
   g_type_class_unref (class);
 }
 
-/* A wrong object is a caller's mistake: each function says so and returns what says nothing. */
+/* A wrong object is a caller's mistake: each function logs that and returns a neutral value. */
 static void
 test_misuse (void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The status XML: what is taken from a good one, and that everything else says nothing.
+ * The status XML: what is read from a good one, and that nothing is read from any other.
  */
 
 #include <glib/gstdio.h>
@@ -72,7 +72,7 @@ test_text (gconstpointer data)
                    test->expected);
 }
 
-/* Whatever is missing at the end, even one byte: somebody is just writing it. */
+/* Where anything is missing at the end, even one byte, it is just being written. */
 static void
 test_truncated (void)
 {
@@ -102,24 +102,24 @@ typedef struct
   char *dir;
   char *socket_path;
   char *xml_path;
-} Place;
+} Files;
 
-static Place
-make_place (void)
+static Files
+make_files (void)
 {
-  Place place = { .dir = glib_test_make_dir () };
+  Files files = { .dir = glib_test_make_dir () };
 
-  place.socket_path = g_build_filename (place.dir, "web1.sock", NULL);
-  place.xml_path = g_build_filename (place.dir, "web1.xml", NULL);
-  return place;
+  files.socket_path = g_build_filename (files.dir, "web1.sock", NULL);
+  files.xml_path = g_build_filename (files.dir, "web1.xml", NULL);
+  return files;
 }
 
 static void
-remove_place (Place *place)
+remove_files (Files *files)
 {
-  glib_test_remove_dir (place->dir);
-  g_free (place->socket_path);
-  g_free (place->xml_path);
+  glib_test_remove_dir (files->dir);
+  g_free (files->socket_path);
+  g_free (files->xml_path);
 }
 
 static void
@@ -135,56 +135,56 @@ write_file (const char *path, const char *text, gsize padding)
 }
 
 static gint
-find (const Place *place)
+find (const Files *files)
 {
-  return _lxcmon_status_xml_find_init (place->socket_path, CONTROLLER);
+  return _lxcmon_status_xml_find_init (files->socket_path, CONTROLLER);
 }
 
 static void
 test_file (void)
 {
-  Place place = make_place ();
+  Files files = make_files ();
   gsize limit = 1024 * 1024;
 
-  g_assert_cmpint (find (&place), ==, 0);
-  write_file (place.xml_path, GOOD, 0);
-  g_assert_cmpint (find (&place), ==, INIT);
-  g_assert_cmpint (_lxcmon_status_xml_find_init (place.socket_path, 0), ==, 0);
-  g_assert_cmpint (_lxcmon_status_xml_find_init (place.socket_path, CONTROLLER + 1), ==, 0);
-  g_assert_cmpint (_lxcmon_status_xml_find_init (place.xml_path, CONTROLLER), ==, 0);
+  g_assert_cmpint (find (&files), ==, 0);
+  write_file (files.xml_path, GOOD, 0);
+  g_assert_cmpint (find (&files), ==, INIT);
+  g_assert_cmpint (_lxcmon_status_xml_find_init (files.socket_path, 0), ==, 0);
+  g_assert_cmpint (_lxcmon_status_xml_find_init (files.socket_path, CONTROLLER + 1), ==, 0);
+  g_assert_cmpint (_lxcmon_status_xml_find_init (files.xml_path, CONTROLLER), ==, 0);
 
-  write_file (place.xml_path, GOOD, limit - strlen (GOOD));
-  g_assert_cmpint (find (&place), ==, INIT);
-  write_file (place.xml_path, GOOD, limit - strlen (GOOD) + 1);
-  g_assert_cmpint (find (&place), ==, 0);
-  write_file (place.xml_path, GOOD, 2 * limit);
-  g_assert_cmpint (find (&place), ==, 0);
-  write_file (place.xml_path, "", 0);
-  g_assert_cmpint (find (&place), ==, 0);
-  remove_place (&place);
+  write_file (files.xml_path, GOOD, limit - strlen (GOOD));
+  g_assert_cmpint (find (&files), ==, INIT);
+  write_file (files.xml_path, GOOD, limit - strlen (GOOD) + 1);
+  g_assert_cmpint (find (&files), ==, 0);
+  write_file (files.xml_path, GOOD, 2 * limit);
+  g_assert_cmpint (find (&files), ==, 0);
+  write_file (files.xml_path, "", 0);
+  g_assert_cmpint (find (&files), ==, 0);
+  remove_files (&files);
 }
 
 /* What is no file is not opened for longer than it takes to see that. */
 static void
 test_not_regular (void)
 {
-  Place place = make_place ();
-  g_autofree char *elsewhere = g_build_filename (place.dir, "elsewhere", NULL);
+  Files files = make_files ();
+  g_autofree char *elsewhere = g_build_filename (files.dir, "elsewhere", NULL);
 
-  g_assert_cmpint (mkfifo (place.xml_path, 0600), ==, 0);
-  g_assert_cmpint (find (&place), ==, 0);
-  g_assert_cmpint (g_remove (place.xml_path), ==, 0);
+  g_assert_cmpint (mkfifo (files.xml_path, 0600), ==, 0);
+  g_assert_cmpint (find (&files), ==, 0);
+  g_assert_cmpint (g_remove (files.xml_path), ==, 0);
 
-  g_assert_cmpint (g_mkdir (place.xml_path, 0700), ==, 0);
-  g_assert_cmpint (find (&place), ==, 0);
-  g_assert_cmpint (g_rmdir (place.xml_path), ==, 0);
+  g_assert_cmpint (g_mkdir (files.xml_path, 0700), ==, 0);
+  g_assert_cmpint (find (&files), ==, 0);
+  g_assert_cmpint (g_rmdir (files.xml_path), ==, 0);
 
   write_file (elsewhere, GOOD, 0);
-  GFile *link = g_file_new_for_path (place.xml_path);
+  GFile *link = g_file_new_for_path (files.xml_path);
   g_assert_true (g_file_make_symbolic_link (link, elsewhere, NULL, NULL));
   g_object_unref (link);
-  g_assert_cmpint (find (&place), ==, 0);
-  remove_place (&place);
+  g_assert_cmpint (find (&files), ==, 0);
+  remove_files (&files);
 }
 
 int

@@ -59,9 +59,9 @@ test_a_thousand_times (void)
   g_assert_cmpuint (core_listener_count (&slot.listener, "02"), ==, 0);
   core_taken_slot_release (&slot);
   int driver = core_listener_connect (&slot.listener);
-  int served = core_listener_accept (&slot.listener);
-  core_send_story (served);
-  close (served);
+  int accepted = core_listener_accept (&slot.listener);
+  core_send_story (accepted);
+  close (accepted);
   guint8 bytes[100];
   g_assert_cmpint (recv (driver, bytes, sizeof bytes, 0), ==, CORE_INIT_SIZE + CORE_EXIT_SIZE);
   close (driver);
@@ -163,7 +163,7 @@ time_out (CoreMode mode)
 }
 
 /* BUSY when the timeout is over, and within 100 ms of it. A machine that is busy itself gets three
- * chances, and one with very many sockets more time to look at them. */
+ * chances, and one with very many sockets more time to scan them. */
 static void
 test_attach_timeout (CoreMode mode)
 {

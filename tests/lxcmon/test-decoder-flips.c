@@ -14,7 +14,7 @@
 
 typedef enum
 {
-  FLIP_BOTH,       /* the message and the EXIT behind it are delivered */
+  FLIP_BOTH,       /* the message and the EXIT after it are decoded */
   FLIP_DROPPED,    /* the message is skipped, the EXIT is delivered */
   FLIP_CLOSE,      /* nothing is delivered */
   FLIP_THEN_CLOSE, /* the message is delivered and takes a part of the next one with it */

@@ -368,7 +368,8 @@ test_pids (void)
       assert_decodes (&message, "error");
     }
   assert_text (&none, "the pid of INIT at offset 64 is 0, which is not a valid pid");
-  assert_text (&huge, "the pid of INIT at offset 64 is 18446744073709551615, which is not a valid pid");
+  assert_text (&huge,
+               "the pid of INIT at offset 64 is 18446744073709551615, which is not a valid pid");
 }
 
 int

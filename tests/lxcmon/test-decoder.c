@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-/* Decodes one message that must be whole, and nothing behind it. */
+/* Decodes one message that must be complete, with nothing after it. */
 static LxcmonMessage
 decode_one (const guint8 *bytes, gsize size)
 {
@@ -143,7 +143,7 @@ test_random_chunks (void)
   g_autoptr (GRand) random = g_rand_new_with_seed ((guint32) g_test_rand_int ());
   g_autofree char *expected = NULL;
 
-  /* A message of odd length, so that those behind it are not aligned. */
+  /* A message of odd length, so that those after it are not aligned. */
   for (int i = 0; i < 40; i++)
     {
       CoreMessage odd = { 0, 0xabcd, 7, 1, 2, 0, 0, .payload_size = (gsize) (i % 16) };

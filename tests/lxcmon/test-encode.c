@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What lxcmon writes is byte for byte what libvirt writes, and nothing is written behind a buffer's
- * end.
+ * What lxcmon encodes is byte for byte what libvirt encodes, and nothing is written after the end of a
+ * buffer.
  */
 
 #include "common/core-bytes.h"

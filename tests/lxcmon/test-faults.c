@@ -33,7 +33,7 @@ fault_errno (CoreCall call, guint n, gboolean sticky)
     { CORE_CALL_send, { EAGAIN, EPIPE, ECONNRESET, ENOBUFS, EINTR } },
     { CORE_CALL_getsockopt, { EINVAL, ENOPROTOOPT, ENOBUFS } },
     { CORE_CALL_fstat64, { EIO, ENOMEM } },
-    { CORE_CALL_fstatat64, { EIO, ENOMEM, EACCES, EINTR } },
+    { CORE_CALL_fstatat64, { EIO, ENOMEM, EACCES } },
     { CORE_CALL_fcntl64, { EMFILE, EINVAL, EAGAIN } },
     { CORE_CALL_epoll_create1, { EMFILE, ENFILE, ENOMEM } },
     { CORE_CALL_timerfd_create, { EMFILE, ENODEV, ENOMEM } },
@@ -256,7 +256,7 @@ test_allocations (CoreMode mode)
   for (int sticky = 0; sticky < 2; sticky++)
     {
       fault.sticky = sticky;
-      g_assert_cmpuint (fail_each (mode), >, 5);
+      g_assert_cmpuint (fail_each (mode), >=, 5);
     }
 }
 

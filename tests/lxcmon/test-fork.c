@@ -9,6 +9,7 @@
 #include "common/core-child.h"
 #include "common/core-peer.h"
 #include "common/core-session.h"
+#include "common/core-slot.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -260,6 +261,52 @@ test_exec (CoreMode mode)
   core_listener_clear (&listener);
 }
 
+static gint stop_checking;
+
+static gpointer
+check_again_and_again (gpointer path)
+{
+  while (!g_atomic_int_get (&stop_checking))
+    {
+      CoreSession session;
+
+      core_session_init (&session, CORE_PULLED);
+      g_assert_false (core_session_attach (&session, path, NULL, NULL));
+      core_session_clear (&session);
+    }
+  return NULL;
+}
+
+static int
+check_in_child (gconstpointer path)
+{
+  LxcmonHub *hub = lxcmon_hub_new (NULL);
+  LxcmonConnection *connection = lxcmon_connection_new (hub, NULL, NULL);
+  LxcmonError error;
+
+  alarm (30); /* a child that hangs ends by that */
+  if (lxcmon_connection_attach (connection, path, NULL, &error))
+    return 1;
+  return error.code == LXCMON_MONITOR_ERROR_BUSY ? 0 : 2;
+}
+
+/* The process forks while another thread is in the busy check: nothing stays locked in the child. */
+static void
+test_fork_in_busy_check (void)
+{
+  CoreTakenSlot slot;
+
+  core_taken_slot_init (&slot);
+  stop_checking = 0;
+  GThread *thread = g_thread_new ("checks", check_again_and_again, slot.listener.path);
+  for (int i = 0; i < 50; i++)
+    g_assert_cmpint (core_child_run (check_in_child, slot.listener.path), ==, 0);
+  g_atomic_int_set (&stop_checking, 1);
+  g_thread_join (thread);
+  core_taken_slot_release (&slot);
+  core_taken_slot_clear (&slot);
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -272,6 +319,7 @@ main (int argc, char *argv[])
   core_test_add_modes ("/fork/between", test_fork_between);
   core_test_add_modes ("/fork/return-in-child", test_return_in_child);
   core_test_add_modes ("/fork/exec", test_exec);
+  core_test_add ("/fork/in-busy-check", test_fork_in_busy_check);
 
   return g_test_run ();
 }

@@ -122,7 +122,7 @@ static void
 test_flood (CoreMode mode)
 {
   guint n_inits = 0;
-  guint n_at_most = mode == CORE_DISPATCHED ? 256 : 1;
+  guint n_at_most = mode == CORE_DISPATCHED ? 1024 : 1;
   gint64 deadline = core_deadline ();
   CoreSession session;
 

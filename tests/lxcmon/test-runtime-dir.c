@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The look at a whole runtime directory: what is a controller's socket and what is not, who is at each,
- * and who manages them.
+ * The scan of a whole runtime directory: which files are listed, their client slots, and the driver.
  */
 
 #include "common/core-child.h"
@@ -69,7 +68,7 @@ dir_clear (Dir *self)
 }
 
 static LxcmonRuntimeDir *
-look (Dir *self)
+scan (Dir *self)
 {
   LxcmonError error = { 0 };
   LxcmonRuntimeDir *found = lxcmon_runtime_dir_scan (self->dir, LXCMON_SCAN_DEFAULT, &error);
@@ -91,15 +90,15 @@ test_who_is_there (void)
   dir.n_fds--;
   struct sockaddr_un address = { .sun_family = AF_UNIX };
   g_snprintf (address.sun_path, sizeof address.sun_path, "%s/web1.sock", dir.dir);
-  int clients[2], served;
+  int clients[2], accepted;
   for (int i = 0; i < 2; i++)
     {
       clients[i] = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
       g_assert_no_errno (connect (clients[i], (struct sockaddr *) &address, sizeof address));
     }
-  served = accept4 (web, NULL, NULL, SOCK_CLOEXEC);
+  accepted = accept4 (web, NULL, NULL, SOCK_CLOEXEC);
 
-  LxcmonRuntimeDir *found = look (&dir);
+  LxcmonRuntimeDir *found = scan (&dir);
   g_assert_cmpuint (lxcmon_runtime_dir_get_n_sockets (found), ==, 3);
   const LxcmonRuntimeSocket *odd = lxcmon_runtime_dir_get_socket (found, 0);
   const LxcmonRuntimeSocket *stale = lxcmon_runtime_dir_get_socket (found, 1);
@@ -124,7 +123,7 @@ test_who_is_there (void)
 
   close (clients[0]);
   close (clients[1]);
-  close (served);
+  close (accepted);
   dir_clear (&dir);
 }
 
@@ -137,15 +136,15 @@ test_file (void)
   dir_init (&dir);
   g_autofree char *path = dir_path (&dir, "web1.sock");
   dir_listen (&dir, "web1.sock");
-  LxcmonRuntimeDir *first = look (&dir);
-  LxcmonRuntimeDir *again = look (&dir);
+  LxcmonRuntimeDir *first = scan (&dir);
+  LxcmonRuntimeDir *again = scan (&dir);
   g_assert_cmpuint (lxcmon_runtime_dir_get_socket (first, 0)->file, ==,
                     lxcmon_runtime_dir_get_socket (again, 0)->file);
   lxcmon_runtime_dir_free (again);
   g_unlink (path);
   g_usleep (20000); /* the clock of file systems ticks every 4 to 10 ms */
   dir_listen (&dir, "web1.sock");
-  LxcmonRuntimeDir *second = look (&dir);
+  LxcmonRuntimeDir *second = scan (&dir);
   g_assert_cmpuint (lxcmon_runtime_dir_get_socket (first, 0)->file, !=,
                     lxcmon_runtime_dir_get_socket (second, 0)->file);
 
@@ -173,7 +172,7 @@ test_what_is_none (void)
   dir_listen (&dir, "not utf-8 \xff.sock");
   dir_listen (&dir, ".sock");
 
-  LxcmonRuntimeDir *found = look (&dir);
+  LxcmonRuntimeDir *found = scan (&dir);
   g_assert_cmpuint (lxcmon_runtime_dir_get_n_sockets (found), ==, 1);
   g_assert_cmpstr (lxcmon_runtime_dir_get_socket (found, 0)->name, ==, "web1");
   g_assert_cmpuint (lxcmon_runtime_dir_get_n_unlisted (found), ==, 2);
@@ -227,7 +226,7 @@ test_driver (void)
   g_assert_true (lxcmon_runtime_dir_find_driver (dir.dir, &driver, &error));
   g_assert_true (driver.running);
   g_assert_cmpint (driver.pid, ==, child.pid);
-  LxcmonRuntimeDir *found = look (&dir);
+  LxcmonRuntimeDir *found = scan (&dir);
   g_assert_cmpint (lxcmon_runtime_dir_get_driver (found)->pid, ==, child.pid);
   lxcmon_runtime_dir_free (found);
   found = lxcmon_runtime_dir_scan (dir.dir, LXCMON_SCAN_WITHOUT_DRIVER, &error);

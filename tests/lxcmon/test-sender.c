@@ -9,6 +9,7 @@
 #include "common/core-session.h"
 #include "common/core-wrap.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -166,6 +167,44 @@ test_full (CoreMode mode)
   core_session_clear (&session);
 }
 
+static gboolean
+lets_send_fail (CoreCall call, int *errno_out)
+{
+  *errno_out = ENOBUFS;
+  return call == CORE_CALL_send;
+}
+
+/* The kernel is short of memory, while the socket is writable: sending is tried again by the timer, and nothing
+ * spins. */
+static void
+test_shortage (CoreMode mode)
+{
+  CoreSession session;
+
+  init_attached (&session, mode);
+  core_wrap_begin ();
+  core_wrap_set_fault (lets_send_fail, 0, TRUE);
+  core_wrap_pause ();
+  core_send_ping (session.peer);
+  core_wrap_resume ();
+  g_assert_cmpuint (core_session_run_for (&session, 250), <=, 5);
+  g_assert_cmpuint (core_wrap_get_n (CORE_CALL_send), >=, 1);
+  g_assert_cmpuint (core_wrap_get_n (CORE_CALL_send), <=, 5);
+  (void) core_wrap_end ();
+  assert_sent (&session, "");
+
+  gint64 deadline = core_deadline ();
+  while (session.connection->n_pongs_pending > 0)
+    {
+      if (core_session_is_ready (&session, 50))
+        core_session_dispatch (&session);
+      core_check_deadline (deadline, "a PONG");
+    }
+  assert_sent (&session, "pong");
+  g_assert_cmpstr (session.trace->str, ==, "");
+  core_session_clear (&session);
+}
+
 /* The peer hangs up while nothing can be sent. */
 static void
 test_full_then_exit (CoreMode mode)
@@ -295,6 +334,7 @@ main (int argc, char *argv[])
   core_test_add_modes ("/sender/pong-during-partial-message", test_pong_during_partial_message);
   core_test_add_modes ("/sender/burst", test_burst);
   core_test_add_modes ("/sender/full", test_full);
+  core_test_add_modes ("/sender/shortage", test_shortage);
   core_test_add_modes ("/sender/full-then-exit", test_full_then_exit);
   core_test_add_modes ("/sender/partial-sends", test_partial_sends);
   core_test_add_modes ("/sender/ping-after-half-a-pong", test_ping_after_half_a_pong);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Paths of all lengths and forms that do lead to a socket, a socket that is replaced while we look at
- * it, and descriptors where standard input, output and error are closed.
+ * Paths of all lengths and forms that lead to a socket, a socket that is replaced while it is checked, and
+ * descriptors if standard input, output and error are closed.
  */
 
 #include "common/core-child.h"

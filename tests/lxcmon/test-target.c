@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * From a path to a descriptor: what is not a controller's socket in a safe place is refused, each with
- * its own reason and nothing followed; what is checked is what is connected to.
+ * From a path to a descriptor: anything but a controller's socket in a safe directory is refused, with an error
+ * that says why, and without following symbolic links; the file that was checked is connected to.
  */
 
 #include "common/core-child.h"
@@ -164,7 +164,7 @@ test_other_sockets (void)
     }
 }
 
-/* A socket file that its controller left behind, and one that nobody listens on yet. */
+/* A socket file that was left by its controller, and one that is not listened on yet. */
 static void
 test_stale (void)
 {

@@ -95,7 +95,6 @@ test_blocking (void)
   status = lxcmon_monitor_wait_exit (LXCMON_MONITOR (watch->client), NULL, &error);
   g_assert_no_error (error);
   g_assert_cmpint (status, ==, LXCMON_EXIT_STATUS_SHUTDOWN);
-  watch_assert_trace (watch, "init exit:shutdown ");
   real_wait (watch->closed_at != 0);
   watch_assert_trace (watch, "init exit:shutdown closed ");
 }

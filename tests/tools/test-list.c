@@ -32,17 +32,29 @@ bind_only (Room *room, const char *base)
   close (fd);
 }
 
+/* What libvirtd writes beside the socket; it counts where that process listens. */
+static void
+write_status (Room *room, const char *base, int pid)
+{
+  g_autofree char *path = room_build_path (room, base);
+  g_autofree char *text = g_strdup_printf ("<domstatus pid='%d'/>", pid);
+
+  g_assert_true (g_file_set_contents (path, text, -1, NULL));
+}
+
 static void
 test_table (Room *room)
 {
   g_autofree char *expected = g_strdup_printf (HEADER "a b +running +- +%d +[0-9]+[smhd]\n"
                                                       "new\\\\x0Aline +stale +- +- +-\n"
-                                                      "web1 +running +- +%d +[0-9]+[smhd]\n",
-                                               getpid (), getpid ());
+                                                      "web1 +running +- +- +-\n",
+                                               getpid ());
 
   room_start (room);
   LxcmonMockController *other = room_add (room, "a b.sock", 12);
   bind_only (room, "new\nline.sock");
+  write_status (room, "a b.xml", getpid ());
+  write_status (room, "web1.xml", 1);
   command_expect_end (start_list (room, NULL), 0, expected, NOTHING);
   lxcmon_mock_controller_stop (other);
   g_object_unref (other);
@@ -82,11 +94,13 @@ test_json (Room *room)
   g_autoptr (LxcmonClient) client = lxcmon_client_new_for_path (path);
   g_assert_true (lxcmon_client_attach (client, NULL, NULL));
   bind_only (room, "old.sock");
+  write_status (room, "db1.xml", getpid ());
+  write_status (room, "old.xml", getpid ());
 
   Command *command = start_list (room, "--json");
   expect_container (command, "db1", "running", getpid (), TRUE);
   expect_container (command, "old", "stale", 0, FALSE);
-  expect_container (command, "web1", "running", getpid (), FALSE);
+  expect_container (command, "web1", "running", 0, FALSE);
   command_expect_end (command, 0, NOTHING, NOTHING);
   g_assert_cmpuint (lxcmon_mock_controller_get_n_clients (room->controller), ==, 0);
   lxcmon_client_detach (client);
@@ -128,6 +142,10 @@ test_errors (Room *room)
   g_assert_cmpint (symlink (room->dir, link), ==, 0);
   command_expect_end (command_start ("list", "--runtime-dir", link, NULL), 1, NOTHING,
                       "lxcmon: .+\n");
+  command_expect_end (command_start ("list", "--runtime-dir", "/etc/passwd", NULL), 1, NOTHING,
+                      "lxcmon: the runtime directory /etc/passwd is not a directory; .+\n");
+  command_expect_end (command_start ("list", "--runtime-dir", "", NULL), 1, NOTHING,
+                      "lxcmon: the runtime directory is an empty string: .+\n");
   command_expect_end (command_start ("list", "--quiet", "--runtime-dir", link, NULL), 1, NOTHING,
                       NOTHING);
 }

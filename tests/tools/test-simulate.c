@@ -152,9 +152,10 @@ static void
 test_existing_file (Room *room)
 {
   g_assert_true (g_file_set_contents (room->path, "mine", -1, NULL));
-  command_expect_end (command_start ("simulate", room->path, NULL), 1, NOTHING,
-                      "lxcmon: cannot listen on .+: Address already in use \\(remove the file, if no "
-                      "controller uses it\\)\n");
+  command_expect_end (
+      command_start ("simulate", room->path, NULL), 1, NOTHING,
+      "lxcmon: cannot listen on .+: Address already in use \\(remove the file, if no "
+      "controller uses it\\)\n");
   g_assert_true (g_file_test (room->path, G_FILE_TEST_IS_REGULAR));
 }
 

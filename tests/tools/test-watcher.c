@@ -243,7 +243,7 @@ test_watch_destroyed (void)
       STEPS ({ "\"seq\":2", destroy, "a" }, { "\"seq\":3", shut_down, "b" }), 5,
       "(?:.+\"attached\",\"container\":\"[ab]\",\"controller_pid\":null,\"init_pid\":null\\}\n){2}"
       ".+\"seq\":3,.+\"closed\",\"container\":\"a\",\"error\":\\{\"code\":\"destroyed\",.+\n"
-      ".+\"seq\":4,.+\"exit\",\"container\":\"b\",\"status\":\"shutdown\",\"raw\":1\\}\n"
+      ".+\"seq\":4,.+\"exit\",\"container\":\"b\",\"status\":\"shutdown\",\"raw\":-1\\}\n"
       ".+\"seq\":5,.+\"closed\",\"container\":\"b\",\"error\":null\\}\n",
       "");
 }
