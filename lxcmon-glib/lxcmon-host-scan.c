@@ -41,16 +41,11 @@ observe (LxcmonHostRow *row, const LxcmonRuntimeSocket *socket, const GError *er
 
 /* libvirtd needs the slot. */
 static void
-yield_to_driver (LxcmonHostRow *row, const LxcmonRuntimeSocket *socket)
+observe_managed (LxcmonHostRow *row, const LxcmonRuntimeSocket *socket)
 {
   g_autoptr (GError) error
       = _lxcmon_host_driver_error (row->host, lxcmon_monitor_get_name ((LxcmonMonitor *) row));
 
-  if (row->phase == LXCMON_ROW_ATTACHED)
-    {
-      _lxcmon_host_row_yield (row, error);
-      return;
-    }
   row->due = 0;
   row->n_tries = 0;
   observe (row, socket, error);
@@ -92,13 +87,12 @@ update_row (LxcmonHostRow *row, const LxcmonRuntimeSocket *socket, GPtrArray *re
   LxcmonHost *host = row->host;
   gboolean is_new = row->file != socket->file;
 
-  if (row->phase == LXCMON_ROW_CLOSED)
-    return;
-  /* The end of a session's controller is reported by the session, whatever has its name now. */
-  if (row->phase == LXCMON_ROW_ATTACHED && !_lxcmon_host_driver_manages (host))
+  /* The end of a session's controller is reported by the session, whatever has its name now, and so is the start of
+   * libvirtd. */
+  if (row->phase == LXCMON_ROW_CLOSED || row->phase == LXCMON_ROW_ATTACHED)
     return;
 
-  if (is_new && row->phase != LXCMON_ROW_ATTACHED)
+  if (is_new)
     {
       row->file = socket->file;
       row->n_tries = 0;
@@ -106,7 +100,7 @@ update_row (LxcmonHostRow *row, const LxcmonRuntimeSocket *socket, GPtrArray *re
       row->asked = FALSE;
     }
   if (_lxcmon_host_driver_manages (host))
-    yield_to_driver (row, socket);
+    observe_managed (row, socket);
   else if (socket->state == LXCMON_SOCKET_UNKNOWN && !host->force && row->due != LXCMON_HOST_NEVER)
     observe_unknown (row, socket);
   else if (socket->n_served > 0 && !host->force && row->due != LXCMON_HOST_NEVER)

@@ -99,10 +99,18 @@ busy_check (LxcmonConnection *self, const LxcmonTarget *target, LxcmonError *err
 static bool
 watch_for_driver (LxcmonConnection *self, const LxcmonTarget *target, LxcmonError *error)
 {
+  if (!_lxcmon_driver_watch_add (self->driver_watch, &self->driver, target->dir_fd, error))
+    return false;
+  /* One that has started since the busy check gives no hint any more. */
+  return check_driver (self, target, error) != NULL;
+}
+
+/* Warns, once for each hub, if inotify cannot be used. */
+static void
+warn_without_inotify (LxcmonConnection *self)
+{
   LxcmonDriverWatch *watch = self->driver_watch;
 
-  if (!_lxcmon_driver_watch_add (watch, &self->driver, target->dir_fd, error))
-    return false;
   if (watch->watch_errno != 0)
     _lxcmon_connection_log (
         self, LXCMON_LOG_WARNING,
@@ -110,8 +118,6 @@ watch_for_driver (LxcmonConnection *self, const LxcmonTarget *target, LxcmonErro
         "has started",
         strerror (watch->watch_errno));
   watch->watch_errno = 0;
-  /* One that has started since the busy check gives no hint any more. */
-  return check_driver (self, target, error) != NULL;
 }
 
 /* Begins to use a connected descriptor: watches it, and sends the PING whose answer will show that the
@@ -147,6 +153,7 @@ connect_to_target (LxcmonConnection *self, const LxcmonTarget *target, LxcmonErr
     return false;
   _lxcmon_taken_add (self->taken, _lxcmon_diag_get_file (&target->info));
   self->fd = self->driver.fd = fd;
+  warn_without_inotify (self);
   return _lxcmon_peer_check (fd, target->path, &self->controller_pid, error)
          && become_queued (self, error);
 }

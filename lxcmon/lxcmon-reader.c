@@ -10,10 +10,10 @@
  */
 
 #include "lxcmon-reader-private.h"
-#include "lxcmon-driver-private.h"
 #include "lxcmon-error-private.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <sys/socket.h>
 
 /**
@@ -132,14 +132,16 @@ decode (LxcmonReader *self, LxcmonEvent *event, LxcmonError *error)
 static void
 explain_yielding (const LxcmonConnection *self, LxcmonError *error)
 {
-  char driver[LXCMON_DRIVER_TEXT_SIZE];
+  int pid = self->driver.dir->driver.pid;
+  char who[32] = "";
 
-  _lxcmon_driver_describe (&self->driver.dir->driver, driver);
+  if (pid > 0)
+    snprintf (who, sizeof who, " (pid %d)", pid);
   _lxcmon_error_set (
       error, LXCMON_MONITOR_ERROR_BUSY, 0,
-      "%s has started and needs the controller's one client slot: without it, it would "
-      "not see the container's end",
-      driver);
+      "libvirtd has started%s and needs the controller's one client slot: without it, it "
+      "would not see the container's end",
+      who);
 }
 
 /* There is nothing more to read, and all events before that were returned. */
