@@ -58,8 +58,8 @@ scan (LxcmonHost *self, gint64 now)
     return;
 
   self->scanning = 0;
-  self->scan_not_before = g_get_monotonic_time ()
-                          + (took >= 0 ? MAX (SCAN_DISTANCE_US, took * SCAN_FACTOR) : RETRY_US);
+  self->scan_not_before
+      = g_get_monotonic_time () + (took >= 0 ? MAX (SCAN_DISTANCE_US, took * SCAN_FACTOR) : RETRY_US);
   if (took < 0)
     self->scan_at = self->scan_not_before;
   else

@@ -47,6 +47,7 @@ struct _LxcmonHostRow
   gboolean asked;        /* the controller's pid was found out, or cannot be */
   gboolean has_listener; /* closed: its socket may still have one; then the row stays */
   gboolean reporting;    /* closed: handlers of that still run */
+  GError *yields;        /* why its session is being closed for libvirtd, or NULL */
 };
 
 /* The driver that manages the containers, as far as a host needs to know. */
@@ -104,6 +105,7 @@ void _lxcmon_host_retry_rows (LxcmonHost *self);
 void _lxcmon_host_warn_once (LxcmonHost *self, const char *what, const char *why);
 LxcmonHostRow *_lxcmon_host_row_new (LxcmonHost *host, const LxcmonRuntimeSocket *socket);
 void _lxcmon_host_row_attach (LxcmonHostRow *self);
+void _lxcmon_host_row_yield (LxcmonHostRow *self, const GError *error);
 void _lxcmon_host_row_observe (LxcmonHostRow *self, gint controller_pid, const GError *error);
 void _lxcmon_host_row_give_up_reboot (LxcmonHostRow *self);
 void _lxcmon_host_row_retry_later (LxcmonHostRow *self);

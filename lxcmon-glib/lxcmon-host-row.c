@@ -36,7 +36,10 @@ _lxcmon_host_row_dispose (GObject *object)
 static void
 _lxcmon_host_row_finalize (GObject *object)
 {
-  g_ref_string_release (((LxcmonHostRow *) object)->socket_path);
+  LxcmonHostRow *self = (LxcmonHostRow *) object;
+
+  g_ref_string_release (self->socket_path);
+  g_clear_error (&self->yields);
 
   G_OBJECT_CLASS (_lxcmon_host_row_parent_class)->finalize (object);
 }
@@ -276,18 +279,20 @@ finish_closed (GObject *object, gpointer data)
     set_closed (self);
 }
 
-/* The hub has hung up for libvirtd, which has started. The container runs on, and the scan finds libvirtd. */
+/* The connection was closed for libvirtd, and the container runs on. Most often the hub has closed it, because
+ * libvirtd has started: then the scan is still to find that. */
 static void
-handle_yield (LxcmonHostRow *self, const LxcmonError *error)
+finish_yield (LxcmonHostRow *self, const LxcmonError *why)
 {
   gint pid = lxcmon_monitor_get_controller_pid ((LxcmonMonitor *) self);
-  g_autoptr (GError) why = _lxcmon_monitor_error_new (error);
+  g_autoptr (GError) error
+      = self->yields != NULL ? g_steal_pointer (&self->yields) : _lxcmon_monitor_error_new (why);
 
   close_session (self);
   self->asked = pid != 0;
   self->due = 0;
   _lxcmon_host_scan_soon (self->host);
-  _lxcmon_host_row_observe (self, pid, why);
+  _lxcmon_host_row_observe (self, pid, error);
 }
 
 static void
@@ -349,13 +354,17 @@ on_event (GObject *owner, LxcmonSession *session, const LxcmonEvent *event)
       report (self, LXCMON_REPORT_EXIT, &model, NULL);
       break;
     case LXCMON_EVENT_CLOSED:
-      if (event->error != NULL && event->error->code == LXCMON_MONITOR_ERROR_BUSY)
-        handle_yield (self, event->error);
+      if (!model.exited
+          && (self->yields != NULL || event->error->code == LXCMON_MONITOR_ERROR_BUSY))
+        finish_yield (self, event->error);
       else
         handle_closed (self, &model, event->error);
       break;
     case LXCMON_EVENT_FAILED:
-      handle_failed (self, &model, event->error);
+      if (self->yields != NULL)
+        finish_yield (self, event->error);
+      else
+        handle_failed (self, &model, event->error);
       break;
     default:
       break;
@@ -391,9 +400,27 @@ _lxcmon_host_row_attach (LxcmonHostRow *self)
       return;
     }
 
+  g_clear_error (&self->yields);
   set_phase (self, LXCMON_ROW_ATTACHED, LXCMON_HOST_NEVER);
   _lxcmon_session_apply (self->session, &begin, &model);
   report (self, LXCMON_REPORT_CHANGED, &model, NULL);
+}
+
+/*< private >
+ * _lxcmon_host_row_yield:
+ *
+ * @error: why
+ *
+ * libvirtd needs the slot: it is left at once. What has been received is reported before the row is shown as
+ * libvirtd's, and an end among it is an end.
+ */
+void
+_lxcmon_host_row_yield (LxcmonHostRow *self, const GError *error)
+{
+  if (self->yields != NULL)
+    return;
+  self->yields = g_error_copy (error);
+  _lxcmon_session_shutdown (self->session);
 }
 
 /*< private >

@@ -41,11 +41,16 @@ observe (LxcmonHostRow *row, const LxcmonRuntimeSocket *socket, const GError *er
 
 /* libvirtd needs the slot. */
 static void
-observe_managed (LxcmonHostRow *row, const LxcmonRuntimeSocket *socket)
+yield_to_driver (LxcmonHostRow *row, const LxcmonRuntimeSocket *socket)
 {
   g_autoptr (GError) error
       = _lxcmon_host_driver_error (row->host, lxcmon_monitor_get_name ((LxcmonMonitor *) row));
 
+  if (row->phase == LXCMON_ROW_ATTACHED)
+    {
+      _lxcmon_host_row_yield (row, error);
+      return;
+    }
   row->due = 0;
   row->n_tries = 0;
   observe (row, socket, error);
@@ -87,12 +92,13 @@ update_row (LxcmonHostRow *row, const LxcmonRuntimeSocket *socket, GPtrArray *re
   LxcmonHost *host = row->host;
   gboolean is_new = row->file != socket->file;
 
-  /* The end of a session's controller is reported by the session, whatever has its name now, and so is the start of
-   * libvirtd. */
-  if (row->phase == LXCMON_ROW_CLOSED || row->phase == LXCMON_ROW_ATTACHED)
+  if (row->phase == LXCMON_ROW_CLOSED)
+    return;
+  /* The end of a session's controller is reported by the session, whatever has its name now. */
+  if (row->phase == LXCMON_ROW_ATTACHED && !_lxcmon_host_driver_manages (host))
     return;
 
-  if (is_new)
+  if (is_new && row->phase != LXCMON_ROW_ATTACHED)
     {
       row->file = socket->file;
       row->n_tries = 0;
@@ -100,7 +106,7 @@ update_row (LxcmonHostRow *row, const LxcmonRuntimeSocket *socket, GPtrArray *re
       row->asked = FALSE;
     }
   if (_lxcmon_host_driver_manages (host))
-    observe_managed (row, socket);
+    yield_to_driver (row, socket);
   else if (socket->state == LXCMON_SOCKET_UNKNOWN && !host->force && row->due != LXCMON_HOST_NEVER)
     observe_unknown (row, socket);
   else if (socket->n_served > 0 && !host->force && row->due != LXCMON_HOST_NEVER)

@@ -29,6 +29,7 @@ LxcmonSession *_lxcmon_session_open (gpointer owner, GMainContext *context,
                                      LxcmonError *error);
 LxcmonSession *_lxcmon_session_ref (LxcmonSession *self);
 void _lxcmon_session_unref (LxcmonSession *self);
+void _lxcmon_session_shutdown (LxcmonSession *self);
 void _lxcmon_session_close (LxcmonSession *self);
 LxcmonMainSource *_lxcmon_session_get_source (LxcmonSession *self);
 gboolean _lxcmon_session_is_followed (LxcmonSession *self);

@@ -345,6 +345,21 @@ close_in_context (gpointer user_data)
 }
 
 /*< private >
+ * _lxcmon_session_shutdown:
+ *
+ * Leaves the controller at once. What has been received is still reported, and then that the connection was
+ * closed. May be called from any thread.
+ */
+void
+_lxcmon_session_shutdown (LxcmonSession *self)
+{
+  g_mutex_lock (&self->mutex);
+  if (self->connection != NULL)
+    lxcmon_connection_shutdown (self->connection);
+  g_mutex_unlock (&self->mutex);
+}
+
+/*< private >
  * _lxcmon_session_close:
  * @self: (transfer full): a session
  *
@@ -366,10 +381,7 @@ _lxcmon_session_close (LxcmonSession *self)
     }
 
   g_weak_ref_set (&self->owner, NULL);
-  g_mutex_lock (&self->mutex);
-  if (self->connection != NULL)
-    lxcmon_connection_shutdown (self->connection);
-  g_mutex_unlock (&self->mutex);
+  _lxcmon_session_shutdown (self);
   g_main_context_invoke_full (context, G_PRIORITY_DEFAULT, close_in_context, self,
                               (GDestroyNotify) _lxcmon_session_unref);
 }

@@ -105,19 +105,19 @@ watch_for_driver (LxcmonConnection *self, const LxcmonTarget *target, LxcmonErro
   return check_driver (self, target, error) != NULL;
 }
 
-/* Warns, once for each hub, if inotify cannot be used. */
+/* Warns, once, if inotify cannot be used. */
 static void
 warn_without_inotify (LxcmonConnection *self)
 {
   LxcmonDriverWatch *watch = self->driver_watch;
 
-  if (watch->watch_errno != 0)
+  if (watch->watch_errno != 0 && !watch->warned)
     _lxcmon_connection_log (
         self, LXCMON_LOG_WARNING,
         "inotify cannot be used (%s): it is asked every 100 ms whether libvirtd "
         "has started",
         strerror (watch->watch_errno));
-  watch->watch_errno = 0;
+  watch->warned = watch->watch_errno != 0;
 }
 
 /* Begins to use a connected descriptor: watches it, and sends the PING whose answer will show that the

@@ -52,8 +52,8 @@ struct _LxcmonDriverWatch
   LxcmonTimer timer;
   LxcmonDriverDir *dirs;
   int fd;          /* inotify, or -1 */
-  int watch_errno; /* why inotify cannot be used, if that is news; otherwise 0 */
-  bool warned;
+  int watch_errno; /* why inotify cannot be used, or 0 */
+  bool warned;     /* of that */
 };
 
 void _lxcmon_driver_watch_init (LxcmonDriverWatch *self, LxcmonPoller *poller);

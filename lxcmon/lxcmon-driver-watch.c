@@ -279,10 +279,8 @@ watch (LxcmonDriverWatch *self, LxcmonDriverDir *dir)
   snprintf (path, sizeof path, "/proc/self/fd/%d", dir->dir_fd);
   if (open_inotify (self))
     dir->watch = inotify_add_watch (self->fd, path, HINTS | IN_ONLYDIR);
-  if (dir->watch >= 0 || self->warned)
-    return;
-  self->watch_errno = errno;
-  self->warned = true;
+  self->watch_errno = dir->watch >= 0 ? 0 : errno;
+  self->warned = self->warned && dir->watch < 0;
 }
 
 /**

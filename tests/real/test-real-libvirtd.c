@@ -133,6 +133,7 @@ static void
 attach_as_late_joiner (Host *host, Watch *watch)
 {
   accept_queue_wait (host_socket (host), 0, 0);
+  container_forget_driver ();
   watch_attach (watch);
   real_wait (watch->attach_done);
   g_assert_no_error (watch->attach_error);
