@@ -4,7 +4,7 @@
 
     check-layers.py NM LIBRARY.a SOURCE_DIR
 
-A file needs another one if it uses a symbol that the other one defines (as nm tells of the objects in
+A file needs another one if it uses a symbol that the other one defines (as nm reports for the objects in
 LIBRARY.a), or if it includes it (as the headers in SOURCE_DIR say). Prints TAP, and each circle with what
 makes it one.
 """

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the calls by which an app attaches and detaches a client.
+ * Owns the functions that attach and detach a client.
  */
 
 #include "lxcmon-client-private.h"
@@ -42,12 +42,13 @@ lxcmon_client_detach (LxcmonClient *self)
  * @user_data: for @callback
  *
  * Attaches to the container's controller: checks whether its client slot is free, connects, and waits
- * until the controller has accepted the connection. When this returns, the name has been checked and,
- * where the slot was free, the client is connected. An app that starts the controller itself can go on
- * with the handshake then.
+ * until the controller has accepted the connection. When this function returns, the name has been checked
+ * and, if the slot was free, the client is connected. An application that starts the controller itself
+ * can then let the container start.
  *
- * From now on the client belongs to the calling thread's thread-default main context. The controller may
- * take as long as it wants to, while no other client is accepted.
+ * From now on the client belongs to the calling thread's thread-default main context. As long as the
+ * controller has not accepted another client, there is no time limit. See
+ * [property@Lxcmon.Client:attach-timeout].
  *
  * Since: 0.1
  */
@@ -65,7 +66,7 @@ lxcmon_client_attach_async (LxcmonClient *self, GCancellable *cancellable,
   g_autoptr (LxcmonClient) alive = g_object_ref (self);
   g_autoptr (GTask) task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (task, lxcmon_client_attach_async);
-  /* An attach that has succeeded has done so, also where it was cancelled a moment later. */
+  /* A cancellation after the attach has succeeded is ignored. */
   g_task_set_check_cancellable (task, FALSE);
   if (g_task_return_error_if_cancelled (task))
     return;
@@ -85,9 +86,8 @@ lxcmon_client_attach_async (LxcmonClient *self, GCancellable *cancellable,
  *
  * Finishes [method@Lxcmon.Client.attach_async].
  *
- * Returns: whether the client is attached. Otherwise @error is in the domain
- *   [error@Lxcmon.MonitorError], or %G_IO_ERROR_CANCELLED, or %G_IO_ERROR_PENDING where the client was
- *   attached already
+ * Returns: whether the client is attached. Otherwise @error is in the domain [error@Lxcmon.MonitorError],
+ *   or %G_IO_ERROR_CANCELLED, or %G_IO_ERROR_PENDING if the client was attached already
  *
  * Since: 0.1
  */
@@ -106,9 +106,9 @@ lxcmon_client_attach_finish (LxcmonClient *self, GAsyncResult *result, GError **
  * @cancellable: (nullable): to cancel the attach, which detaches the client
  * @error: (out) (optional): return location for an error
  *
- * Attaches as [method@Lxcmon.Client.attach_async], and blocks until the outcome is known. Meanwhile it
+ * Attaches like [method@Lxcmon.Client.attach_async], but blocks until the result is known. Meanwhile, it
  * iterates the thread-default main context, so that signals, and everything else in that context, are
- * dispatched: connect to the signals first.
+ * dispatched. Connect to the signals before.
  *
  * Returns: whether the client is attached
  *

@@ -16,7 +16,7 @@ struct _LxcmonClient
   LxcmonMonitor parent_instance;
 
   char *runtime_dir;       /* NULL for the default one */
-  GRefString *socket_path; /* NULL where the name is not one that a container can have */
+  GRefString *socket_path; /* NULL if the name is not valid */
   guint attach_timeout;    /* this and the next two in ms */
   guint keepalive_interval;
   guint reboot_timeout;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns what happens to a client: the begin of an attach, what each event does, and the end. A handler may
- * detach the client, or attach it again: then self->session is another one, and what belongs to the
+ * Owns what happens to a client: the start of an attach, what each event changes, and the end. A handler
+ * may detach the client, or attach it again: then self->session is another one, and what belongs to the
  * earlier one is dropped.
  */
 
@@ -13,7 +13,7 @@
 
 #include <lxcmon/lxcmon-name.h>
 
-/* Takes the pending call of attach_async() off the client, where there is one. */
+/* Returns the pending call of attach_async(), if there is one; the client no longer has it. */
 static GTask *
 steal_attach (LxcmonClient *self)
 {
@@ -25,7 +25,7 @@ steal_attach (LxcmonClient *self)
   return g_steal_pointer (&self->attach);
 }
 
-/* Completes a call, where there is one; it is taken over. Its callback may run at once. */
+/* Completes a call, if there is one, and drops the reference to it. Its callback may run at once. */
 static void
 return_attach (GTask *attach, const GError *error)
 {
@@ -39,15 +39,15 @@ return_attach (GTask *attach, const GError *error)
     g_task_return_boolean (task, TRUE);
 }
 
-/* All calls that have not returned. They are taken off the client before any code of the app runs, which
- * may attach again. */
+/* All pending calls. They are removed from the client before any code of the application runs, which may
+ * attach again. */
 typedef struct
 {
   GTask *attach;
   GList *waits;
 } PendingCalls;
 
-/* Ends the session, where there is one. The model stays as it is. */
+/* Ends the session, if there is one. The model is not changed. */
 static PendingCalls
 end_session (LxcmonClient *self)
 {
@@ -114,7 +114,7 @@ handle_closed (LxcmonClient *self, LxcmonModel *model, const LxcmonError *error)
   g_autoptr (GError) why = error != NULL ? _lxcmon_monitor_error_new (error) : NULL;
   LxcmonSession *session = self->session;
 
-  /* The attach has succeeded where a handler of its notifications still runs a main loop. */
+  /* If a handler of a notification of the attach still runs a main loop, the attach has succeeded. */
   return_attach (steal_attach (self), NULL);
   if (self->session != session)
     return;
@@ -199,7 +199,7 @@ open_session (LxcmonClient *self, GMainContext *context, LxcmonError *error)
   settings.options.wait_if_busy = self->wait_if_busy != FALSE;
   if (self->socket_path == NULL)
     {
-      /* The name is not one: converting it again makes the error. */
+      /* The name is not valid: converting it again returns the error. */
       free (lxcmon_name_to_socket_path (self->runtime_dir, settings.name, error));
       return NULL;
     }
@@ -209,7 +209,7 @@ open_session (LxcmonClient *self, GMainContext *context, LxcmonError *error)
 /*< private >
  * _lxcmon_client_detach:
  *
- * Ends the session, and the state is DETACHED.
+ * Ends the session, and sets the state to DETACHED.
  */
 void
 _lxcmon_client_detach (LxcmonClient *self)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the type: what a client is called, how it attaches, and the properties that say so.
+ * Owns the type: the name of a client, the settings for its attaches, and its properties.
  */
 
 #include "lxcmon-client-private.h"
@@ -14,7 +14,7 @@
 /**
  * LxcmonClient:
  *
- * The client of one LXC container's controller.
+ * The client of the controller of one LXC container.
  *
  * libvirt runs each LXC container under a controller process, which has one client slot. If libvirtd is
  * running, it needs the slots of its containers: attaching then fails with %LXCMON_MONITOR_ERROR_BUSY
@@ -28,10 +28,10 @@
  * ```
  *
  * A client belongs to the main context that was thread-default when it was asked to attach. It emits its
- * signals in that context and nowhere else, and is to be used from the thread that runs it. Between two
+ * signals in that context only, and must be used from the thread that runs that context. Between two
  * attaches it may move to another context.
  *
- * Dropping the last reference detaches the client, from whatever thread. A pending
+ * Dropping the last reference detaches the client, in any thread. A pending
  * [method@Lxcmon.Client.attach_async] or [method@Lxcmon.Monitor.wait_exit_async] keeps it alive.
  *
  * Connect to the signals before attaching: the order of the attach's callback and the first signal is not
@@ -60,7 +60,7 @@ static GParamSpec *properties[N_PROPS];
 
 #define ATTACH_TIMEOUT_DEFAULT 2000
 
-/* A client without a name is called after its socket's file. What is not UTF-8 in it is escaped. */
+/* The default name is that of the socket file. Bytes in it that are not UTF-8 are escaped. */
 static char *
 name_from_path (const char *socket_path)
 {
@@ -93,8 +93,8 @@ lxcmon_client_constructed (GObject *object)
     }
 }
 
-/* Garbage collectors drop references in any thread. A pending call holds a reference, so that there is
- * none here, unless this was run by hand. */
+/* Garbage collectors drop references in any thread. A pending call holds a reference, so no call is
+ * pending here, unless g_object_run_dispose() was called. */
 static void
 lxcmon_client_dispose (GObject *object)
 {
@@ -199,7 +199,7 @@ install_properties (GObjectClass *klass)
   /**
    * LxcmonClient:runtime-dir: (type filename) (getter get_runtime_dir)
    *
-   * The directory of the controllers' sockets. %NULL stands for `/run/libvirt/lxc`.
+   * The directory of the controllers' sockets. %NULL means `/run/libvirt/lxc`.
    *
    * Since: 0.1
    */
@@ -209,7 +209,7 @@ install_properties (GObjectClass *klass)
   /**
    * LxcmonClient:socket-path: (type filename) (getter get_socket_path)
    *
-   * The path of the controller's socket. Where it is not set, it follows from the name and the runtime
+   * The path of the controller's socket. If it is not set, it is derived from the name and the runtime
    * directory.
    *
    * Since: 0.1
@@ -220,9 +220,9 @@ install_properties (GObjectClass *klass)
   /**
    * LxcmonClient:force: (getter get_force) (setter set_force)
    *
-   * Connect to the controller even if libvirtd is running, or another client has the slot. For an app that
-   * is the container's driver, such as one that starts the controller itself. A new value takes effect
-   * with the next attach.
+   * Whether to connect to the controller even if libvirtd is running, or another client has the slot.
+   * This is for the driver of the container: the application that starts and manages it, as libvirtd does
+   * otherwise. A new value takes effect with the next attach.
    *
    * Since: 0.1
    */
@@ -231,7 +231,7 @@ install_properties (GObjectClass *klass)
   /**
    * LxcmonClient:wait-if-busy: (getter get_wait_if_busy) (setter set_wait_if_busy)
    *
-   * If the controller's client slot is taken, wait until it is free instead of failing with
+   * Whether to wait until the controller's client slot is free, if it is taken, instead of failing with
    * %LXCMON_MONITOR_ERROR_BUSY. A new value takes effect with the next attach.
    *
    * Since: 0.1
@@ -241,9 +241,10 @@ install_properties (GObjectClass *klass)
   /**
    * LxcmonClient:attach-timeout: (getter get_attach_timeout) (setter set_attach_timeout)
    *
-   * How long the client stays queued where another client turns out to be accepted, in milliseconds. While
-   * no other client is accepted it stays queued without a limit: leaving the queue would cost the next
-   * client its INIT. A new value takes effect with the next attach.
+   * How long the client stays queued if the controller has accepted another client, in milliseconds. As
+   * long as the controller has not accepted another client, there is no limit, because the controller
+   * would send INIT to the closed connection instead of the next client. A new value takes effect with
+   * the next attach.
    *
    * Since: 0.1
    */
@@ -253,9 +254,9 @@ install_properties (GObjectClass *klass)
   /**
    * LxcmonClient:keepalive-interval: (getter get_keepalive_interval) (setter set_keepalive_interval)
    *
-   * After how long a silence to send a PING, in milliseconds, or 0 for never. It may take up to twice that
-   * long. If the controller does not answer within the same time again, the client is closed with
-   * %LXCMON_MONITOR_ERROR_TIMED_OUT. A new value takes effect with the next attach.
+   * The time without a message after which a PING is sent, in milliseconds, or 0 for never. The PING is
+   * sent after at most twice this time. If the controller does not answer within the same time again, the
+   * client is closed with %LXCMON_MONITOR_ERROR_TIMED_OUT. A new value takes effect with the next attach.
    *
    * Since: 0.1
    */
@@ -302,8 +303,8 @@ lxcmon_client_init (LxcmonClient *self)
  * lxcmon_client_new:
  * @name: a container's name
  *
- * Makes a client for a container of the default runtime directory. A name that a container cannot have
- * makes attaching fail with %LXCMON_MONITOR_ERROR_INVALID_NAME.
+ * Creates a client for a container in the default runtime directory. If @name is not valid, attaching
+ * fails with %LXCMON_MONITOR_ERROR_INVALID_NAME.
  *
  * Returns: (transfer full): a client that is detached
  *
@@ -319,7 +320,7 @@ lxcmon_client_new (const char *name)
  * lxcmon_client_new_for_path:
  * @socket_path: (type filename): the path of a controller's socket
  *
- * Makes a client for the controller at a socket. The container is called after the socket's file, without
+ * Creates a client for the controller at a socket. The name of the container is that of the file, without
  * ".sock".
  *
  * Returns: (transfer full): a client that is detached
@@ -356,8 +357,7 @@ lxcmon_client_get_runtime_dir (LxcmonClient *self)
  *
  * Gets the path of the controller's socket.
  *
- * Returns: (type filename) (transfer none) (nullable): a path, or %NULL where the name is not one that a
- *   container can have
+ * Returns: (type filename) (transfer none) (nullable): a path, or %NULL if the name is not valid
  *
  * Since: 0.1
  */
@@ -393,7 +393,8 @@ set_ms (LxcmonClient *self, guint *setting, guint ms, guint prop_id)
  * lxcmon_client_get_force: (get-property force)
  * @self: a client
  *
- * Gets whether the client connects even if libvirtd is running or the slot is taken. See [property@Lxcmon.Client:force].
+ * Gets whether the client connects even if libvirtd is running or the slot is taken. See
+ * [property@Lxcmon.Client:force].
  *
  * Returns: whether it does
  *
@@ -410,9 +411,10 @@ lxcmon_client_get_force (LxcmonClient *self)
 /**
  * lxcmon_client_set_force: (set-property force)
  * @self: a client
- * @force: whether to connect in any case
+ * @force: whether to connect even then
  *
- * Sets whether the client connects even if libvirtd is running or the slot is taken. See [property@Lxcmon.Client:force].
+ * Sets whether the client connects even if libvirtd is running or the slot is taken. See
+ * [property@Lxcmon.Client:force].
  *
  * Since: 0.1
  */
@@ -463,7 +465,8 @@ lxcmon_client_set_wait_if_busy (LxcmonClient *self, gboolean wait_if_busy)
  * lxcmon_client_get_attach_timeout: (get-property attach-timeout)
  * @self: a client
  *
- * Gets how long the client stays queued where another client is accepted. See [property@Lxcmon.Client:attach-timeout].
+ * Gets how long the client stays queued if another client is accepted. See
+ * [property@Lxcmon.Client:attach-timeout].
  *
  * Returns: milliseconds
  *
@@ -482,7 +485,8 @@ lxcmon_client_get_attach_timeout (LxcmonClient *self)
  * @self: a client
  * @attach_timeout: milliseconds, from 1 to %G_MAXINT
  *
- * Sets how long the client stays queued where another client is accepted. See [property@Lxcmon.Client:attach-timeout].
+ * Sets how long the client stays queued if another client is accepted. See
+ * [property@Lxcmon.Client:attach-timeout].
  *
  * Since: 0.1
  */
@@ -499,7 +503,8 @@ lxcmon_client_set_attach_timeout (LxcmonClient *self, guint attach_timeout)
  * lxcmon_client_get_keepalive_interval: (get-property keepalive-interval)
  * @self: a client
  *
- * Gets after how long a silence a PING is sent. See [property@Lxcmon.Client:keepalive-interval].
+ * Gets the time without a message after which a PING is sent. See
+ * [property@Lxcmon.Client:keepalive-interval].
  *
  * Returns: milliseconds, or 0 for never
  *
@@ -518,7 +523,8 @@ lxcmon_client_get_keepalive_interval (LxcmonClient *self)
  * @self: a client
  * @keepalive_interval: milliseconds, up to %G_MAXINT, or 0 for never
  *
- * Sets after how long a silence a PING is sent. See [property@Lxcmon.Client:keepalive-interval].
+ * Sets the time without a message after which a PING is sent. See
+ * [property@Lxcmon.Client:keepalive-interval].
  *
  * Since: 0.1
  */
@@ -535,9 +541,10 @@ lxcmon_client_set_keepalive_interval (LxcmonClient *self, guint keepalive_interv
  * lxcmon_client_get_reboot_timeout: (get-property reboot-timeout)
  * @self: a client
  *
- * Gets how long to wait for the next controller after a reboot. See [property@Lxcmon.Client:reboot-timeout].
+ * Gets how long to wait for the next controller after a reboot. See
+ * [property@Lxcmon.Client:reboot-timeout].
  *
- * Returns: milliseconds, or 0 where the client does not wait
+ * Returns: milliseconds, or 0 if the client does not wait
  *
  * Since: 0.1
  */
@@ -554,7 +561,8 @@ lxcmon_client_get_reboot_timeout (LxcmonClient *self)
  * @self: a client
  * @reboot_timeout: milliseconds, up to %G_MAXINT, or 0 to not wait
  *
- * Sets how long to wait for the next controller after a reboot. See [property@Lxcmon.Client:reboot-timeout].
+ * Sets how long to wait for the next controller after a reboot. See
+ * [property@Lxcmon.Client:reboot-timeout].
  *
  * Since: 0.1
  */

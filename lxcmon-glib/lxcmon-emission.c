@@ -63,7 +63,7 @@ _lxcmon_emission_free (gpointer data)
 /*< private >
  * _lxcmon_emission_run:
  * @list: the list
- * @epoch: its epoch now; where that is another one, the list was stopped, and nothing is emitted
+ * @epoch: its epoch now; if it has changed, the list was stopped, and nothing is emitted
  */
 void
 _lxcmon_emission_run (const LxcmonEmission *self, GObject *list, guint epoch)
@@ -98,9 +98,9 @@ _lxcmon_emission_install_signals (GObjectClass *klass)
    * LxcmonMonitorList::init:
    * @self: the list
    * @monitor: the container's monitor
-   * @pid: the pid of the container's init in our own pid namespace, or 0 where it is not known
+   * @pid: the pid of the container's init in the pid namespace of the caller, or 0 if it is not known
    *
-   * A container's init has started. See [signal@Lxcmon.Monitor::init].
+   * Emitted when the init of a container has started. See [signal@Lxcmon.Monitor::init].
    *
    * Since: 0.1
    */
@@ -115,8 +115,8 @@ _lxcmon_emission_install_signals (GObjectClass *klass)
    * @monitor: the container's monitor
    * @status: how the container ended
    *
-   * A container has ended. The signal's detail is the status's nick, such as "exit::reboot". See
-   * [signal@Lxcmon.Monitor::exit].
+   * Emitted when a container has ended. The detail of the signal is the nick of the status, such as
+   * "exit::reboot". See [signal@Lxcmon.Monitor::exit].
    *
    * Since: 0.1
    */
@@ -129,10 +129,11 @@ _lxcmon_emission_install_signals (GObjectClass *klass)
    * LxcmonMonitorList::closed:
    * @self: the list
    * @monitor: the container's monitor
-   * @error: (nullable): %NULL where "exit" has come before; otherwise why it is not known how the
-   *   container ended, in the domain [error@Lxcmon.MonitorError]
+   * @error: (nullable): %NULL if "exit" was emitted before; otherwise the reason why it is not known how
+   *   the container ended, in the domain [error@Lxcmon.MonitorError]
    *
-   * A container's controller has closed the connection. See [signal@Lxcmon.Monitor::closed].
+   * Emitted when the controller of a container has closed the connection. See
+   * [signal@Lxcmon.Monitor::closed].
    *
    * Since: 0.1
    */

@@ -3,7 +3,7 @@
 #pragma once
 
 /*
- * Since when a function is there. Each release adds one macro.
+ * Since which version a function exists. Each release adds one macro.
  */
 
 #include <lxcmon/lxcmon-macros.h>

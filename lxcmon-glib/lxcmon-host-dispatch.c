@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns what a host does when: scans, rows whose time is over, rows to be attached. While nothing happens
- * and nothing is expected, its source never wakes up.
+ * Owns when a host does something: scans, rows whose timeout has expired, rows to be attached. While
+ * nothing happens and nothing is expected, its source never wakes up.
  */
 
 #include "lxcmon-host-private.h"
 
-/* Scans keep a distance, and take at most a sixth of the time while changes keep coming. */
+/* There is a minimum time between scans; while changes keep coming, scans need at most a sixth of the
+ * time. */
 #define SCAN_DISTANCE_US (50 * G_TIME_SPAN_MILLISECOND)
 #define SCAN_FACTOR      5
 
@@ -66,7 +67,7 @@ scan (LxcmonHost *self, gint64 now)
     _lxcmon_monitor_list_started (_lxcmon_host_get_list (self), NULL);
 }
 
-/* A row's time is over. It may have left the list afterwards. */
+/* The timeout of a row has expired. The row may be removed from the list by this. */
 static void
 expire_row (LxcmonHostRow *row)
 {
@@ -134,7 +135,7 @@ on_dispatch (gpointer user_data)
   if (!is_current (self, epoch))
     return G_SOURCE_REMOVE;
   g_source_set_ready_time (self->source, -1);
-  /* What is left of earlier events comes first. */
+  /* The remaining steps of earlier events come first. */
   _lxcmon_main_source_run_steps (_lxcmon_monitor_list_get_source (_lxcmon_host_get_list (self)));
   if (is_current (self, epoch) && self->scanning != epoch && now >= get_next_scan (self))
     scan (self, now);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns what a host knows of libvirtd or virtlxcd: whether it is running, when it ends, and whether it may
- * come back. It needs the slots of its containers, as it learns from EXIT whether to restart them.
+ * Owns what a host knows of libvirtd or virtlxcd (the driver): whether it is running, when it ends, and
+ * whether it may start again. It needs the slots of its containers: EXIT is how it finds out whether to
+ * restart them.
  */
 
 #include "lxcmon-host-private.h"
@@ -14,7 +15,7 @@
 /* A libvirtd that has ended may be restarting, which takes some 4 seconds. */
 #define SUCCESSOR_US (10 * G_TIME_SPAN_SECOND)
 
-/* How often to ask where the driver's end cannot be watched. */
+/* How often to check, if the end of the driver cannot be watched. */
 #define ASK_US (2 * G_TIME_SPAN_SECOND)
 
 static void
@@ -39,7 +40,7 @@ on_end (gint fd, GIOCondition condition, gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Whether the pid is still the driver's, now that a descriptor keeps it. */
+/* Whether the pid is still the driver's, now that a pidfd refers to it. */
 static gboolean
 is_still_driver (LxcmonHost *self, gint pid)
 {
@@ -73,7 +74,7 @@ watch_pid (LxcmonHost *self, gint pid)
  * _lxcmon_host_driver_update:
  * @found: who holds the lock
  *
- * Notes what a scan has found.
+ * Updates the driver with what a scan has found.
  */
 void
 _lxcmon_host_driver_update (LxcmonHost *self, const LxcmonDriver *found)
@@ -124,7 +125,7 @@ _lxcmon_host_driver_manages (LxcmonHost *self)
  * _lxcmon_host_driver_error:
  * @name: a container's name
  *
- * Words why a container that the driver manages is not attached.
+ * Creates the error of a container that is not attached because the driver manages it.
  *
  * Returns: (transfer full): BUSY
  */

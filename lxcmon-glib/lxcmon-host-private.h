@@ -80,8 +80,8 @@ struct _LxcmonHost
   guint64 watched_inode;
   GHashTable *ended; /* the files of containers that have ended, while they still have a listener */
   LxcmonHostDriver driver;
-  gint64 scan_at;         /* LXCMON_HOST_NEVER where no scan is asked for */
-  gint64 scan_not_before; /* scans keep a distance from each other */
+  gint64 scan_at;         /* LXCMON_HOST_NEVER if no scan is due */
+  gint64 scan_not_before; /* there is a minimum time between scans */
   gint64 safety_at;       /* a scan for what no hint has reported */
   gint64 shortage_until;  /* when to attach again */
   guint n_early_scans;    /* since the last hint: a socket was bound and had no listener yet */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns a row: the monitor of one container of a host, its session, and what each event does to it. What a
- * scan changes in it is decided elsewhere.
+ * Owns a row: the monitor of one container of a host, its session, and what each event does to it.
+ * lxcmon-host-scan.c decides what a scan changes in it.
  */
 
 #include "lxcmon-host-private.h"
@@ -61,7 +61,7 @@ _lxcmon_host_row_init (LxcmonHostRow *self)
 /*< private >
  * _lxcmon_host_row_new:
  *
- * Makes a row for a container that has appeared.
+ * Creates a row for a new container.
  */
 LxcmonHostRow *
 _lxcmon_host_row_new (LxcmonHost *host, const LxcmonRuntimeSocket *socket)
@@ -76,7 +76,7 @@ _lxcmon_host_row_new (LxcmonHost *host, const LxcmonRuntimeSocket *socket)
   return self;
 }
 
-/* ---- What a row asks of its host ---- */
+/* ---- Functions of the host that rows use ---- */
 
 const char *
 _lxcmon_host_get_dir (LxcmonHost *self)
@@ -102,7 +102,7 @@ _lxcmon_host_copy_rows (LxcmonHost *self)
 
 /*< private >
  * _lxcmon_host_wake:
- * @at: when there is something to do
+ * @at: when the host has something to do
  */
 void
 _lxcmon_host_wake (LxcmonHost *self, gint64 at)
@@ -116,7 +116,7 @@ _lxcmon_host_wake (LxcmonHost *self, gint64 at)
 /*< private >
  * _lxcmon_host_scan_soon:
  *
- * Asks for a scan: at once, unless the last one was a moment ago.
+ * Requests a scan. It is made at once, unless the last one was a moment ago.
  */
 void
 _lxcmon_host_scan_soon (LxcmonHost *self)
@@ -150,7 +150,7 @@ _lxcmon_host_retry_rows (LxcmonHost *self)
 /*< private >
  * _lxcmon_host_warn_once:
  *
- * Warns, unless something is known to be wrong already.
+ * Logs a warning, unless one was logged already for the current problem.
  */
 void
 _lxcmon_host_warn_once (LxcmonHost *self, const char *what, const char *why)
@@ -170,7 +170,7 @@ report (LxcmonHostRow *self, LxcmonReport what, const LxcmonModel *model, const 
 /*< private >
  * _lxcmon_host_row_remove:
  *
- * Takes a row out of the list, and closes its session.
+ * Removes a row from the list, and closes its session.
  */
 void
 _lxcmon_host_row_remove (LxcmonHostRow *self)
@@ -194,7 +194,7 @@ set_phase (LxcmonHostRow *self, LxcmonHostRowPhase phase, gint64 due)
 /*< private >
  * _lxcmon_host_row_retry_later:
  *
- * Detached; it is tried again: later each time, up to a bound.
+ * Schedules the next attempt to attach a row: at longer intervals each time, up to a limit.
  */
 void
 _lxcmon_host_row_retry_later (LxcmonHostRow *self)
@@ -249,8 +249,8 @@ handle_failed (LxcmonHostRow *self, const LxcmonModel *model, const LxcmonError 
   report (self, LXCMON_REPORT_CHANGED, model, why);
 }
 
-/* Closed; the row stays for the linger timeout, and as long as its socket has a listener where EXIT has not
- * come: what ended without EXIT may not have ended. */
+/* Closed; the row stays for the linger timeout. If EXIT was not received, it also stays as long as its
+ * socket has a listener, because the container may still run. */
 static void
 set_closed (LxcmonHostRow *self)
 {
@@ -375,7 +375,7 @@ on_event (GObject *owner, LxcmonSession *session, const LxcmonEvent *event)
  * _lxcmon_host_row_attach:
  * @self: a row that is detached, to which the caller holds a reference
  *
- * Begins to attach a row. It may have left the list afterwards.
+ * Starts to attach a row. The row may be removed from the list by this.
  */
 void
 _lxcmon_host_row_attach (LxcmonHostRow *self)
@@ -425,7 +425,7 @@ _lxcmon_host_row_yield (LxcmonHostRow *self, const GError *error)
 
 /*< private >
  * _lxcmon_host_row_observe:
- * @controller_pid: the controller, or 0 where it is not known
+ * @controller_pid: the pid of the controller, or 0 if it is not known
  * @error: why the row is not attached
  *
  * Shows what can be known of a container without a session.
@@ -452,7 +452,7 @@ _lxcmon_host_row_observe (LxcmonHostRow *self, gint controller_pid, const GError
 /*< private >
  * _lxcmon_host_row_give_up_reboot:
  *
- * The next controller has not appeared. The row may have left the list afterwards.
+ * Called when the next controller has not appeared. The row may be removed from the list by this.
  */
 void
 _lxcmon_host_row_give_up_reboot (LxcmonHostRow *self)

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns what a scan of the runtime directory changes: which rows appear, which leave, which are to be
- * attached, and why others are not. Does not wait, and does not connect.
+ * Owns what a scan of the runtime directory changes: which rows are added, removed and attached, and why
+ * others are not attached. It does not wait, and does not connect.
  */
 
 #include "lxcmon-host-private.h"
 
 #include "lxcmon-status-xml-private.h"
 
-/* Scans for a listener that is expected, after which there is the one scan for safety. */
+/* How many scans are made for an expected listener. After them, there is only the final scan. */
 #define EARLY_SCANS_MAX 20
 
 /* ---- A socket that has a listener ---- */
@@ -56,7 +56,7 @@ yield_to_driver (LxcmonHostRow *row, const LxcmonRuntimeSocket *socket)
   observe (row, socket, error);
 }
 
-/* Another client has the slot. It is checked again now and then, and with every scan. */
+/* Another client has the slot. It is checked again after some time, and with every scan. */
 static void
 observe_busy (LxcmonHostRow *row, const LxcmonRuntimeSocket *socket)
 {
@@ -148,7 +148,7 @@ apply_socket (LxcmonHost *self, const LxcmonRuntimeSocket *socket, GPtrArray *ap
           update_row (row, socket, ready);
           return;
         }
-      /* It has ended, and another container of its name has appeared. */
+      /* It has ended, and there is another container of its name. */
       _lxcmon_host_row_remove (row);
       if (_lxcmon_monitor_list_get_epoch (list) != epoch
           || lxcmon_monitor_list_lookup (list, socket->name) != NULL)
@@ -161,7 +161,7 @@ apply_socket (LxcmonHost *self, const LxcmonRuntimeSocket *socket, GPtrArray *ap
   g_ptr_array_add (appeared, row);
 }
 
-/* A socket that is bound and has no listener is most likely about to get one, which nothing reports. */
+/* A socket that is bound and has no listener will probably have one soon, but nothing reports this. */
 static void
 expect_listener (LxcmonHost *self)
 {
@@ -211,7 +211,7 @@ miss_row (LxcmonHostRow *row)
     }
 }
 
-/* A handler may change the list meanwhile: a row that has left it has no host. */
+/* A handler may change the list meanwhile: a row that was removed from it has no host. */
 static void
 miss_rows (LxcmonHost *self)
 {
@@ -243,7 +243,7 @@ update_ended (LxcmonHost *self, LxcmonRuntimeDir *scan, gsize n)
   self->ended = still;
 }
 
-/* Where the host was stopped meanwhile, the rows belong to no list. */
+/* If the host was stopped meanwhile, the rows belong to no list. */
 static void
 add_rows (LxcmonHost *self, GPtrArray *appeared, guint epoch)
 {

@@ -3,7 +3,7 @@
 /*
  * Owns the hints that something may have changed in the runtime directory. A scan finds out what.
  *
- * Where the directory is not there, GFileMonitor would poll for it every few seconds. Its nearest parent
+ * If the directory does not exist, GFileMonitor would poll for it every few seconds. Its nearest parent
  * that exists is watched instead.
  */
 
@@ -11,11 +11,11 @@
 
 #include <glib/gstdio.h>
 
-/* For how long GFileMonitor holds back further changes of a file. */
+/* For how long GFileMonitor delays further changes of a file. */
 #define RATE_LIMIT_MS 50
 
-/* inotify drops what its queue has no room for, and GIO does not report it: once after hints have come, the
- * directory is scanned again. */
+/* inotify drops events when its queue is full, and GIO does not report this. So the directory is scanned
+ * once more after the last hint. */
 #define SAFETY_US (1 * G_TIME_SPAN_SECOND)
 
 /* How often to scan where the directory cannot be watched. */
@@ -105,8 +105,8 @@ watch (LxcmonHost *self, const char *path, const GStatBuf *info)
 /*< private >
  * _lxcmon_host_watch_update:
  *
- * Watches the runtime directory that is there now. To be called before each scan: what changes after it
- * gives a hint.
+ * Watches the runtime directory that exists now. To be called before each scan, so that later changes
+ * cause a hint.
  */
 void
 _lxcmon_host_watch_update (LxcmonHost *self)

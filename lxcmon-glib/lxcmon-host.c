@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the type: the properties of a host, starting and stopping. Does not look for containers.
+ * Owns the type: the properties of a host, starting and stopping. It does not scan for containers.
  */
 
 #include "lxcmon-host-private.h"
@@ -25,20 +25,22 @@
  * lxcmon_monitor_list_start_async (LXCMON_MONITOR_LIST (host), NULL, on_started, NULL);
  * ```
  *
- * A container is in the list while its controller listens on its socket. The host attaches it by itself.
+ * A container is in the list while its controller listens on its socket. The host attaches to it by
+ * itself.
  *
  * A container that reboots keeps its monitor: after "exit::reboot" and "closed", "init" is emitted again.
- * All others leave the list when they have closed. A later container of the same name has another monitor.
+ * All other monitors leave the list after "closed". A later container of the same name has another
+ * monitor.
  *
  * If libvirtd or virtlxcd is running, it needs the client slots, and the host connects to no controller:
- * the containers are shown with their pids, in the state %LXCMON_STATE_DETACHED and with the error
- * %LXCMON_MONITOR_ERROR_BUSY, and emit notifications only. When libvirtd starts, the host closes its
- * connections at once. When libvirtd ends, the host waits 10 seconds for a successor. If a client other
- * than libvirtd has a slot, its container is shown in the same way, and the slot is checked again every
- * few seconds.
+ * the list contains the containers with their pids, in the state %LXCMON_STATE_DETACHED and with the
+ * error %LXCMON_MONITOR_ERROR_BUSY, and their monitors emit notifications only. When libvirtd starts, the
+ * host closes its connections at once. When libvirtd ends, the host waits 10 seconds for it to start
+ * again. A container whose slot another client has is listed in the same way, and its slot is checked
+ * again every few seconds.
  *
- * A host belongs to the main context that was thread-default when it was made, with all its monitors. It
- * wakes up when something happens, and otherwise only while something is expected.
+ * A host and all its monitors belong to the main context that was thread-default when the host was
+ * created. The host wakes up when something happens, and otherwise only while something is expected.
  *
  * Since: 0.1
  */
@@ -143,8 +145,8 @@ install_properties (GObjectClass *klass)
   /**
    * LxcmonHost:runtime-dir: (type filename) (getter get_runtime_dir)
    *
-   * The directory of the controllers' sockets. %NULL stands for `/run/libvirt/lxc`. It may appear and
-   * vanish while the host is started.
+   * The directory of the controllers' sockets. %NULL means `/run/libvirt/lxc`. The directory may be
+   * created and removed while the host is started.
    *
    * Since: 0.1
    */
@@ -155,9 +157,10 @@ install_properties (GObjectClass *klass)
   /**
    * LxcmonHost:force:
    *
-   * Connect to the controllers even if libvirtd is running or another client has a slot. For an app that is
-   * the containers' driver. A new value takes effect at once for containers that are not attached and, if it
-   * is unset while libvirtd is running, for all.
+   * Whether to connect to the controllers even if libvirtd is running or another client has a slot. This
+   * is for the driver of the containers: the application that starts and manages them, as libvirtd does
+   * otherwise. A new value takes effect at once for containers that are not attached, and for all
+   * containers if it becomes %FALSE while libvirtd is running.
    *
    * Since: 0.1
    */
@@ -166,8 +169,8 @@ install_properties (GObjectClass *klass)
   /**
    * LxcmonHost:reboot-timeout:
    *
-   * How long a container that reboots keeps its monitor without a controller, in milliseconds, or 0 to not
-   * keep it. A new value takes effect with the next reboot.
+   * How long the monitor of a container that reboots stays in the list without a controller, in
+   * milliseconds, or 0 if it does not stay. A new value takes effect with the next reboot.
    *
    * Since: 0.1
    */
@@ -188,7 +191,8 @@ install_properties (GObjectClass *klass)
   /**
    * LxcmonHost:n-unlisted:
    *
-   * How many sockets in the runtime directory are not in the list because their names are not UTF-8.
+   * The number of sockets in the runtime directory that are not in the list because their names are not
+   * UTF-8.
    *
    * Since: 0.1
    */
@@ -225,8 +229,9 @@ lxcmon_host_init (LxcmonHost *self)
  * @runtime_dir: (type filename) (nullable): the directory of the controllers' sockets; %NULL for the
  *   default one
  *
- * Makes a list of this machine's containers. It is empty until it is started with
- * [method@Lxcmon.MonitorList.start_async]. It belongs to the calling thread's thread-default main context.
+ * Creates a list of the containers of this machine. It is empty until it is started with
+ * [method@Lxcmon.MonitorList.start_async]. It belongs to the calling thread's thread-default main
+ * context.
  *
  * Returns: (transfer full): a host that is not started
  *
@@ -242,7 +247,7 @@ lxcmon_host_new (const char *runtime_dir)
  * lxcmon_host_get_runtime_dir:
  * @self: a host
  *
- * The directory of the controllers' sockets.
+ * Gets the directory of the controllers' sockets.
  *
  * Returns: (type filename) (transfer none): a path
  *
@@ -260,9 +265,10 @@ lxcmon_host_get_runtime_dir (LxcmonHost *self)
  * lxcmon_host_get_force:
  * @self: a host
  *
- * See [property@Lxcmon.Host:force].
+ * Gets whether the host connects even if libvirtd is running or a slot is taken. See
+ * [property@Lxcmon.Host:force].
  *
- * Returns: whether the host connects in any case
+ * Returns: whether it does
  *
  * Since: 0.1
  */
@@ -277,9 +283,10 @@ lxcmon_host_get_force (LxcmonHost *self)
 /**
  * lxcmon_host_set_force:
  * @self: a host
- * @force: whether to connect in any case
+ * @force: whether to connect even then
  *
- * See [property@Lxcmon.Host:force].
+ * Sets whether the host connects even if libvirtd is running or a slot is taken. See
+ * [property@Lxcmon.Host:force].
  *
  * Since: 0.1
  */
@@ -311,9 +318,9 @@ set_ms (LxcmonHost *self, guint *setting, guint ms, guint prop_id)
  * lxcmon_host_get_reboot_timeout:
  * @self: a host
  *
- * See [property@Lxcmon.Host:reboot-timeout].
+ * Gets how long a monitor stays in the list after a reboot. See [property@Lxcmon.Host:reboot-timeout].
  *
- * Returns: milliseconds, or 0 where it is not kept
+ * Returns: milliseconds, or 0 if it does not stay
  *
  * Since: 0.1
  */
@@ -328,9 +335,9 @@ lxcmon_host_get_reboot_timeout (LxcmonHost *self)
 /**
  * lxcmon_host_set_reboot_timeout:
  * @self: a host
- * @reboot_timeout: milliseconds, up to %G_MAXINT, or 0 for not at all
+ * @reboot_timeout: milliseconds, up to %G_MAXINT, or 0 if it does not stay
  *
- * See [property@Lxcmon.Host:reboot-timeout].
+ * Sets how long a monitor stays in the list after a reboot. See [property@Lxcmon.Host:reboot-timeout].
  *
  * Since: 0.1
  */
@@ -347,7 +354,8 @@ lxcmon_host_set_reboot_timeout (LxcmonHost *self, guint reboot_timeout)
  * lxcmon_host_get_linger_timeout:
  * @self: a host
  *
- * See [property@Lxcmon.Host:linger-timeout].
+ * Gets how long a monitor stays in the list after its container has ended. See
+ * [property@Lxcmon.Host:linger-timeout].
  *
  * Returns: milliseconds
  *
@@ -366,7 +374,8 @@ lxcmon_host_get_linger_timeout (LxcmonHost *self)
  * @self: a host
  * @linger_timeout: milliseconds, up to %G_MAXINT
  *
- * See [property@Lxcmon.Host:linger-timeout].
+ * Sets how long a monitor stays in the list after its container has ended. See
+ * [property@Lxcmon.Host:linger-timeout].
  *
  * Since: 0.1
  */
@@ -383,9 +392,9 @@ lxcmon_host_set_linger_timeout (LxcmonHost *self, guint linger_timeout)
  * lxcmon_host_get_n_unlisted:
  * @self: a host
  *
- * See [property@Lxcmon.Host:n-unlisted].
+ * Gets the number of sockets whose names are not UTF-8. See [property@Lxcmon.Host:n-unlisted].
  *
- * Returns: a count
+ * Returns: the number of sockets
  *
  * Since: 0.1
  */

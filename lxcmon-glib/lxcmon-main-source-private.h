@@ -3,8 +3,8 @@
 #pragma once
 
 /*
- * One hub for each main context, in one GSource, and the queue of steps: what is still to be done of the
- * events that were delivered. lxcmon-libvirt uses the queue too; the header is not installed.
+ * One hub for each main context, in one GSource, and the queue of steps: what remains to be done for
+ * events after their signals. lxcmon-libvirt uses the queue too; the header is not installed.
  */
 
 #include <glib-object.h>

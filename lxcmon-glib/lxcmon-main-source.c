@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the way from a main context to its hub, and the pump: pull an event, deliver it, run the steps
- * that it left. The first user of a context makes the source, the last one destroys it. GLib polls each
- * descriptor and walks each source at every iteration, so all users of a context share one.
+ * Owns the hub of each main context, and the loop that pulls an event, delivers it, and runs the steps
+ * that it queued. The first user of a context creates the source, the last one destroys it. GLib polls
+ * each descriptor and checks each source in every iteration, so all users of a context share one.
  *
- * A handler may run a main loop, which enters the pump again. It first runs the steps that are left of
- * earlier events, and then pulls the next event: the order of events is the order of pulls.
+ * A handler may run a main loop, which enters this loop again. It first runs the remaining steps of
+ * earlier events, and then pulls the next event. So events are delivered in the order in which they are
+ * pulled.
  */
 
 #define G_LOG_USE_STRUCTURED
@@ -64,10 +65,10 @@ step_new (gpointer object, LxcmonStepFunc func, gpointer data, GDestroyNotify fr
  * @object: the #GObject that the step is about; held weakly
  * @func: the step
  * @data: for @func
- * @free: (nullable): frees @data, also where the step is never run
+ * @free: (nullable): frees @data, even if the step is never run
  *
- * Adds a step. It runs after the steps that are there, when the app's code returns to the pump or to a
- * main loop, and is dropped where @object has been disposed of by then.
+ * Adds a step. It runs after the steps that are already queued, when the code of the application returns
+ * to a main loop. If @object has been disposed of by then, the step is dropped.
  */
 void
 _lxcmon_main_source_push (LxcmonMainSource *self, gpointer object, LxcmonStepFunc func,
@@ -79,7 +80,7 @@ _lxcmon_main_source_push (LxcmonMainSource *self, gpointer object, LxcmonStepFun
 /*< private >
  * _lxcmon_main_source_push_first:
  *
- * As _lxcmon_main_source_push(), before the steps that are there: for what a step has decided.
+ * Like _lxcmon_main_source_push(), but the step runs before the steps that are already queued.
  */
 void
 _lxcmon_main_source_push_first (LxcmonMainSource *self, gpointer object, LxcmonStepFunc func,
@@ -91,14 +92,16 @@ _lxcmon_main_source_push_first (LxcmonMainSource *self, gpointer object, LxcmonS
 /*< private >
  * _lxcmon_main_source_run_steps:
  *
- * Runs all steps. A step may run the app's code, which may fork: the child has nothing to do with the
- * rest.
+ * Runs all steps. A step may run code of the application, which may fork. The child does not run the
+ * remaining steps.
  */
 void
 _lxcmon_main_source_run_steps (LxcmonMainSource *self)
 {
   Step *step;
 
+  if (g_queue_is_empty (&self->steps))
+    return;
   g_source_ref (&self->source);
   while (!lxcmon_hub_was_forked (self->hub) && (step = g_queue_pop_head (&self->steps)) != NULL)
     {
@@ -127,7 +130,7 @@ prepare (GSource *source, gint *timeout)
   return is_ready ((LxcmonMainSource *) source);
 }
 
-/* Where the descriptor is ready, GLib needs no answer. */
+/* If the descriptor is ready, GLib does not use the return value. */
 static gboolean
 check (GSource *source)
 {
@@ -197,7 +200,7 @@ main_source_new (GMainContext *context, LxcmonError *error)
   self->n_users = 0;
   g_queue_init (&self->steps);
   g_source_set_static_name (&self->source, "[lxcmon] events");
-  /* Otherwise GLib takes the descriptor out of its poll set around each dispatch, and a main loop in a
+  /* Otherwise GLib removes the descriptor from its poll set around each dispatch, and a main loop in a
    * handler would receive no event. */
   g_source_set_can_recurse (&self->source, TRUE);
   g_source_add_unix_fd (&self->source, lxcmon_hub_get_fd (hub), G_IO_IN);
@@ -210,10 +213,10 @@ main_source_new (GMainContext *context, LxcmonError *error)
  * _lxcmon_main_source_acquire:
  * @context: a main context
  *
- * Gets the source of a context, and makes it where there is none. In a forked child the parent's is left
- * alone, and a new one is made.
+ * Gets the source of a context, and creates it if there is none. In a forked child, a new source is
+ * created, and that of the parent is not used.
  *
- * Returns: (nullable): a source to give back with _lxcmon_main_source_release(), or %NULL with @error set
+ * Returns: (nullable): a source to release with _lxcmon_main_source_release(), or %NULL with @error set
  */
 LxcmonMainSource *
 _lxcmon_main_source_acquire (GMainContext *context, LxcmonError *error)
@@ -232,7 +235,7 @@ _lxcmon_main_source_acquire (GMainContext *context, LxcmonError *error)
     }
   self->n_users++;
 
-  /* Whether debug messages are shown may change while the app runs; making them is not free. */
+  /* Whether debug messages are shown may change at run time; formatting them is not free. */
   gboolean debug = !g_log_writer_default_would_drop (G_LOG_LEVEL_DEBUG, G_LOG_DOMAIN);
   lxcmon_hub_set_log (self->hub, debug ? LXCMON_LOG_DEBUG : LXCMON_LOG_WARNING, log_line, NULL);
   return self;
@@ -242,7 +245,7 @@ _lxcmon_main_source_acquire (GMainContext *context, LxcmonError *error)
  * _lxcmon_main_source_release:
  * @self: (transfer full): a source
  *
- * Gives a source back. The last user destroys it.
+ * Releases a source. The last user destroys it.
  */
 void
 _lxcmon_main_source_release (LxcmonMainSource *self)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the error domain, the one mapping from the core's errors to GLib's, and what an error or an exit
- * status says about a container's end.
+ * Owns the error domain, the mapping from the core's errors to GLib's, and the mapping from errors and
+ * exit statuses to ends.
  */
 
 #include "lxcmon-monitor-private.h"
@@ -21,7 +21,7 @@
 GQuark
 lxcmon_monitor_error_quark (void)
 {
-  /* Not G_DEFINE_QUARK: formatters read the name that it is given as a subtraction. */
+  /* Not G_DEFINE_QUARK: formatters treat the name in its argument as a subtraction. */
   return g_quark_from_static_string ("lxcmon-monitor-error-quark");
 }
 
@@ -68,7 +68,7 @@ _lxcmon_end_from_exit_status (LxcmonExitStatus status)
  *
  * A peer that breaks the protocol or does not answer may still run its container.
  *
- * Returns: the end, or %LXCMON_END_NONE where the container may still run
+ * Returns: the end, or %LXCMON_END_NONE if the container may still run
  */
 LxcmonEnd
 _lxcmon_end_from_error (const GError *error)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns what an app can ask a monitor about its container.
+ * Owns the getters of a monitor.
  */
 
 #include "lxcmon-monitor-private.h"
@@ -10,7 +10,7 @@
  * lxcmon_monitor_get_source: (get-property source)
  * @self: a monitor
  *
- * Gets where the monitor's events come from.
+ * Gets the source of the monitor's events.
  *
  * Returns: a source
  *
@@ -46,10 +46,11 @@ lxcmon_monitor_get_state (LxcmonMonitor *self)
  * lxcmon_monitor_get_init_pid: (get-property init-pid)
  * @self: a monitor
  *
- * Gets the pid of the container's init in our own pid namespace. The kernel may use a pid again once its
- * process has ended. What is under `/proc/PID/root` belongs to the container: do not open paths there.
+ * Gets the pid of the container's init in the pid namespace of the caller. The kernel may reuse a pid
+ * when its process has ended. The container controls what is below `/proc/PID/root`: do not open paths
+ * there.
  *
- * Returns: a pid, or 0 while it is not known
+ * Returns: a pid, or 0 if it is not known
  *
  * Since: 0.1
  */
@@ -65,9 +66,9 @@ lxcmon_monitor_get_init_pid (LxcmonMonitor *self)
  * lxcmon_monitor_get_controller_pid: (get-property controller-pid)
  * @self: a monitor
  *
- * Gets the pid of the container's controller in our own pid namespace.
+ * Gets the pid of the container's controller in the pid namespace of the caller.
  *
- * Returns: a pid, or 0 while it is not known
+ * Returns: a pid, or 0 if it is not known
  *
  * Since: 0.1
  */
@@ -83,9 +84,9 @@ lxcmon_monitor_get_controller_pid (LxcmonMonitor *self)
  * lxcmon_monitor_get_exited: (get-property exited)
  * @self: a monitor
  *
- * Gets whether EXIT has come in this life of the container.
+ * Gets whether EXIT was received in the current run of the container.
  *
- * Returns: whether it has
+ * Returns: %TRUE if EXIT was received
  *
  * Since: 0.1
  */
@@ -103,7 +104,7 @@ lxcmon_monitor_get_exited (LxcmonMonitor *self)
  *
  * Gets how the container ended, as EXIT reports it.
  *
- * Returns: a status; %LXCMON_EXIT_STATUS_UNKNOWN also while EXIT has not come
+ * Returns: a status; %LXCMON_EXIT_STATUS_UNKNOWN also if EXIT was not received
  *
  * Since: 0.1
  */
@@ -119,10 +120,9 @@ lxcmon_monitor_get_exit_status (LxcmonMonitor *self)
  * lxcmon_monitor_get_exit_raw: (get-property exit-raw)
  * @self: a monitor
  *
- * Gets the number that EXIT carried on the wire, for statuses that this version of lxcmon has no name
- * for.
+ * Gets the number that EXIT contained, for statuses that this version of lxcmon has no name for.
  *
- * Returns: that number, or -1 where none has come
+ * Returns: the number, or -1 if it is not known
  *
  * Since: 0.1
  */
@@ -138,7 +138,7 @@ lxcmon_monitor_get_exit_raw (LxcmonMonitor *self)
  * lxcmon_monitor_get_end: (get-property end)
  * @self: a monitor
  *
- * Gets how the container ended, in one value.
+ * Gets how the container ended.
  *
  * Returns: an end
  *
@@ -156,8 +156,8 @@ lxcmon_monitor_get_end (LxcmonMonitor *self)
  * lxcmon_monitor_describe_end:
  * @self: a monitor
  *
- * Describes how the container ended in one line for people, such as "shut down". The text is in English
- * and is not meant to be parsed; see [property@Lxcmon.Monitor:end].
+ * Describes in one line how the container ended, such as "shut down". The text is in English, and is not
+ * meant to be parsed; programs use [property@Lxcmon.Monitor:end].
  *
  * Returns: (transfer full): a text
  *
@@ -182,7 +182,7 @@ lxcmon_monitor_describe_end (LxcmonMonitor *self)
       return g_strdup_printf ("ended with the unknown status %d",
                               lxcmon_monitor_get_exit_raw (self));
     case LXCMON_END_LOST:
-      return g_strdup ("its controller ended without saying how it ended");
+      return g_strdup ("its controller ended without sending EXIT");
     case LXCMON_END_DESTROYED:
       return g_strdup ("destroyed through libvirt");
     case LXCMON_END_NONE:

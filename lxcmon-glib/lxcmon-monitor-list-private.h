@@ -3,13 +3,13 @@
 #pragma once
 
 /*
- * What a class that is a list of monitors does with it. lxcmon-libvirt uses it too; the header is not
+ * The functions that subclasses of LxcmonMonitorList use. lxcmon-libvirt uses them too; the header is not
  * installed.
  *
- * The class's start() begins to keep the list, and calls _lxcmon_monitor_list_started() when it is
- * complete; its stop() ends that. Its flush(), which it need not have, reports what it has held back, before
- * the app stops the list. The list itself owns the rows, their order, the start that is pending,
- * and what is emitted.
+ * A subclass implements start(), which starts to keep the list up to date and calls
+ * _lxcmon_monitor_list_started() when it is complete, and stop(), which ends this. It may implement
+ * flush(), which reports events that it has delayed; it is called before the application stops the list.
+ * The list itself owns the rows, their order, the pending start, and all emissions.
  */
 
 #include "lxcmon-main-source-private.h"

@@ -2,7 +2,7 @@
 
 /*
  * Owns what all lists of monitors have in common: the rows and their order, starting and stopping, and
- * the signals that carry a monitor. Does not know where containers are found.
+ * the signals that carry a monitor. It does not know how containers are found.
  */
 
 #include "lxcmon-monitor-list-private.h"
@@ -15,16 +15,16 @@
  *
  * A list of containers that is kept up to date.
  *
- * The list is a [iface@Gio.ListModel] of [class@Lxcmon.Monitor], sorted by name, which a list view can
- * show without anything in between. It is empty until it is started with
- * [method@Lxcmon.MonitorList.start_async].
+ * The list is a [iface@Gio.ListModel] of [class@Lxcmon.Monitor], sorted by name, so a list view can show
+ * it directly. It is empty until it is started with [method@Lxcmon.MonitorList.start_async].
  *
  * Each signal of a monitor is emitted by the list as well, with the monitor as an argument, after the
- * monitor's own handlers have run. One handler is enough for all containers, future ones included.
+ * monitor's own handlers have run. One handler is enough for all containers, including those that start
+ * later.
  *
- * A list belongs to the main context that was thread-default when it was made. Its signals, and those of
- * its monitors, are emitted in that context and nowhere else, and it is to be used from the thread that
- * runs it. Dropping the last reference stops the list, from whatever thread, and emits nothing.
+ * A list belongs to the main context that was thread-default when it was created. Its signals, and those
+ * of its monitors, are emitted in that context only, and the list must be used from the thread that runs
+ * that context. Dropping the last reference stops the list, in any thread, and emits nothing.
  *
  * Since: 0.1
  */
@@ -111,7 +111,7 @@ on_items_changed (GListModel *rows, guint position, guint removed, guint added, 
  * _lxcmon_monitor_list_add:
  * @monitors: of #LxcmonMonitor, with names that the list does not have
  *
- * Adds rows: with one change of the list where it is empty, one after the other otherwise. A handler may
+ * Adds rows: with one change of the list if it is empty, one after the other otherwise. A handler may
  * stop the list.
  */
 void
@@ -139,7 +139,7 @@ _lxcmon_monitor_list_add (LxcmonMonitorList *self, GPtrArray *monitors)
  * _lxcmon_monitor_list_remove:
  * @monitor: a row
  *
- * Removes a row, where it is in the list.
+ * Removes a row, if it is in the list.
  */
 void
 _lxcmon_monitor_list_remove (LxcmonMonitorList *self, LxcmonMonitor *monitor)
@@ -161,9 +161,9 @@ emit (GObject *object, gpointer data)
  * @self: a list that is started
  * @monitor: one of its rows, to which the caller holds a reference
  *
- * As _lxcmon_monitor_report(). The list's own signal is a step that runs after the monitor's handlers and
- * notifications, or earlier where one of them runs a main loop. It runs before the steps that are there,
- * which are about what happens later.
+ * Like _lxcmon_monitor_report(). The list's own signal is a step that runs after the monitor's handlers
+ * and notifications, or earlier if one of them runs a main loop. It runs before the steps that are
+ * already queued, which belong to later events.
  */
 void
 _lxcmon_monitor_list_report (LxcmonMonitorList *self, LxcmonMonitor *monitor, LxcmonReport report,
@@ -204,7 +204,7 @@ _lxcmon_monitor_list_get_context (LxcmonMonitorList *self)
 /*< private >
  * _lxcmon_monitor_list_get_source:
  *
- * Returns: (nullable): the source whose steps the list uses, or %NULL where it is not started
+ * Returns: (nullable): the source whose steps the list uses, or %NULL if it is not started
  */
 LxcmonMainSource *
 _lxcmon_monitor_list_get_source (LxcmonMonitorList *self)
@@ -215,7 +215,7 @@ _lxcmon_monitor_list_get_source (LxcmonMonitorList *self)
 /*< private >
  * _lxcmon_monitor_list_get_epoch:
  *
- * Returns: a number that is another one where the list was stopped, or started again
+ * Returns: a number that changes when the list is started and stopped
  */
 guint
 _lxcmon_monitor_list_get_epoch (LxcmonMonitorList *self)
@@ -308,7 +308,8 @@ watch_cancellable (LxcmonMonitorListPrivate *priv, LxcmonMonitorList *self,
   g_source_attach (priv->start_cancel, priv->context);
 }
 
-/* Begins to keep the list; @task, which is taken over, is returned when it is complete. */
+/* Starts to keep the list up to date. @task is owned by the list now, and is returned when the list is
+ * complete. */
 static void
 start (LxcmonMonitorList *self, GTask *task)
 {
@@ -330,9 +331,9 @@ start (LxcmonMonitorList *self, GTask *task)
 
 /*< private >
  * _lxcmon_monitor_list_started:
- * @error: (nullable): why the list could not be started, or %NULL where it is complete
+ * @error: (nullable): why the list could not be started, or %NULL if it is complete
  *
- * Completes the start that is pending, if there is one. Where it has failed, the list is stopped.
+ * Completes the start that is pending, if there is one. If it has failed, the list is stopped.
  */
 void
 _lxcmon_monitor_list_started (LxcmonMonitorList *self, const GError *error)
@@ -357,8 +358,8 @@ dispose_in_context (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Garbage collectors drop references in any thread: the list is then stopped where it belongs, and is
- * silent until then. */
+/* Garbage collectors drop references in any thread: the list is then stopped in its main context, and
+ * emits nothing until then. */
 static void
 lxcmon_monitor_list_dispose (GObject *object)
 {
@@ -452,9 +453,9 @@ lxcmon_monitor_list_init (LxcmonMonitorList *self)
  *   starting has failed
  * @user_data: for @callback
  *
- * Starts to keep the list up to date. When it is complete for the first time, all rows are announced with
- * one [signal@Gio.ListModel::items-changed], and @callback is called. A list that was stopped can be
- * started again.
+ * Starts to keep the list up to date. When it is complete for the first time, one
+ * [signal@Gio.ListModel::items-changed] is emitted for all monitors, and @callback is called. A list that
+ * was stopped can be started again.
  *
  * Since: 0.1
  */
@@ -474,7 +475,7 @@ lxcmon_monitor_list_start_async (LxcmonMonitorList *self, GCancellable *cancella
   g_autoptr (GTask) task = g_task_new (self, cancellable, callback, user_data);
   g_main_context_pop_thread_default (priv->context);
   g_task_set_source_tag (task, lxcmon_monitor_list_start_async);
-  /* A list that is complete is so, also where the start was cancelled a moment later. */
+  /* A cancellation after the start has succeeded is ignored. */
   g_task_set_check_cancellable (task, FALSE);
   if (g_task_return_error_if_cancelled (task))
     return;
@@ -494,8 +495,8 @@ lxcmon_monitor_list_start_async (LxcmonMonitorList *self, GCancellable *cancella
  * Finishes [method@Lxcmon.MonitorList.start_async].
  *
  * Returns: whether the list is complete and kept up to date. Otherwise @error is in the domain
- *   [error@Lxcmon.MonitorError], or %G_IO_ERROR_CANCELLED, or %G_IO_ERROR_PENDING where the list was
- *   started already
+ *   [error@Lxcmon.MonitorError], or %G_IO_ERROR_CANCELLED, or %G_IO_ERROR_PENDING if the list was started
+ *   already
  *
  * Since: 0.1
  */
@@ -514,8 +515,8 @@ lxcmon_monitor_list_start_finish (LxcmonMonitorList *self, GAsyncResult *result,
  * @cancellable: (nullable): to cancel the start, which stops the list
  * @error: (out) (optional): return location for an error
  *
- * Starts as [method@Lxcmon.MonitorList.start_async], and blocks until the list is complete. Meanwhile it
- * iterates the list's main context.
+ * Starts the list like [method@Lxcmon.MonitorList.start_async], but blocks until it is complete.
+ * Meanwhile, it iterates the main context of the list.
  *
  * Returns: whether the list is complete and kept up to date
  *
@@ -543,8 +544,9 @@ lxcmon_monitor_list_start (LxcmonMonitorList *self, GCancellable *cancellable, G
  * lxcmon_monitor_list_stop:
  * @self: a list
  *
- * Stops watching all containers, and empties the list. A pending start ends with %G_IO_ERROR_CANCELLED.
- * Afterwards no monitor of the list emits a signal. Does nothing where the list is not started.
+ * Stops watching all containers, and empties the list. A pending start fails with %G_IO_ERROR_CANCELLED.
+ * Afterwards no monitor of the list emits a signal. If the list is not started, this function does
+ * nothing.
  *
  * Since: 0.1
  */
@@ -575,7 +577,7 @@ lxcmon_monitor_list_stop (LxcmonMonitorList *self)
  *
  * Finds a container in the list.
  *
- * Returns: (transfer none) (nullable): its monitor, or %NULL where there is none of that name
+ * Returns: (transfer none) (nullable): its monitor, or %NULL if no container in the list has this name
  *
  * Since: 0.1
  */

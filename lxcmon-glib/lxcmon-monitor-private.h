@@ -3,7 +3,7 @@
 #pragma once
 
 /*
- * What the classes that are monitors do with them. lxcmon-libvirt uses it too; the header is not
+ * The functions that subclasses of LxcmonMonitor use. lxcmon-libvirt uses them too; the header is not
  * installed.
  */
 
@@ -18,12 +18,12 @@ typedef struct
   LxcmonEnd end;
   gint init_pid;       /* 0 while unknown */
   gint controller_pid; /* 0 while unknown */
-  gboolean exited;     /* EXIT has come in this life */
+  gboolean exited;     /* EXIT was received in this run */
   LxcmonExitStatus exit_status;
-  gint exit_raw; /* the number on the wire, -1 where there is none */
+  gint exit_raw; /* the number on the wire, -1 if there is none */
 } LxcmonModel;
 
-/* The start of a life. */
+/* The start of a run. */
 #define LXCMON_MODEL_INIT(SOURCE, STATE)                                             \
   {                                                                                  \
     .source = (SOURCE), .state = (STATE), .exit_status = LXCMON_EXIT_STATUS_UNKNOWN, \

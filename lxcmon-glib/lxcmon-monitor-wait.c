@@ -27,7 +27,7 @@ not_watched_error (LxcmonMonitor *self)
  *   its end can no longer be known
  * @user_data: for @callback
  *
- * Waits for the end of the container's current life. Completes at once where it has ended already.
+ * Waits until the container has ended. If it has ended already, the call completes at once.
  *
  * Since: 0.1
  */
@@ -45,7 +45,7 @@ lxcmon_monitor_wait_exit_async (LxcmonMonitor *self, GCancellable *cancellable,
   LxcmonWaits *waits = _lxcmon_monitor_get_waits (self);
   g_autoptr (GTask) task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (task, lxcmon_monitor_wait_exit_async);
-  /* A wait that has succeeded has done so, also where it was cancelled a moment later. */
+  /* A cancellation after the wait has succeeded is ignored. */
   g_task_set_check_cancellable (task, FALSE);
   if (g_task_return_error_if_cancelled (task))
     return;
@@ -66,9 +66,10 @@ lxcmon_monitor_wait_exit_async (LxcmonMonitor *self, GCancellable *cancellable,
  *
  * Finishes [method@Lxcmon.Monitor.wait_exit_async].
  *
- * The error is %LXCMON_MONITOR_ERROR_LOST or %LXCMON_MONITOR_ERROR_DESTROYED where the container ended
- * without EXIT, %G_IO_ERROR_CANCELLED where the wait was cancelled or the monitor was detached,
- * %G_IO_ERROR_NOT_CONNECTED where it was not attached, or the reason why it was closed.
+ * The error is %LXCMON_MONITOR_ERROR_LOST or %LXCMON_MONITOR_ERROR_DESTROYED if the container ended
+ * without EXIT, %G_IO_ERROR_CANCELLED if the wait was cancelled or the monitor was detached,
+ * %G_IO_ERROR_NOT_CONNECTED if the monitor was not attached, or another error if the connection was
+ * closed because of it.
  *
  * Returns: how the container ended, or %LXCMON_EXIT_STATUS_UNKNOWN with @error set
  *
@@ -82,7 +83,7 @@ lxcmon_monitor_wait_exit_finish (LxcmonMonitor *self, GAsyncResult *result, GErr
   g_return_val_if_fail (LXCMON_IS_MONITOR (self), LXCMON_EXIT_STATUS_UNKNOWN);
   g_return_val_if_fail (g_task_is_valid (result, self), LXCMON_EXIT_STATUS_UNKNOWN);
 
-  /* GTask returns -1 with an error, which is a status here: the error itself decides. */
+  /* GTask returns -1 with an error, but -1 is a status here: check the error itself. */
   gssize status = g_task_propagate_int (G_TASK (result), &why);
   if (why != NULL)
     {
@@ -98,8 +99,8 @@ lxcmon_monitor_wait_exit_finish (LxcmonMonitor *self, GAsyncResult *result, GErr
  * @cancellable: (nullable): to cancel the wait, which leaves the monitor attached
  * @error: (out) (optional): return location for an error
  *
- * Waits for the end of the container's current life, and blocks. Meanwhile it iterates the monitor's
- * main context, so that its signals, and everything else in that context, are dispatched.
+ * Waits until the container has ended, and blocks. Meanwhile, it iterates the main context of the
+ * monitor, so that its signals, and everything else in that context, are dispatched.
  *
  * See [method@Lxcmon.Monitor.wait_exit_finish] for the errors.
  *

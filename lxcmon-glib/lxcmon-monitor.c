@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns what all monitors have in common: what is known of a container, the properties that show it, and
- * the three signals. Does not know where events come from.
+ * Owns what all monitors have in common: the model (what is known of a container), its properties, and
+ * the three signals. It does not know the source of the events.
  */
 
 #include "lxcmon-monitor-private.h"
@@ -13,17 +13,19 @@
 /**
  * LxcmonMonitor:
  *
- * An object that watches one LXC container.
+ * The base class of objects that watch one LXC container.
  *
- * A container starts ([signal@Lxcmon.Monitor::init]), ends ([signal@Lxcmon.Monitor::exit]), and its
- * controller closes the connection ([signal@Lxcmon.Monitor::closed]). What the controller sent before it
- * closed the connection is emitted before "closed", in the order in which it was sent.
+ * A monitor emits [signal@Lxcmon.Monitor::init] when the container starts, [signal@Lxcmon.Monitor::exit]
+ * when it ends, and [signal@Lxcmon.Monitor::closed] when its controller closes the connection. The time
+ * from the start of a container to its end is called a run; a reboot ends a run and begins the next one.
+ * Everything that the controller sent before it closed the connection is reported before "closed", in the
+ * order in which it was sent.
  *
- * All signals are emitted in one main context; the class says which. When a signal is emitted, the
- * properties have their new values. They are notified after the signal. A handler may run a main loop,
- * use the monitor in any way, and drop the last reference to it.
+ * All signals are emitted in one main context, which the documentation of each class specifies. When a
+ * signal is emitted, the properties already have their new values. The changes are notified after the
+ * signal. A handler may run a main loop, use the monitor in any way, and drop the last reference to it.
  *
- * To learn of each end and how it came about, connect to "closed" alone and read
+ * To learn of each end and its reason, it is sufficient to connect to "closed" and to read
  * [property@Lxcmon.Monitor:end].
  *
  * Since: 0.1
@@ -32,7 +34,7 @@
 typedef struct
 {
   GRefString *name;
-  GMainContext *context; /* the one in which signals are emitted; NULL before it is known */
+  GMainContext *context; /* the one in which signals are emitted; NULL while it is not known */
   LxcmonModel model;
   GError *error;
   guint pending; /* a bit for each property that is to be notified */
@@ -162,7 +164,7 @@ install_properties (GObjectClass *klass)
   /**
    * LxcmonMonitor:source: (getter get_source)
    *
-   * Where the monitor's events come from.
+   * The source of the monitor's events.
    *
    * Since: 0.1
    */
@@ -182,7 +184,7 @@ install_properties (GObjectClass *klass)
   /**
    * LxcmonMonitor:init-pid: (getter get_init_pid)
    *
-   * The pid of the container's init in our own pid namespace, or 0 while it is not known.
+   * The pid of the container's init in the pid namespace of the caller, or 0 if it is not known.
    *
    * Since: 0.1
    */
@@ -191,7 +193,7 @@ install_properties (GObjectClass *klass)
   /**
    * LxcmonMonitor:controller-pid: (getter get_controller_pid)
    *
-   * The pid of the container's controller in our own pid namespace, or 0 while it is not known.
+   * The pid of the container's controller in the pid namespace of the caller, or 0 if it is not known.
    *
    * Since: 0.1
    */
@@ -201,7 +203,8 @@ install_properties (GObjectClass *klass)
   /**
    * LxcmonMonitor:exited: (getter get_exited)
    *
-   * Whether EXIT has come. Only then does [property@Lxcmon.Monitor:exit-status] have a meaning.
+   * Whether EXIT was received in the current run. [property@Lxcmon.Monitor:exit-status] is valid only in
+   * this case.
    *
    * Since: 0.1
    */
@@ -221,7 +224,7 @@ install_properties (GObjectClass *klass)
   /**
    * LxcmonMonitor:exit-raw: (getter get_exit_raw)
    *
-   * The number that EXIT carried on the wire, or -1 where none has come.
+   * The number that EXIT contained, or -1 if it is not known.
    *
    * Since: 0.1
    */
@@ -231,8 +234,8 @@ install_properties (GObjectClass *klass)
   /**
    * LxcmonMonitor:end: (getter get_end)
    *
-   * How the container ended, in one value. It is set before [signal@Lxcmon.Monitor::closed] is emitted.
-   * %LXCMON_END_NONE there means that the container may still run and is no longer watched.
+   * How the container ended. It is set before [signal@Lxcmon.Monitor::closed] is emitted. In a handler of
+   * this signal, %LXCMON_END_NONE means that the container may still run, but is no longer watched.
    *
    * Since: 0.1
    */
@@ -242,7 +245,8 @@ install_properties (GObjectClass *klass)
   /**
    * LxcmonMonitor:error: (getter get_error)
    *
-   * Why the monitor is not attached, or %NULL: its last attach failed, or it was closed without EXIT.
+   * The reason why the monitor is not attached, or %NULL. It is set if an attach has failed, or if the
+   * connection was closed without EXIT.
    *
    * Since: 0.1
    */
@@ -251,18 +255,18 @@ install_properties (GObjectClass *klass)
   g_object_class_install_properties (klass, N_PROPS, properties);
 }
 
-/* Explicit va_list marshallers: an emission costs half of what it costs through the generic one. */
+/* With explicit va_list marshallers, an emission costs half as much as with the generic one. */
 static void
 install_signals (void)
 {
   /**
    * LxcmonMonitor::init:
    * @self: the monitor
-   * @pid: the pid of the container's init in our own pid namespace, or 0 where it is not known
+   * @pid: the pid of the container's init in the pid namespace of the caller, or 0 if it is not known
    *
-   * The container's init has started. The controller sends INIT to its very first client only: a later
-   * client finds the pid by other means, sets [property@Lxcmon.Monitor:init-pid], and does not emit this
-   * signal.
+   * Emitted when the container's init has started. The controller sends INIT to its very first client
+   * only: a later client finds the pid in `/proc`, sets [property@Lxcmon.Monitor:init-pid], and does not
+   * emit this signal.
    *
    * Since: 0.1
    */
@@ -277,8 +281,8 @@ install_signals (void)
    * @self: the monitor
    * @status: how the container ended
    *
-   * The container has ended. The signal's detail is the status's nick: connect to "exit::reboot" to
-   * receive reboots only.
+   * Emitted when the container has ended. The detail of the signal is the nick of the status: connect to
+   * "exit::reboot" to receive reboots only.
    *
    * Since: 0.1
    */
@@ -291,11 +295,11 @@ install_signals (void)
   /**
    * LxcmonMonitor::closed:
    * @self: the monitor
-   * @error: (nullable): %NULL where EXIT has come before; otherwise why the monitor cannot say how the
-   *   container ended, in the domain [error@Lxcmon.MonitorError]
+   * @error: (nullable): %NULL if EXIT was received before; otherwise the reason why it is not known how
+   *   the container ended, in the domain [error@Lxcmon.MonitorError]
    *
-   * The controller has closed the connection. It is the last signal of a container's life, and is
-   * emitted exactly once, unless the user detached the monitor.
+   * Emitted when the controller has closed the connection. This is the last signal of a run. It is
+   * emitted exactly once for each run, unless the client is detached or the list is stopped before.
    *
    * Since: 0.1
    */
@@ -348,7 +352,7 @@ _lxcmon_monitor_set_name (LxcmonMonitor *self, const char *name)
 /*< private >
  * _lxcmon_monitor_set_context:
  *
- * @context: (nullable): the main context in which signals are emitted from now on, or %NULL where the
+ * @context: (nullable): the main context in which signals are emitted from now on, or %NULL if the
  *   monitor belongs to none
  */
 void
@@ -395,7 +399,7 @@ set_model (LxcmonMonitorPrivate *priv, const LxcmonModel *model, const GError *e
   priv->pending |= 1u << PROP_ERROR;
 }
 
-/* A handler may change more, which it notifies itself then: each change is notified once. */
+/* A handler may cause further changes, which the nested call notifies. Each change is notified once. */
 static void
 notify (LxcmonMonitor *self)
 {
@@ -427,8 +431,8 @@ _lxcmon_exit_status_to_detail (LxcmonExitStatus status)
  * @model: what is known now
  * @error: (nullable): why the monitor is not attached; "closed" carries it
  *
- * The way of each event to the app: the model first, then the signal, then the notifications of what
- * changed.
+ * Reports an event to the application: writes the model, emits the signal, and notifies the properties
+ * that changed.
  */
 void
 _lxcmon_monitor_report (LxcmonMonitor *self, LxcmonReport report, const LxcmonModel *model,
@@ -521,7 +525,7 @@ _lxcmon_context_acquire (GMainContext *context, const char *function)
     return acquired;
 
   g_critical ("%s: called from another thread than the one that runs the object's main context; "
-              "use g_main_context_invoke() to get there",
+              "use g_main_context_invoke() to call it there",
               function);
   g_main_context_unref (acquired);
   return NULL;
@@ -554,7 +558,7 @@ _lxcmon_store_result (GObject *source, GAsyncResult *result, gpointer user_data)
  *
  * Gets the container's name.
  *
- * Returns: (transfer none) (nullable): the name, or %NULL where the monitor was made without one
+ * Returns: (transfer none) (nullable): the name, or %NULL if the monitor was created without one
  *
  * Since: 0.1
  */
@@ -570,7 +574,7 @@ lxcmon_monitor_get_name (LxcmonMonitor *self)
  * lxcmon_monitor_get_error: (get-property error)
  * @self: a monitor
  *
- * Gets why the monitor is not attached: its last attach failed, or it was closed without EXIT.
+ * Gets the reason why the monitor is not attached. See [property@Lxcmon.Monitor:error].
  *
  * Returns: (transfer none) (nullable): an error, or %NULL
  *

@@ -18,7 +18,7 @@ G_BEGIN_DECLS
  * @LXCMON_SOURCE_DIRECT: the container's controller
  * @LXCMON_SOURCE_LIBVIRT: libvirtd or virtlxcd
  *
- * Where the events of a monitor come from.
+ * The source of the events of a monitor.
  *
  * Since: 0.1
  */
@@ -30,15 +30,15 @@ typedef enum /*< underscore_name=lxcmon_source >*/
 
 /**
  * LxcmonEnd:
- * @LXCMON_END_NONE: it has not ended, as far as is known
+ * @LXCMON_END_NONE: the container has not ended, as far as is known
  * @LXCMON_END_SHUTDOWN: the container's init ended, in any way but a reboot
  * @LXCMON_END_REBOOT: the container's init called reboot(2)
  * @LXCMON_END_ERROR: the controller reported an error
- * @LXCMON_END_UNKNOWN: it ended, and the reason is not known
- * @LXCMON_END_LOST: the controller ended without EXIT
- * @LXCMON_END_DESTROYED: it was destroyed through libvirt
+ * @LXCMON_END_UNKNOWN: the controller reported a status that this version of lxcmon has no name for
+ * @LXCMON_END_LOST: the controller ended without EXIT: how the container ended is not known
+ * @LXCMON_END_DESTROYED: the container was destroyed through libvirt
  *
- * How a life of a container ended, in one value.
+ * How a run of a container ended.
  *
  * Since: 0.1
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the order of a list's rows, by name, byte by byte, and what becomes of a row that leaves the list.
+ * Owns the order of a list's rows, by the bytes of their names, and the removal of rows from the list.
  */
 
 #include "lxcmon-rows-private.h"
@@ -53,8 +53,8 @@ _lxcmon_rows_find (GListStore *rows, const char *name, guint *position)
   return found;
 }
 
-/* A row has left the list, and calls that wait for its end return @why. What has closed keeps its state, so
- * that it can be seen how it ended. */
+/* A row was removed from the list. Calls that wait for its end fail with @why. A row that is closed keeps
+ * its state, which says how it ended. */
 static void
 end_row (LxcmonMonitor *monitor, gboolean quietly, const GError *why)
 {
@@ -75,7 +75,7 @@ end_row (LxcmonMonitor *monitor, gboolean quietly, const GError *why)
 /*< private >
  * _lxcmon_rows_remove:
  *
- * Removes a row, where it is there: its container has ended.
+ * Removes a row, if it is in the list: its container has ended.
  */
 void
 _lxcmon_rows_remove (GListStore *rows, LxcmonMonitor *monitor)

@@ -3,8 +3,8 @@
 #pragma once
 
 /*
- * One attach: from the moment that an app or a host asks for it until it is closed. It spans the lives of
- * a container that reboots, where these are followed.
+ * One attach of a client or a row, until it is closed. If reboots are followed, it covers several runs of
+ * the container.
  */
 
 #include "lxcmon-main-source-private.h"

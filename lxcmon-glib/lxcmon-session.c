@@ -2,8 +2,8 @@
 
 /*
  * Owns one attach: the connection, the main context that it belongs to, and after a reboot the wait for
- * the next controller. It refers to its owner weakly, so that dropping the last reference to the owner
- * ends the attach. It is opened in its context, and may be closed from any thread.
+ * the next controller. It holds a weak reference to its owner, so that dropping the last reference to the
+ * owner ends the attach. It is opened in its context, and may be closed from any thread.
  */
 
 #include "lxcmon-session-private.h"
@@ -62,7 +62,7 @@ drop_connection (LxcmonSession *self)
   g_mutex_unlock (&self->mutex);
 }
 
-/* Makes the connection of a life. */
+/* Creates the connection for a run. */
 static gboolean
 connect_controller (LxcmonSession *self, LxcmonError *error)
 {
@@ -134,7 +134,7 @@ give_up_in_time (LxcmonSession *self)
   give_up (self, &error);
 }
 
-/* Connects to the next controller where it is there. */
+/* Connects to the next controller, if its socket exists. */
 static void
 check_next_controller (gpointer user_data)
 {
@@ -176,7 +176,7 @@ watch_for_next_controller (LxcmonSession *self)
 /*< private >
  * _lxcmon_session_is_followed:
  *
- * Returns: whether the next controller is waited for after a reboot
+ * Returns: whether the session waits for the next controller after a reboot
  */
 gboolean
 _lxcmon_session_is_followed (LxcmonSession *self)
@@ -294,7 +294,7 @@ _lxcmon_session_apply (LxcmonSession *self, const LxcmonEvent *event, LxcmonMode
 
 /*< private >
  * _lxcmon_session_open:
- * @owner: a #GObject, referred to weakly
+ * @owner: a #GObject, to which the session holds a weak reference
  * @context: the main context in which @func is called
  * @settings: how to attach; copied
  * @func: called for each event
@@ -303,7 +303,7 @@ _lxcmon_session_apply (LxcmonSession *self, const LxcmonEvent *event, LxcmonMode
  * Begins an attach.
  *
  * Returns: (transfer full) (nullable): a session to end with _lxcmon_session_close(), or %NULL with
- *   @error set where the attach failed at once
+ *   @error set if the attach failed at once
  */
 LxcmonSession *
 _lxcmon_session_open (gpointer owner, GMainContext *context, const LxcmonSessionSettings *settings,
@@ -363,8 +363,8 @@ _lxcmon_session_shutdown (LxcmonSession *self)
  * _lxcmon_session_close:
  * @self: (transfer full): a session
  *
- * Ends an attach; nothing more is reported. In another thread than the context's, the controller is left
- * at once, and the rest is freed by the context.
+ * Ends an attach; nothing more is reported. If this is another thread than the context's, the connection
+ * is shut down at once, and the rest is freed in the context.
  */
 void
 _lxcmon_session_close (LxcmonSession *self)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the hints that a new controller may have made its socket: a file monitor on the directory and,
+ * Owns the hints that a new controller may have created its socket: a file monitor on the directory and,
  * since that may miss something and a socket exists a moment before its owner listens, a timer.
  */
 
@@ -29,10 +29,10 @@ mix (guint64 hash, guint64 value)
 /*< private >
  * _lxcmon_socket_watch_identify:
  *
- * Finds out which file is at a path; links are not followed. An inode alone is not enough: some file systems
- * use one again at once.
+ * Finds out which file is at a path; links are not followed. An inode alone is not enough: some file
+ * systems reuse one at once.
  *
- * Returns: a number that is another one for each file, or 0 where there is none
+ * Returns: a number that differs for each file, or 0 if there is none
  */
 guint64
 _lxcmon_socket_watch_identify (const char *path)
@@ -71,8 +71,8 @@ on_changed (GFileMonitor *monitor, GFile *file, GFile *other, GFileMonitorEvent 
 /*< private >
  * _lxcmon_socket_watch_new:
  * @path: where the socket is expected
- * @context: where to call @check
- * @check: called whenever another socket may be there, and every 50 ms
+ * @context: the main context in which @check is called
+ * @check: called when there may be another socket, and every 50 ms
  *
  * Returns: a watch to free with _lxcmon_socket_watch_free()
  */
@@ -86,8 +86,8 @@ _lxcmon_socket_watch_new (const char *path, GMainContext *context,
 
   self->check = check;
   self->user_data = user_data;
-  /* A file monitor emits in the context that is thread-default when it is made. Where there is none, the
-   * timer finds the socket a little later. */
+  /* A file monitor emits in the context that is thread-default when it is created. If it cannot be
+   * created, the timer finds the socket a little later. */
   g_main_context_push_thread_default (context);
   self->monitor = g_file_monitor_directory (file, G_FILE_MONITOR_WATCH_MOVES, NULL, NULL);
   g_main_context_pop_thread_default (context);

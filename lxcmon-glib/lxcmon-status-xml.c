@@ -3,7 +3,7 @@
 /*
  * Owns libvirt's status XML, as far as a client needs it: `<domstatus pid='CONTROLLER'>` with
  * `<init pid='INIT'/>` in it, beside the socket. It is a hint: libvirtd writes it after INIT, and may
- * have died since, so what it says counts only for the controller that we are attached to.
+ * have ended since, so it is used only if it is about the controller that we are attached to.
  */
 
 #include "lxcmon-status-xml-private.h"
@@ -65,8 +65,8 @@ parse (const char *text, gsize length, Status *status)
 /*< private >
  * _lxcmon_status_xml_parse:
  *
- * Finds the init pid in a status XML. Returns 0 where there is none, or where the text is about
- * another controller.
+ * Finds the init pid in a status XML. Returns 0 if there is none, or if the text is about another
+ * controller.
  */
 gint
 _lxcmon_status_xml_parse (const char *text, gsize length, gint controller_pid)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the calls that wait for a container's end, until they are returned. Each can be cancelled by
- * itself.
+ * Owns the pending calls that wait for the end of a container. Each can be cancelled separately.
  */
 
 #include "lxcmon-waits-private.h"
@@ -81,7 +80,7 @@ _lxcmon_waits_steal (LxcmonWaits *self)
  * _lxcmon_waits_return:
  * @tasks: (transfer full): tasks
  * @status: how the container ended
- * @error: (nullable): why that is not known, or %NULL where it is
+ * @error: (nullable): why that is not known, or %NULL if it is known
  *
  * Completes tasks. Their callbacks may run at once.
  */

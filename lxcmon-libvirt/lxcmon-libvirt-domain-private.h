@@ -13,7 +13,7 @@ typedef struct
 {
   char uuid[VIR_UUID_STRING_BUFLEN];
   char *name;
-  gint id;             /* another one for each life of the container; 0 if it has none */
+  gint id;             /* differs for each run of the container; 0 if it has none */
   gint controller_pid; /* 0 if the id is not a pid of this machine */
   gint init_pid;       /* 0 if it is not known */
 } LxcmonLibvirtDomain;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns what libvirt's events and lists mean: which of them start a container, which end it, and which show
- * that something was missed. Nothing is invented: if an end was not seen, "closed" says so. Nothing is
- * reported twice: a container's id differs from one life to the next.
+ * Owns what libvirt's events and lists mean: which of them start a container, which end it, and which
+ * show that something was missed. Nothing is invented: if an end was not seen, "closed" says so. Nothing
+ * is reported twice: a container's id differs from one run to the next.
  *
- * Each event and each list is a step. It decides what changes, without calling code of the app, and makes a
- * plan: steps that run before all later events. So a decision is made when all earlier plans have run, and
- * a main loop in a handler continues exactly where the handler was called.
+ * Each event and each list is a step. It decides what changes, without calling code of the application,
+ * and makes a plan: steps that run before all later events. So a decision is made when all earlier plans
+ * have run, and a main loop in a handler continues exactly where the handler was called.
  *
  * Plans change the rows' models, and which rows are in the list. Decisions themselves change the rows' ids
  * and the table of uuids, so that the next decision starts from them.
@@ -199,7 +199,7 @@ hold (Host *self, Row *row, const char *why)
   g_source_attach (row->hold_timer, _lxcmon_monitor_list_get_context (LXCMON_MONITOR_LIST (self)));
 }
 
-/* What a domain adds to what is known of the life that its row is about. */
+/* Adds what a domain contains to what is known of the run that its row is about. */
 static LxcmonModel
 complete (Row *row, const Domain *domain)
 {
@@ -345,7 +345,7 @@ is_outdated (Host *self, const Domain *listed, guint serial)
          || (found != NULL && was_reported (self, found->uuid, serial));
 }
 
-/* Whether what is listed is the life that the row is about. */
+/* Whether the listed domain is the run that the row is about. */
 static gboolean
 is_same_life (Row *row, const Domain *listed)
 {

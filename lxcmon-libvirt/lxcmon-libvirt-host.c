@@ -52,9 +52,9 @@
  * libvirt's events come through libvirt-glib, whose event loop runs in the default main context. Some
  * thread has to run that context, even if the host belongs to another one. If none does, starting fails
  * with %LXCMON_MONITOR_ERROR_TIMED_OUT after 5 seconds. libvirt-glib is initialized when the first host
- * is made. This sets libvirt's error function; an app that has its own sets it afterwards.
+ * is created. This sets libvirt's error function; an application that has its own sets it afterwards.
  *
- * A host belongs to the main context that was thread-default when it was made. Dropping the last
+ * A host belongs to the main context that was thread-default when it was created. Dropping the last
  * reference stops the host; a pending start keeps it alive. The connection is closed by a separate
  * thread, which may take a moment longer.
  *
@@ -126,7 +126,7 @@ apply_lost (LxcmonLibvirtHost *self, const LxcmonLibvirtStep *step)
   g_object_thaw_notify (G_OBJECT (self));
 }
 
-/* Queues a step; @event is taken over. */
+/* Queues a step, which owns @event. */
 static void
 push (LxcmonLibvirtHost *self, LxcmonLibvirtStepFunc func, LxcmonLibvirtEvent *event)
 {
@@ -297,10 +297,10 @@ install_properties (GObjectClass *klass)
   /**
    * LxcmonLibvirtHost:connection: (getter get_connection)
    *
-   * The connection that the host was made for.
+   * The connection that the host was created for.
    *
    * If it is open when the host is started, the host uses it. Otherwise, and after it was lost, the host
-   * makes a connection of its own to the same URI.
+   * opens a connection of its own to the same URI.
    *
    * Since: 0.1
    */
@@ -369,11 +369,11 @@ lxcmon_libvirt_host_init (LxcmonLibvirtHost *self)
  * lxcmon_libvirt_host_new:
  * @connection: a connection, open or not
  *
- * Makes a host for the containers of a libvirtd to which the app has a connection. The host uses the
- * connection's handle and registers callbacks with it. It does not use the
+ * Creates a host for the containers of a libvirtd to which the application has a connection. The host
+ * uses the connection's handle and registers callbacks with it. It does not use the
  * [class@LibvirtGObject.Domain] objects.
  *
- * The connection may belong to any driver of libvirt: each domain that runs is taken for a container.
+ * The connection may belong to any driver of libvirt: each domain that runs is treated as a container.
  * Pids are known with the LXC driver only.
  *
  * Returns: (transfer full): a host
@@ -393,8 +393,8 @@ lxcmon_libvirt_host_new (GVirConnection *connection)
  * @uri: (nullable): such as "lxc:///system" or "lxc+ssh://root@web.example.org/system"; %NULL is the
  *   former
  *
- * Makes a host for the containers of the libvirtd at a URI. The host connects read-only, and does not ask
- * for a password; libvirt's file "auth.conf" may contain one.
+ * Creates a host for the containers of the libvirtd at a URI. The host connects read-only, and does not
+ * ask for a password; libvirt's file "auth.conf" may contain one.
  *
  * Returns: (transfer full): a host
  *
@@ -410,9 +410,9 @@ lxcmon_libvirt_host_new_for_uri (const char *uri)
  * lxcmon_libvirt_host_get_connection: (get-property connection)
  * @self: a host
  *
- * Gets the connection that the host was made for.
+ * Gets the connection that the host was created for.
  *
- * Returns: (transfer none) (nullable): the connection, or %NULL if the host was made for a URI
+ * Returns: (transfer none) (nullable): the connection, or %NULL if the host was created for a URI
  *
  * Since: 0.1
  */

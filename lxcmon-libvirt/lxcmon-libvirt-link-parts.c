@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns what the parts of a link share: references to it, libvirt's errors, and the way of its events to the
- * owner. They come from any thread, and are delivered in the owner's main context, in order. Each is a
- * source of that context. g_main_context_invoke() would not do: if no thread runs the context at that
- * moment, it delivers in the calling thread.
+ * Owns what the parts of a link share: references to it, libvirt's errors, and the delivery of its events
+ * to the owner. They come from any thread, and are delivered in the owner's main context, in order. Each
+ * is a source of that context. g_main_context_invoke() cannot be used: if no thread runs the context at
+ * that moment, it delivers in the calling thread.
  */
 
 #include "lxcmon-libvirt-link-parts-private.h"
@@ -63,7 +63,7 @@ is_denied (const virError *error)
  * _lxcmon_libvirt_error_new:
  * @what: what has failed
  *
- * Makes an error of libvirt's last one in this thread.
+ * Creates an error from libvirt's last one in this thread.
  *
  * Returns: (transfer full): %LXCMON_MONITOR_ERROR_PERMISSION or %LXCMON_MONITOR_ERROR_FAILED
  */

@@ -14,7 +14,7 @@
 
 #include "lxcmon-libvirt-loop-private.h"
 
-/* How long the app may take to run its main loop. */
+/* How long the host waits for the application to run its main loop. */
 #define LOOP_TIMEOUT_MS 5000
 
 /* Pauses between two attempts to connect: each is twice as long as the one before. A libvirtd that is
@@ -26,7 +26,7 @@
 #define KEEPALIVE_INTERVAL_S 5
 #define KEEPALIVE_COUNT      3
 
-/* How often a connection is checked whose one close callback the app has registered. */
+/* How often a connection is checked if the application has registered its one close callback. */
 #define CHECK_INTERVAL_MS 1000
 
 static gboolean

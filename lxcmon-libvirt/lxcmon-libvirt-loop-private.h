@@ -3,7 +3,7 @@
 #pragma once
 
 /*
- * libvirt's event loop, which some thread of the app has to run.
+ * libvirt's event loop, which some thread of the application has to run.
  */
 
 #include <gio/gio.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns libvirt's event loop: registering libvirt-glib's, and checking that some thread runs it. libvirt has
- * one event loop for each process, and libvirt-glib's runs in the default main context only, whichever
- * context an app's objects belong to. If it does not run, no event arrives, and libvirtd closes the
- * connections that do not answer its keepalive.
+ * Owns libvirt's event loop: registering libvirt-glib's, and checking that some thread runs it. libvirt
+ * has one event loop for each process, and libvirt-glib's runs in the default main context only,
+ * whichever context the application's objects belong to. If it does not run, no event arrives, and
+ * libvirtd closes the connections that do not answer its keepalive.
  *
  * The functions that wait say so; they are for threads of our own.
  */
@@ -133,8 +133,8 @@ default_context_runs (guint timeout_ms)
  *
  * Waits until libvirt's event loop has dispatched what is pending in it, and finds out why if it does not.
  *
- * An app may have registered another event loop with libvirt before libvirt-glib did. libvirt then keeps
- * that one, and reports no error. It serves as well if some thread runs it.
+ * An application may have registered another event loop with libvirt before libvirt-glib did. libvirt
+ * then keeps that one, and reports no error. It can be used as well, if some thread runs it.
  *
  * Returns: whether the event loop runs
  */

@@ -19,8 +19,8 @@ struct _LxcmonLibvirtMonitor
   LxcmonMonitor parent_instance;
 
   char *uuid;
-  gint id;                /* of the life that the row is about; 0 if it is not known */
-  gboolean init_reported; /* in that life */
+  gint id;                /* of the run that the row is about; 0 if it is not known */
+  gboolean init_reported; /* in that run */
 
   /* While its end is held; see lxcmon-libvirt-events.c. */
   const char *held; /* why it is not known how the container ended; NULL if no end is held */

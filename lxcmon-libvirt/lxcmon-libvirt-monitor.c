@@ -30,7 +30,7 @@ _lxcmon_libvirt_monitor_init (LxcmonLibvirtMonitor *self)
 /*< private >
  * _lxcmon_libvirt_model_new:
  *
- * Returns: what is known of a container that runs, as the start of a life
+ * Returns: what is known of a container that runs, as the start of a run
  */
 LxcmonModel
 _lxcmon_libvirt_model_new (const LxcmonLibvirtDomain *domain)

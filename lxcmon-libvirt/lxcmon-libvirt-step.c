@@ -29,7 +29,7 @@ step_run (GObject *object, gpointer data)
     self->func (host, self);
 }
 
-/* Makes a step. The caller fills in what @func needs, and pushes it. */
+/* Creates a step. The caller fills in what @func needs, and pushes it. */
 LxcmonLibvirtStep *
 _lxcmon_libvirt_step_new (LxcmonLibvirtHost *host, LxcmonLibvirtStepFunc func)
 {
@@ -45,7 +45,7 @@ _lxcmon_libvirt_step_new (LxcmonLibvirtHost *host, LxcmonLibvirtStepFunc func)
  * @host: a host that is started
  * @step: (transfer full): a step
  *
- * Adds a step to the queue. It runs when the app's code returns to a main loop.
+ * Adds a step to the queue. It runs when the code of the application returns to a main loop.
  */
 void
 _lxcmon_libvirt_step_push (LxcmonLibvirtHost *host, LxcmonLibvirtStep *step)

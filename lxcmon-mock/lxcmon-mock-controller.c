@@ -12,11 +12,11 @@
 /**
  * LxcmonMockController:
  *
- * A controller without a container, to test against. On its socket it does what libvirt's
- * `libvirt_lxc` does: it serves one client at a time while the others wait in the backlog, sends INIT to
- * its very first client only, answers PING, and sends EXIT complete before end of file. It has a thread
- * of its own, so that an app's main loop may be blocked or not run at all. Its functions may be called
- * from any thread and take effect before they return.
+ * A controller without a container, to test against. On its socket it does what libvirt's `libvirt_lxc`
+ * does: it serves one client at a time while the others wait in the backlog, sends INIT to its very first
+ * client only, answers PING, and sends EXIT complete before end of file. It has a thread of its own, so
+ * the main loop of the application may be blocked or not run at all. Its functions may be called from any
+ * thread and take effect before they return.
  *
  * Since: 0.1
  */
@@ -182,7 +182,7 @@ lxcmon_mock_controller_init (LxcmonMockController *self)
  * @socket_path: (type filename): where to listen; clients call the container after this file, without
  *   ".sock"
  *
- * Makes a controller that has not been started.
+ * Creates a controller that has not been started.
  *
  * Returns: (transfer full): a controller
  *

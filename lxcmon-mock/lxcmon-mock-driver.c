@@ -103,7 +103,7 @@ lxcmon_mock_driver_init (LxcmonMockDriver *self)
  * lxcmon_mock_driver_new:
  * @runtime_dir: (type filename): the directory in which to hold the lock
  *
- * Makes a driver that has not been started.
+ * Creates a driver that has not been started.
  *
  * Returns: (transfer full): a driver
  *
@@ -124,7 +124,7 @@ lxcmon_mock_driver_new (const char *runtime_dir)
  * @self: a driver
  * @error: return location for a #GError
  *
- * Takes the lock, and makes the file if there is none. When this returns, the lock is held. A driver
+ * Acquires the lock, and creates the file if there is none. When this returns, the lock is held. A driver
  * that was started before keeps it.
  *
  * Returns: whether the lock is held; otherwise @error is %G_IO_ERROR_BUSY if another process holds it,

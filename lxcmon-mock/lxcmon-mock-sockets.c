@@ -54,7 +54,7 @@ close_all (LxcmonMockController *self)
   close_fd (&self->wake_fd);
 }
 
-/* Makes the present or next iteration take notice of a change. */
+/* Makes the present or next iteration notice a change. */
 void
 _lxcmon_mock_wake (LxcmonMockController *self)
 {
@@ -157,7 +157,7 @@ _lxcmon_mock_iterate (LxcmonMockController *self)
   struct pollfd fds[] = {
     { .fd = self->wake_fd, .events = POLLIN },
     { .fd = accepts ? self->listen_fd : -1, .events = POLLIN },
-    /* poll() reports a hangup also where nothing is asked for. */
+    /* poll() reports a hangup even if no events are requested. */
     { .fd = events != 0 ? self->client_fd : -1, .events = (short) events },
   };
   eventfd_t count;

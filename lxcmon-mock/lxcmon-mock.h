@@ -3,7 +3,7 @@
 #pragma once
 
 /*
- * For tests of apps: what libvirt's processes do, without libvirt and without a container.
+ * For tests of applications: what libvirt's processes do, without libvirt and without a container.
  */
 
 #include <lxcmon-glib/lxcmon-glib.h>

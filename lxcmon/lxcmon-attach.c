@@ -146,8 +146,8 @@ connect_to_target (LxcmonConnection *self, const LxcmonTarget *target, LxcmonErr
     return false;
   if (target->open_to_others)
     _lxcmon_connection_log (self, LXCMON_LOG_WARNING,
-                            "others than its owner may connect to %s: the mode of a controller's "
-                            "socket is 0700",
+                            "users other than its owner may connect to %s: the mode of a "
+                            "controller's socket is 0700",
                             target->path);
   if (!_lxcmon_target_connect (target, &fd, error))
     return false;
@@ -243,8 +243,8 @@ recheck_slot (const LxcmonConnection *self, LxcmonError *error)
   return stays;
 }
 
-/* The attach timeout has passed. If another client is accepted, waiting is of no use. If none is, leaving
- * would take INIT from the next client, so the connection stays. */
+/* The attach timeout has passed. If another client is accepted, waiting is useless. If none is, closing
+ * the connection would deprive the next client of INIT, so the connection stays. */
 static bool
 handle_attach_timeout (LxcmonConnection *self, LxcmonEvent *event, LxcmonError *error)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns how a connection is made and freed, and what can be asked of it.
+ * Owns the creation and freeing of a connection, and its getters.
  */
 
 #include "lxcmon-connection-private.h"
@@ -17,7 +17,7 @@
  * @callbacks: (nullable): what lxcmon_hub_dispatch() calls; must stay valid as long as the connection
  * @user_data: passed to the callbacks, and part of each event
  *
- * Makes a connection that is detached.
+ * Creates a connection that is detached.
  *
  * Returns: (transfer full) (nullable): a connection to free with lxcmon_connection_free(), or %NULL if
  *   memory has run out or the size of @callbacks is not that of any known version

@@ -16,7 +16,7 @@
 /**
  * lxcmon_decoder_new:
  *
- * Makes a decoder at the start of a stream.
+ * Creates a decoder for the start of a stream.
  *
  * Returns: (transfer full) (nullable): a decoder to free with lxcmon_decoder_free(), or %NULL if memory
  *   has run out
@@ -92,7 +92,7 @@ next_mark (const LxcmonDecoder *self)
 }
 
 /* Makes the check that became possible: of the length, then of the header. Each is made as early as
- * possible, so that nobody waits for the rest of what cannot become a message. */
+ * possible, so that the caller does not wait for the rest of an invalid message. */
 static bool
 check_kept (LxcmonDecoder *self, LxcmonError *error)
 {

@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,12 +160,21 @@ find_dir (LxcmonDriverWatch *self, int dir_fd, LxcmonError *error)
 
 /* ---- The lock ---- */
 
-/* Hangs up, so that the controllers accept the driver. What they have sent is read later. */
+static bool
+has_peer (int fd)
+{
+  struct pollfd descriptor = { .fd = fd, .events = POLLRDHUP };
+
+  return poll (&descriptor, 1, 0) == 0;
+}
+
+/* Hangs up, so that the controllers accept the driver. What they have sent is read later. One that has hung up itself
+ * has ended. */
 static void
 hang_up (LxcmonDriverDir *self)
 {
   for (LxcmonDriverClient *client = self->clients; client != NULL; client = client->next)
-    if (client->fd >= 0 && !client->yielded)
+    if (client->fd >= 0 && !client->yielded && has_peer (client->fd))
       {
         client->yielded = true;
         (void) shutdown (client->fd, SHUT_RDWR);

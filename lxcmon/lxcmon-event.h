@@ -51,7 +51,7 @@ typedef enum
  * @error: %LXCMON_EVENT_FAILED: why; %LXCMON_EVENT_CLOSED: why, and %NULL if and only if EXIT came before.
  *   It is valid until the next call of lxcmon_hub_next_event()
  *
- * An event of a connection. The functions that ask the connection agree with it.
+ * An event of a connection. The getters of the connection agree with it.
  *
  * Since: 0.1
  */

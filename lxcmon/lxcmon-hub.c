@@ -20,7 +20,7 @@
  * lxcmon_hub_new:
  * @error: (out) (optional): return location for an error
  *
- * Makes a hub. It needs two descriptors, for any number of connections, and while they are attached without force
+ * Creates a hub. It needs two descriptors, for any number of connections, and while they are attached without force
  * one more, and two for each runtime directory.
  *
  * Returns: (transfer full) (nullable): a hub to release with lxcmon_hub_unref(), or %NULL with @error set
@@ -172,8 +172,8 @@ lxcmon_hub_get_n_connections (const LxcmonHub *self)
  * lxcmon_hub_was_forked:
  * @self: a hub
  *
- * Whether this process was forked after the hub was made. The hub serves the parent; here it has no events,
- * and only closes its descriptors when it is freed.
+ * Whether this process was forked after the hub was made. The hub belongs to the parent: in this process,
+ * it has no events, and only closes its descriptors when it is freed.
  *
  * Returns: whether this is a forked child
  *
@@ -325,7 +325,7 @@ call (const LxcmonCallbacks *callbacks, const LxcmonEvent *event)
  * lxcmon_hub_dispatch:
  * @self: a hub
  *
- * Takes events from the hub and calls the callbacks of their connections, until there are no more or the
+ * Gets events from the hub and calls the callbacks of their connections, until there are no more or the
  * loop's other sources should be served; lxcmon_hub_get_timeout() is 0 then. It never blocks. It may be
  * called from inside a callback, which may also free the connection and the hub.
  *

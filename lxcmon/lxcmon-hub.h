@@ -3,8 +3,8 @@
 #pragma once
 
 /*
- * One epoll descriptor and one timer for any number of connections. A loop polls the hub's descriptor
- * and takes events from it, or lets lxcmon_hub_dispatch() call the connections' callbacks:
+ * One epoll descriptor and one timer for any number of connections. A loop polls the hub's descriptor and
+ * gets events from the hub, or lets lxcmon_hub_dispatch() call the connections' callbacks:
  *
  *     while (running)
  *       {
@@ -15,7 +15,7 @@
  *       }
  *
  * Between two calls of lxcmon_hub_next_event() a program may do anything: free the connection, attach
- * another one, run a loop that takes events of the same hub, fork.
+ * another one, run a loop that gets events from the same hub, fork.
  *
  * A hub and its connections belong to one thread at a time. In a forked child they do nothing but close
  * their descriptors when they are freed.
@@ -47,7 +47,7 @@ typedef enum
  * @message: one line of text, valid during the call
  * @user_data: what was passed to lxcmon_hub_set_log()
  *
- * Receives log messages. It may ask the connection, and must not change it or the hub.
+ * Receives log messages. It may call the getters of the connection, but must not change it or the hub.
  *
  * Since: 0.1
  */

@@ -115,7 +115,7 @@ _lxcmon_poller_remove (LxcmonPoller *self, int fd, const void *owner)
 }
 
 /* Sets the timer descriptor to the earliest deadline, or turns it off: an idle process must not be woken
- * up. Within a round that can wait for its end: nobody sleeps before it. */
+ * up. Within a round, this is delayed until its end: the process does not sleep before it. */
 static void
 arm (LxcmonPoller *self)
 {

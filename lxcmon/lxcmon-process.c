@@ -85,10 +85,10 @@ is_init_of_namespace (int pid)
  * lxcmon_process_find_init:
  * @controller_pid: the pid of a controller
  *
- * Finds the pid of a container's init: the one child of the controller that is pid 1 of a pid namespace of its
- * own. It is for clients that have missed INIT.
+ * Finds the pid of a container's init: the only child of the controller that is pid 1 of a pid namespace.
+ * It is for clients that have missed INIT.
  *
- * Returns: the pid in our own pid namespace, or 0 if it is not known
+ * Returns: the pid in the pid namespace of the caller, or 0 if it is not known
  *
  * Since: 0.1
  */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the way from bytes to events: recv into the shared buffer, messages decoded where they are, each
- * made an event before the next one is decoded.
+ * Owns the conversion of bytes into events: bytes are received into the shared buffer, messages are
+ * decoded in it, and each message is converted into an event before the next one is decoded.
  *
  * A Unix socket keeps what was sent after the sender has gone: recv returns the bytes first, then
  * ECONNRESET once if the peer had not read something of ours, then 0. So nothing is lost by reading on.
- * SO_ERROR must not be asked for: that would take the ECONNRESET away.
+ * SO_ERROR must not be queried: this would clear the ECONNRESET.
  */
 
 #include "lxcmon-reader-private.h"

@@ -42,8 +42,8 @@ check_directory (int fd, const char *path, LxcmonError *error)
         (long) info.st_uid);
   if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (info.st_mode & S_ISVTX) == 0)
     return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_UNTRUSTED, 0,
-                              "the directory of %s is writable for others (mode %04o): anybody "
-                              "could put a socket there",
+                              "other users may write to the directory of %s (mode %04o), and could "
+                              "create a socket in it",
                               path, (unsigned) info.st_mode & 07777);
   return true;
 }
@@ -169,8 +169,7 @@ connect_through_proc (const LxcmonTarget *self, int fd, LxcmonError *error)
       if (errno == ECONNREFUSED)
         return _lxcmon_error_set (
             error, LXCMON_MONITOR_ERROR_REFUSED, ECONNREFUSED,
-            "nobody listens on %s: it was left by a controller that is not running any more",
-            self->path);
+            "no process listens on %s: its controller is not running any more", self->path);
       if (errno == EAGAIN)
         return _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_BUSY, EAGAIN,
                                   "the backlog of the controller of %s is full", self->path);

@@ -26,7 +26,7 @@ typedef struct
   gboolean has_exit;
   LxcmonExitStatus exit;
   int init_pid;
-  int n_left; /* lives */
+  int n_left; /* runs */
   ExitCode code;
 } Simulate;
 

@@ -39,7 +39,7 @@ on_event (const Event *event, gpointer user_data)
       message_error (options, event->name, event->error);
       return exit_code_for_error (event->error);
     case EVENT_SOURCE_LOST:
-      message (options, "%s; waiting for it to come back", event->error->message);
+      message (options, "%s; trying to connect again", event->error->message);
       return EXIT_CODE_NONE;
     case EVENT_SOURCE_BACK:
       message (options, "libvirtd is back");

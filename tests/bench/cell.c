@@ -191,7 +191,7 @@ bench_cell_wait_events (BenchCell *self)
     self->peer->turn (TRUE);
 }
 
-/* The same where the controllers have hung up: that is the last thing to come. */
+/* The same if the controllers have hung up: that is the last event. */
 void
 bench_cell_wait_closed (BenchCell *self)
 {
@@ -199,7 +199,7 @@ bench_cell_wait_closed (BenchCell *self)
     self->peer->turn (TRUE);
 }
 
-/* Lets the peer do what it still has to do, where no handler tells when that is done. */
+/* Lets the peer do what it still has to do, if no handler reports when that is done. */
 void
 bench_cell_settle (BenchCell *self)
 {

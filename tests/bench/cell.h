@@ -14,7 +14,7 @@ struct _BenchCell
   const BenchPeer *peer;
   guint n;
   gboolean quick;
-  guint n_handlers; /* for each connection; 0 where the peer's events go nowhere */
+  guint n_handlers; /* for each connection; 0 if the peer's events go nowhere */
 
   char *dir;
   char *path;

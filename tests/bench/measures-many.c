@@ -20,7 +20,7 @@ enum
 #define LATENCY_NS       1000000000
 #define LATENCY_NS_QUICK 100000000
 
-/* Connections take their turn in an order that caches cannot guess. */
+/* Connections are used in an order that caches cannot predict. */
 #define STRIDE 7919
 
 static int

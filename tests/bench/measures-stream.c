@@ -11,7 +11,7 @@ enum
 {
   N_DECODED = 4000000,
   N_DECODED_XDRMEM = 400000,
-  QUICK = 4, /* so much less where it has to be quick */
+  QUICK = 4, /* the divisor with --quick */
 };
 
 /* Decodes what a stream is made of, round by round. */
@@ -64,7 +64,7 @@ bench_measure_bulk (BenchCell *cell)
   measure_stream (cell, cell->peer->n_bulk, 0);
 }
 
-/* Each event changes properties, which are notified where there are any. */
+/* Each event changes properties, which are notified if there are any. */
 void
 bench_measure_bulk_changes (BenchCell *cell)
 {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * libvirt's own client, virNetClient on libvirt's GLib event loop, called as its LXC driver calls it.
- * The functions are private to libvirt.so.0 and looked up by name: where they are not there, this
- * peer is left out.
+ * libvirt's own client, virNetClient on libvirt's GLib event loop, called as its LXC driver calls it. The
+ * functions are private to libvirt.so.0 and found by name: if they do not exist, this peer is left out.
  */
 
 #include "peers.h"

@@ -105,7 +105,7 @@ close_connection (Connection *self)
   g_free (self);
 }
 
-/* Reads once, and on to the end where the other side has hung up. */
+/* Reads once, and up to the end if the other side has hung up. */
 static inline void
 read_connection (Connection *self, uint32_t events, const BenchWireSink *how)
 {

@@ -45,7 +45,7 @@ add_row (GPtrArray *rows, const BenchMeasure *measure, const BenchPeer *peer, co
     return;
   if (fit < n[0])
     {
-      /* The step below it has been measured already where it is the nearest. */
+      /* The step below it has been measured already if it is the nearest. */
       gboolean first = n == measure->ns || n == measure->ns_quick;
       if (!first && fit < n[-1] + n[-1] / 10)
         {
@@ -192,7 +192,7 @@ find_median (GArray *values)
   return (g_array_index (values, double, (n - 1) / 2) + g_array_index (values, double, n / 2)) / 2;
 }
 
-/* The values of a row, over those of another one where that is given, without what is missing. */
+/* The values of a row, divided by those of another one if that is given, without what is missing. */
 static GArray *
 collect (const BenchRow *self, const BenchRow *other)
 {
@@ -224,7 +224,7 @@ bench_row_get_range (const BenchRow *self, double *low, double *high)
   return TRUE;
 }
 
-/* NAN where there is none. */
+/* NAN if there is none. */
 double
 bench_row_get_median (const BenchRow *self)
 {
@@ -233,7 +233,7 @@ bench_row_get_median (const BenchRow *self)
   return find_median (values);
 }
 
-/* The median of the ratios of each repetition; NAN where there is none. */
+/* The median of the ratios of each repetition; NAN if there is none. */
 double
 bench_row_get_ratio (const BenchRow *self, const BenchRow *other)
 {

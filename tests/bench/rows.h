@@ -13,8 +13,8 @@ typedef struct
   const BenchMeasure *measure;
   const BenchPeer *peer;
   guint n_asked;
-  guint n;         /* less where the descriptors do not suffice for more */
-  GArray *values;  /* a double for each repetition, NAN where there is none */
+  guint n;         /* fewer if there are not enough descriptors */
+  GArray *values;  /* a double for each repetition, NAN if there is none */
   guint64 n_lost;  /* the most in one repetition */
   char *failure;   /* why a cell failed */
   gboolean barred; /* could not be measured, by the system's will */

@@ -114,7 +114,8 @@ send_round (int fd, const BenchStream *stream, gboolean one_by_one)
     bench_write (fd, stream->bytes->data, stream->bytes->len);
 }
 
-/* The sender's life: it waits for its sign, writes, and stays, as its end would be a hang-up. */
+/* The sender's main function: it waits for the signal to start, writes, and does not exit, as this would
+ * be a hang-up. */
 static void
 run (BenchCell *cell, const BenchStream *stream, gboolean one_by_one, int go)
 {

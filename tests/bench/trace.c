@@ -87,7 +87,7 @@ count_call (Tracer *self, pid_t thread)
     self->n_calls++;
 }
 
-/* Lets a thread that has stopped go on. Returns false where the process has ended. */
+/* Lets a thread that has stopped go on. Returns false if the process has ended. */
 static gboolean
 handle_stop (Tracer *self, pid_t thread, int status)
 {

@@ -3,8 +3,8 @@
 #pragma once
 
 /*
- * libvirt's wire, by hand: what nobody can be faster than. It is all inline, as whoever writes such a
- * program would have it.
+ * libvirt's wire, by hand: the fastest way that is possible. It is all inline, as in a program that is
+ * written by hand.
  */
 
 #include <string.h>

@@ -135,7 +135,7 @@ core_keepalive_message (guint32 procedure)
   return (CoreMessage){ 0, CORE_KEEPALIVE, 1, procedure, 2, 0, 0, .payload_size = 0 };
 }
 
-/* INIT, then EXIT reboot: the whole life of a container. */
+/* INIT, then EXIT reboot: all messages of a run of a container. */
 GByteArray *
 core_new_story (void)
 {

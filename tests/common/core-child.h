@@ -3,8 +3,8 @@
 #pragma once
 
 /*
- * A process of its own that does something, says that it is done, and stays until it is told to go. It
- * has none of the test's descriptors but those that it opens itself.
+ * A process of its own that does something, says that it is done, and runs until the test ends it. It has
+ * none of the test's descriptors but those that it opens itself.
  */
 
 #include <glib.h>

@@ -34,7 +34,7 @@ header_is_bad (const guint8 *frame)
   return (procedure == 1 && length < 32) || (procedure == 2 && length < 36);
 }
 
-/* Writes what a whole message with a good header is. Returns FALSE where its content is bad. */
+/* Writes what a whole message with a good header is. Returns FALSE if its content is bad. */
 static gboolean
 describe (const guint8 *frame, GString *text)
 {
@@ -229,7 +229,7 @@ core_chunk_byte (gsize left, gpointer data)
   return 1;
 }
 
-/* @data: (type GRand): small pieces mostly, as that is where the decoder has to think. */
+/* @data: (type GRand): small pieces mostly, as these are the difficult cases of the decoder. */
 gsize
 core_chunk_random (gsize left, gpointer data)
 {

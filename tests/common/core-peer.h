@@ -3,7 +3,7 @@
 #pragma once
 
 /*
- * The controller's part, played by hand: on one end of a socketpair, or behind a listening socket in
+ * A controller that is controlled step by step: on one end of a socketpair, or with a listening socket in
  * a directory of its own.
  */
 

@@ -44,8 +44,8 @@ core_count_descriptors (void)
   return count_entries ("/proc/self/fd");
 }
 
-/* Whether there are so few descriptors on the machine that lxcmon looks through all of them for a
- * socket's owner. */
+/* Whether there are so few descriptors on the machine that lxcmon searches all of them for a socket's
+ * owner. */
 gboolean
 core_machine_is_small (void)
 {
@@ -116,7 +116,7 @@ core_deadline (void)
   return g_get_monotonic_time () + CORE_PATIENCE_US;
 }
 
-/* Ends the test where it waits for what does not come. */
+/* Ends the test if it waits for an event that does not come. */
 void
 core_check_deadline (gint64 deadline, const char *what)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The functions that --wrap puts in place of the C library's. They count between core_wrap_begin()
- * and core_wrap_end(), and are but a detour otherwise.
+ * The functions that replace those of the C library, by --wrap. They count between core_wrap_begin() and
+ * core_wrap_end(), and only call the C library otherwise.
  */
 
 #include "core-wrap.h"
@@ -108,8 +108,8 @@ core_wrap_describe (void)
   return g_string_free (text, FALSE);
 }
 
-/* Makes the call with that index fail of those that @filter lets fail, and all after it where it is
- * sticky. Holds until core_wrap_end(). */
+/* Makes the call with that index fail of those that @filter lets fail, and all after it if it is sticky.
+ * Holds until core_wrap_end(). */
 void
 core_wrap_set_fault (CoreFaultFilter filter, guint index, gboolean sticky)
 {

@@ -181,7 +181,7 @@ glib_host_begin_start (GlibHost *self, GCancellable *cancellable)
   lxcmon_monitor_list_start_async (self->list, cancellable, on_started, self);
 }
 
-/* Waits for the outcome: NULL where the host is started, otherwise the error's nick. */
+/* Waits for the outcome: NULL if the host is started, otherwise the error's nick. */
 const char *
 glib_host_finish_start (GlibHost *self)
 {

@@ -141,7 +141,7 @@ glib_session_begin_attach (GlibSession *self, GCancellable *cancellable)
   lxcmon_client_attach_async (self->client, cancellable, on_attached, self);
 }
 
-/* Waits for the outcome: NULL where the client is attached, otherwise the error's nick. */
+/* Waits for the outcome: NULL if the client is attached, otherwise the error's nick. */
 const char *
 glib_session_finish_attach (GlibSession *self)
 {

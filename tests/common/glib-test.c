@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Where the address sanitizer's allocator is used. */
+/* Whether the address sanitizer's allocator is used. */
 extern size_t __sanitizer_get_current_allocated_bytes (void) __attribute__ ((weak));
 
 typedef struct
@@ -161,7 +161,7 @@ glib_test_count_sources (GMainContext *context, const char *name)
   return n;
 }
 
-/* How many bytes are allocated, or 0 where that cannot be known. */
+/* How many bytes are allocated, or 0 if that cannot be known. */
 gsize
 glib_test_heap_in_use (void)
 {
@@ -201,7 +201,7 @@ glib_test_fork (int (*func) (gpointer data), gpointer data)
   return child;
 }
 
-/* Waits for a child. Returns what its function has returned, or -1 where it has not come to that. */
+/* Waits for a child. Returns what its function has returned, or -1 if it did not return. */
 int
 glib_test_join (GlibTestChild *child)
 {

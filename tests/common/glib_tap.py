@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Runs unittest's cases and tells of them in TAP."""
+"""Runs unittest's cases and reports them in TAP."""
 
 import sys
 import unittest

@@ -94,7 +94,7 @@ finish_when_accepted (gpointer data)
   return NULL;
 }
 
-/* All of a container's life is over before attach returns: each signal comes once, and in order. */
+/* The container starts and ends before attach returns: each signal is emitted once, and in order. */
 static void
 test_short_life (void)
 {
@@ -313,7 +313,7 @@ test_in_handler (void)
   g_assert_cmpstr (first->signals->str, ==, "init 42");
 }
 
-/* The app drops its reference meanwhile: the call has one. */
+/* The application drops its reference meanwhile: the call has one. */
 static void
 drop (GObject *object, GParamSpec *property, gpointer user_data)
 {

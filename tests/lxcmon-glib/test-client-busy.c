@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The way to a controller's client slot: BUSY where it is taken, the attach timeout, waiting for the slot,
+ * Getting a controller's client slot: BUSY if it is taken, the attach timeout, waiting for the slot,
  * force, and a controller that does not answer.
  */
 

@@ -29,7 +29,7 @@ typedef struct _Actor
   LxcmonClient *client;
   GCancellable *cancellable; /* of the last call */
   gboolean silent;           /* no signal may come before the next attach */
-  gboolean exited;           /* EXIT has come in this life */
+  gboolean exited;           /* EXIT has come in this run */
 } Actor;
 
 static void act (Actor *self);

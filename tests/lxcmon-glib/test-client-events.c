@@ -93,7 +93,7 @@ watch_all (LxcmonClient *client, GString *log)
   g_signal_connect (client, "closed", G_CALLBACK (on_closed), log);
 }
 
-/* A whole life, and a second one on the same object: each change is notified once, after its signal. */
+/* A whole run, and a second one on the same object: each change is notified once, after its signal. */
 static void
 test_order (void)
 {
@@ -203,7 +203,7 @@ test_exit_detail (gconstpointer data)
   g_assert_true (lxcmon_monitor_get_exited (monitor));
 }
 
-/* All of a container's life is in the socket before the loop runs for the first time. */
+/* All messages of a run are in the socket before the loop runs for the first time. */
 static void
 test_pending_together (void)
 {

@@ -27,7 +27,7 @@ typedef enum
 static const char *const action_names[N_ACTIONS]
     = { "detach", "detach-and-attach", "drop", "drop-in-thread", "nested-loop", "iterate", "fork" };
 
-/* Where the action happens: in a signal, a notification, or the callback of a call. */
+/* When the action happens: in a signal, a notification, or the callback of a call. */
 static const char *const points[] = {
   "init",
   "exit",

@@ -77,7 +77,7 @@ test_rounds (void)
   attach_rounds (dir, n_rounds / 2);
   guint n_descriptors = glib_test_count_descriptors ();
   /* What else happens on the machine may fill a cache once: each scan keeps what it has found of all
-   * sockets. A leak comes again. The bound is less than the smallest thing that one life could leave. */
+   * sockets. A leak comes again. The bound is less than the smallest thing that one run could leave. */
   for (guint i = 0; i < 3 && growth > 16 * (gssize) n_rounds; i++)
     {
       growth = attach_rounds (dir, n_rounds);

@@ -214,7 +214,7 @@ test_detach_in_closed (void)
     }
 }
 
-/* A handler of "closed" runs a main loop: the next life may begin in there. */
+/* A handler of "closed" runs a main loop: the next run may begin in there. */
 static void
 start_and_loop (LxcmonClient *client, const GError *error, gpointer user_data)
 {
@@ -325,7 +325,7 @@ start_later (gpointer data)
   return NULL;
 }
 
-/* A stale socket of the new controller is no new life; the wait for the next one's end blocks. */
+/* A stale socket of the new controller is not a new run; the wait for the next one's end blocks. */
 static void
 test_wait_exit_blocking (void)
 {
@@ -334,7 +334,7 @@ test_wait_exit_blocking (void)
   g_autoptr (GError) error = NULL;
 
   reboot (session);
-  /* The last life has ended. */
+  /* The last run has ended. */
   g_assert_cmpint (lxcmon_monitor_wait_exit (LXCMON_MONITOR (session->client), NULL, &error), ==,
                    LXCMON_EXIT_STATUS_REBOOT);
   g_assert_no_error (error);
@@ -345,7 +345,7 @@ test_wait_exit_blocking (void)
 
   lxcmon_mock_controller_stop (short_lived);
   GThread *thread = g_thread_new ("start", start_later, session);
-  /* The next life begins with its connection. */
+  /* The next run begins with its connection. */
   glib_test_wait_until (!lxcmon_monitor_get_exited (LXCMON_MONITOR (session->client)));
   g_assert_cmpint (lxcmon_monitor_wait_exit (LXCMON_MONITOR (session->client), NULL, &error), ==,
                    LXCMON_EXIT_STATUS_SHUTDOWN);

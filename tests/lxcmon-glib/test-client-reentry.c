@@ -206,7 +206,7 @@ detach_and_watch (GObject *object, GParamSpec *property, gpointer user_data)
   *quiet = TRUE;
 }
 
-/* GObject runs the handlers again where a property is notified in a handler of itself. */
+/* GObject runs the handlers again if a property is notified in a handler of its own notification. */
 static void
 check_quiet (GObject *object, GParamSpec *property, gpointer user_data)
 {

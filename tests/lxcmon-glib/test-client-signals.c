@@ -63,7 +63,7 @@ receiver_assert (Receiver *self, const char *expected)
   g_string_free (g_steal_pointer (&self->received), TRUE);
 }
 
-/* One life of a container: INIT, EXIT, end of file. */
+/* One run of a container: INIT, EXIT, end of file. */
 static void
 run_life (GlibSession *session, LxcmonExitStatus status)
 {

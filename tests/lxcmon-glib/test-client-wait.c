@@ -203,7 +203,7 @@ detach_on_exit (LxcmonClient *client, LxcmonExitStatus status, gpointer user_dat
   lxcmon_client_detach (client);
 }
 
-/* EXIT has come: calls return it, also where a handler detaches. */
+/* EXIT has come: calls return it, even if a handler detaches. */
 static void
 test_detached_in_handler (void)
 {

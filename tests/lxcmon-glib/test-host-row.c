@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What becomes of a row: it stays over a reboot, and for a while after its end where that is asked for, and
- * is not used again once it has closed. Handlers that stop or drop the host, or run a main loop.
+ * What happens to a row: it stays during a reboot, and for the linger timeout after its end, and is not
+ * used again when it has closed. Handlers that stop or drop the host, or run a main loop.
  */
 
 #include "common/glib-host.h"

@@ -281,7 +281,7 @@ test_start_fails (void)
   glib_test_remove_dir (g_steal_pointer (&dir));
 }
 
-/* Rows are monitors that the host attaches: there is nothing to attach or detach for an app. */
+/* Rows are monitors that the host attaches: there is nothing to attach or detach for an application. */
 static void
 test_rows (void)
 {

@@ -134,7 +134,7 @@ test_steps_in_order (void)
   fixture_clear (&self);
 }
 
-/* A main loop runs them, also where there is no event. */
+/* A main loop runs them, even if there is no event. */
 static void
 test_steps_ready (void)
 {
@@ -181,7 +181,7 @@ drop_object (Fixture *self, char name)
     g_clear_object (&self->object);
 }
 
-/* The queue keeps no object alive. Steps of one that is gone are freed and not run. */
+/* The queue keeps no object alive. Steps of one that was disposed of are freed and not run. */
 static void
 test_steps_weak (void)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * One source for each main context: made by the first user, destroyed by the last one, never shared between
- * contexts, and not taken over from a parent process.
+ * One source for each main context: created by the first user, destroyed by the last one, never shared
+ * between contexts, and not used in a child process.
  */
 
 #include <sys/socket.h>

@@ -102,7 +102,7 @@ are_all_queued (LxcmonHost *host)
   return n == N_CONTAINERS;
 }
 
-/* Each container's life is in its socket before the loop runs. */
+/* All messages of each container are in its socket before the loop runs. */
 static void
 run_many (LxcmonHost *host, LxcmonMockController **mocks)
 {

@@ -11,7 +11,7 @@
 #include "common/glib-session.h"
 #include "common/glib-test.h"
 
-/* ---- A host with one container whose life is in the socket before the first event is taken ---- */
+/* ---- A host with one container, whose messages are all in the socket before the first event ---- */
 
 typedef struct Scenario Scenario;
 
@@ -34,7 +34,7 @@ struct Scenario
   GlibTestChild child;
 };
 
-/* All entries of a life. The monitor's are in lower case, the list's in upper case. */
+/* All entries of a run. The monitor's are in lower case, the list's in upper case. */
 static const char life[] = "ADDED init init-pid INIT exit exited EXIT closed state CLOSED REMOVED";
 
 static void
@@ -105,7 +105,7 @@ on_list_closed (LxcmonMonitorList *list, LxcmonMonitor *monitor, const GError *e
   add_entry (user_data, "CLOSED");
 }
 
-/* The callbacks of calls have entries of their own, where they are to act. */
+/* The callbacks of calls have entries of their own, if they are to act. */
 static void
 on_waited (GObject *object, GAsyncResult *result, gpointer user_data)
 {

@@ -107,7 +107,8 @@ test_fails_at_once (void)
 
 /* ---- The owner ---- */
 
-/* The owner has gone, and its session was not closed: nothing is reported, and closing it still works. */
+/* The owner was freed, and its session was not closed: nothing is reported, and closing it still
+ * works. */
 static void
 test_weak_owner (void)
 {
@@ -266,7 +267,7 @@ test_followed (void)
   glib_owned_reach (&owned, GLIB_STAGE_FOLLOWING);
   g_string_truncate (owned.owner->events, 0);
   replace_listener (&owned);
-  /* The model starts again with the next life. */
+  /* The model starts again with the next run. */
   glib_owned_wait_for (&owned, "connected");
   g_assert_cmpint (owned.owner->model.state, ==, LXCMON_STATE_QUEUED);
   g_assert_cmpint (owned.owner->model.end, ==, LXCMON_END_NONE);

@@ -95,8 +95,8 @@ test_identity (void)
   fixture_clear (&fixture);
 }
 
-/* Another file is found out even where the file system uses the inode again: its time is another one. The
- * kernel's tick is shorter than any reboot. */
+/* Another file is recognised even if the file system reuses the inode: its time differs. The kernel's
+ * tick is shorter than any reboot. */
 static void
 test_identity_replaced (void)
 {

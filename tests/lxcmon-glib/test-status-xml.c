@@ -14,7 +14,7 @@
 #define CONTROLLER 3735
 #define INIT       3740
 
-/* As libvirt writes it, cut down to what shows where things stand. */
+/* As libvirt writes it, reduced to the relevant elements. */
 #define GOOD                                                 \
   "<!--\nWARNING: THIS IS AN AUTO-GENERATED FILE.\n-->\n"    \
   "<domstatus state='running' reason='booted' pid='3735'>\n" \
@@ -72,7 +72,7 @@ test_text (gconstpointer data)
                    test->expected);
 }
 
-/* Where anything is missing at the end, even one byte, it is just being written. */
+/* If anything is missing at the end, even one byte, the file is just being written. */
 static void
 test_truncated (void)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * An app, built with what pkg-config says of lxcmon-libvirt-1.0. It prints the names of the containers.
+ * An application, built with the flags that pkg-config prints for lxcmon-libvirt-1.0. It prints the names
+ * of the containers.
  *
  *   installed-host URI
  */

@@ -31,7 +31,7 @@ void record_begin (void);
 /* Waits until all connections are closed. */
 void record_wait_for_threads (void);
 
-/* @host is taken over. */
+/* Takes ownership of @host. */
 Record *record_new (LxcmonLibvirtHost *host);
 /* Stops the host. The last record waits until all connections are closed. */
 void record_free (Record *self);

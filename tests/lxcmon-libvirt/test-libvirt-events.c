@@ -424,7 +424,7 @@ on_waited (GObject *object, GAsyncResult *result, gpointer user_data)
                           error != NULL ? g_quark_to_string (error->domain) : "");
 }
 
-/* Waits end with the life of the container, or with the list. */
+/* A wait ends when the run of the container ends, or when the list is stopped. */
 static void
 test_wait (void)
 {
@@ -494,7 +494,7 @@ on_list_signal (gpointer self, gpointer monitor, gpointer value, GString *trace)
 }
 
 /* Each signal comes first, with the new values; then the notifications, and then the list's signal. On a
- * reboot the old life ends with its own pids. */
+ * reboot the old run ends with its own pids. */
 static void
 test_notified (void)
 {
@@ -574,7 +574,7 @@ test_nested_in_reboot (gconstpointer data)
   record_assert_names (record, "");
 }
 
-/* A life whose end was not seen, and the next one, which ends in a main loop within a handler. */
+/* A run whose end was not seen, and the next one, which ends in a main loop within a handler. */
 static void
 on_change (GListModel *list, guint position, guint removed, guint added, Handler *handler)
 {

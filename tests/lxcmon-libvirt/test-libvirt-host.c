@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The host as an app sees it, with libvirt's test driver: starting, stopping, the list, the signals, and the
- * thread in which they come.
+ * The host as an application sees it, with libvirt's test driver: starting, stopping, the list, the
+ * signals, and the thread that emits them.
  */
 
 #include <libvirt/libvirt.h>
@@ -404,7 +404,7 @@ test_connection (gconstpointer data)
   glib_test_wait_until (strstr (record->trace->str, "closed") != NULL);
   record_assert (record, "a init 0, a exit shutdown, a closed");
   record_free (record);
-  /* It is still the app's, and still open. */
+  /* It is still the application's, and still open. */
   g_assert_cmpint (gvir_connection_is_open (connection), ==, open);
   glib_test_drain ();
   if (open)

@@ -118,7 +118,7 @@ remove_handle (int id)
   return 0;
 }
 
-/* An app has registered an event loop of its own before. libvirt keeps it. */
+/* An application has registered an event loop of its own before. libvirt keeps it. */
 static void
 test_other_loop (void)
 {
@@ -142,7 +142,7 @@ run_other_loop (gpointer data)
   return NULL;
 }
 
-/* If the app runs libvirt's own event loop, hosts work with it. */
+/* If the application runs libvirt's own event loop, hosts work with it. */
 static void
 test_other_loop_runs (void)
 {

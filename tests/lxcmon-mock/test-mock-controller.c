@@ -170,7 +170,7 @@ test_stop_spares_others (void)
   g_assert_true (lxcmon_client_attach (session->client, NULL, &error) || error != NULL);
   g_clear_error (&error);
 
-  /* And it does not start where another one is. */
+  /* And it does not start if another one listens there. */
   g_assert_false (lxcmon_mock_controller_start (session->mock, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_ADDRESS_IN_USE);
   g_assert_true (exists (session));

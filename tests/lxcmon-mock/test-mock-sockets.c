@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The test controller on the wire, seen by a bare socket: what the real one does there, byte by byte,
- * and what is left where a start fails.
+ * The test controller on the wire, used with a plain socket: it does what the real one does, byte by
+ * byte. Also what is left if a start fails.
  */
 
 #include <errno.h>
@@ -161,7 +161,7 @@ test_socket (void)
   check_rows (session, "1 listens, 0 wait, 0 served");
 }
 
-/* INIT goes to the very first client, also where that one has gone before it was accepted. */
+/* INIT goes to the very first client, even if it has disconnected before it was accepted. */
 static void
 test_init (void)
 {

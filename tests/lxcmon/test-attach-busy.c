@@ -86,7 +86,7 @@ test_taken_slot_by_another_path (CoreMode mode)
   core_taken_slot_clear (&slot);
 }
 
-/* Nobody is accepted yet, but a driver is running that needs the slot. */
+/* No client is accepted yet, but a driver is running that needs the slot. */
 static void
 test_driver_running (CoreMode mode)
 {

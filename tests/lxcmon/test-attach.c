@@ -64,7 +64,8 @@ test_accepted (CoreMode mode)
   core_listener_clear (&listener);
 }
 
-/* Nobody is accepted and nobody answers: leaving would take INIT from the next client, so we stay. */
+/* No client is accepted, and the controller does not answer: closing the connection would deprive the
+ * next client of INIT, so the client stays queued. */
 static void
 test_stays_while_nobody_is_accepted (CoreMode mode)
 {
@@ -89,7 +90,7 @@ test_stays_while_nobody_is_accepted (CoreMode mode)
   core_listener_clear (&listener);
 }
 
-/* Accepted and not answered: the controller is slow, and nobody else has the slot. */
+/* Accepted and not answered: the controller is slow, and no other client has the slot. */
 static void
 test_stays_when_accepted (CoreMode mode)
 {
@@ -209,7 +210,7 @@ test_warns_of_open_mode (CoreMode mode)
   core_session_init (&session, mode);
   attach (&session, &listener, NULL);
   g_assert_true (
-      g_str_has_prefix (session.log->str, "warning: others than its owner may connect to "));
+      g_str_has_prefix (session.log->str, "warning: users other than its owner may connect to "));
   core_session_clear (&session);
   core_listener_clear (&listener);
 }

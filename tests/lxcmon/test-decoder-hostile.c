@@ -80,7 +80,7 @@ assert_text (const CoreMessage *message, const char *expected)
   g_assert_cmpstr (text, ==, expected);
 }
 
-/* A bad length is refused with its fourth byte: nobody waits for the rest. */
+/* A bad length is rejected with its fourth byte, without waiting for the rest. */
 static void
 test_bad_lengths (void)
 {
@@ -240,7 +240,7 @@ test_type_texts (void)
   assert_text (&unknown, "the type at offset 52 is -1, which no controller sends to its client");
 }
 
-/* An event that carries an error is none, and nobody knows what it carries instead. */
+/* An event with an error status is not an event: its payload is not known. */
 static void
 test_statuses (void)
 {

@@ -202,7 +202,7 @@ truncation_message (gsize size)
   return g_strdup (error.message);
 }
 
-/* It says where the stream ends, inside of what, and how much has come. */
+/* The error says where the stream ends, inside which part, and how many bytes were received. */
 static void
 test_truncation_messages (void)
 {

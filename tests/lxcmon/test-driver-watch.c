@@ -210,6 +210,22 @@ test_pending (CoreMode mode)
   fixture_clear (&self);
 }
 
+/* The controller has ended before the driver came. */
+static void
+test_ended (CoreMode mode)
+{
+  Fixture self;
+
+  fixture_init (&self, mode);
+  fixture_attach (&self);
+  core_session_hang_up (&self.session);
+  core_child_start (&self.driver, lock_and_write, self.lock);
+  core_session_wait_for (&self.session, "closed");
+  core_session_expect (&self.session, "attached init(7) closed(lost)");
+  core_child_stop (&self.driver);
+  fixture_clear (&self);
+}
+
 /* The hang-up comes before anything that is ready is reported: the controllers of all connections see it. */
 static void
 test_first_of_all (void)
@@ -372,6 +388,7 @@ main (int argc, char **argv)
   core_test_add_modes ("/driver-watch/queued", test_queued);
   core_test_add_modes ("/driver-watch/waiting", test_waiting);
   core_test_add_modes ("/driver-watch/pending", test_pending);
+  core_test_add_modes ("/driver-watch/ended", test_ended);
   core_test_add ("/driver-watch/first-of-all", test_first_of_all);
   core_test_add_modes ("/driver-watch/force", test_force);
   core_test_add_modes ("/driver-watch/no-inotify", test_no_inotify);

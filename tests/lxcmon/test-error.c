@@ -48,7 +48,7 @@ test_codes_by_errno (void)
     }
 }
 
-/* Who runs out of descriptors is told what to do about it. */
+/* The error of a lack of descriptors says what to do. */
 static void
 test_advice (void)
 {

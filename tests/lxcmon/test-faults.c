@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* The errno that a call fails with, the n-th that it can have; 0 where there are not so many. */
+/* The errno that a call fails with, the n-th that it can have; 0 if there are not so many. */
 static int
 fault_errno (CoreCall call, guint n, gboolean sticky)
 {

@@ -280,11 +280,11 @@ check_again_and_again (gpointer path)
 static int
 check_in_child (gconstpointer path)
 {
+  alarm (30); /* a child that hangs ends by that */
   LxcmonHub *hub = lxcmon_hub_new (NULL);
   LxcmonConnection *connection = lxcmon_connection_new (hub, NULL, NULL);
   LxcmonError error;
 
-  alarm (30); /* a child that hangs ends by that */
   if (lxcmon_connection_attach (connection, path, NULL, &error))
     return 1;
   return error.code == LXCMON_MONITOR_ERROR_BUSY ? 0 : 2;
@@ -296,6 +296,10 @@ test_fork_in_busy_check (void)
 {
   CoreTakenSlot slot;
 
+#ifdef __SANITIZE_ADDRESS__
+  g_test_skip ("the allocator of ASan can stay locked in a child");
+  return;
+#endif
   core_taken_slot_init (&slot);
   stop_checking = 0;
   GThread *thread = g_thread_new ("checks", check_again_and_again, slot.listener.path);

@@ -127,7 +127,7 @@ test_who_is_there (void)
   dir_clear (&dir);
 }
 
-/* Another socket at the same path is another file, also where the inode is used again. */
+/* Another socket at the same path is another file, even if the inode is used again. */
 static void
 test_file (void)
 {

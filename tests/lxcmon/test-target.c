@@ -202,7 +202,7 @@ test_modes (void)
   g_assert_no_errno (chmod (listener.dir, 0755));
   assert_accepted (listener.path);
 
-  /* A socket that others may connect to is taken, and told of. */
+  /* A socket that other users may connect to is accepted, with a warning. */
   g_assert_true (_lxcmon_target_open (&target, listener.path, NULL));
   g_assert_false (target.open_to_others);
   _lxcmon_target_close (&target);
@@ -238,7 +238,7 @@ test_owners (void)
   core_listener_clear (&listener);
 }
 
-/* Run as somebody else, in a process of its own. */
+/* Run as another user, in a process of its own. */
 static int
 open_as_nobody (gconstpointer path)
 {
@@ -303,7 +303,7 @@ listen_as_nobody (gconstpointer path)
   return setuid (65534) == 0 && listen (fd, 5) == 0 ? 0 : 1;
 }
 
-/* The file is root's, and whoever listens is not. */
+/* The file belongs to root, and the process that listens does not. */
 static void
 test_peer (void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* accept-queue.c: see accept-queue.h for what this file owns and refuses. */
+/* accept-queue.c: see accept-queue.h for what this file owns. */
 
 #include "accept-queue.h"
 
@@ -45,7 +45,7 @@ accept_queue_look (const char *path)
       if (!g_str_has_suffix (*line, ending)
           || sscanf (*line, "%*x: %*x %*x %x %*x %x", &flags, &state) != 2)
         continue;
-      /* A listener is told by its flag: its own state is that of a socket without a peer. */
+      /* A listener is recognised by its flag: its own state is that of a socket without a peer. */
       if (flags != 0)
         queue.n_listeners++;
       else if (state == ROW_WAITS)

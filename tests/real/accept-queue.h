@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* accept-queue.h: who is at a controller's socket, as the kernel tells.
+/* accept-queue.h: which clients a controller's socket has, as the kernel reports it.
  *
  * Owns: a reading of /proc/net/unix and of a socket's own state that shares no code with lxcmon's.
- * Refuses to: connect to anything. */
+ * Does not: connect to anything. */
 
 #pragma once
 
@@ -21,7 +21,7 @@ AcceptQueue accept_queue_look (const char *path);
 /* Waits until the socket has exactly so many of both; never longer than a test's patience. */
 void accept_queue_wait (const char *path, guint n_queued, guint n_served);
 
-/* The Recv-Q that ss shows for the listener, or -1 where there is no ss. */
+/* The Recv-Q that ss shows for the listener, or -1 if there is no ss. */
 int accept_queue_ask_ss (const char *path);
 
 /* How many PINGs have left this process for the socket at @path and were not read there: what the

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* container-cgroup.c: see container-cgroup.h for what this file owns and refuses. */
+/* container-cgroup.c: see container-cgroup.h for what this file owns. */
 
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "process.h"
@@ -23,6 +24,7 @@
 #define MAX_OPEN_DIRS    16
 #define EMPTY_TIMEOUT_MS 60000
 #define EMPTY_RETRY_MS   2
+#define ORPHAN_AGE_S     10
 
 /* The controller's pid, which is the number in "lxc-PID-NAME.libvirt-lxc"; 0 for any other entry. Compared
  * and not globbed: "lxc-*-web" would also be the group of a container "old-web". */
@@ -115,7 +117,17 @@ is_dead (pid_t pid)
   return kill (pid, 0) != 0 && errno == ESRCH;
 }
 
-/* @controller is 0 where all orphans are meant. A controller that has read its status file before its own
+/* A pid of another pid namespace looks dead, and its group is empty until its controller enters it. */
+static gboolean
+is_old (const char *path)
+{
+  struct stat info;
+
+  return stat (path, &info) == 0
+         && info.st_mtime < g_get_real_time () / G_USEC_PER_SEC - ORPHAN_AGE_S;
+}
+
+/* @controller is 0 if all orphans are meant. A controller that has read its status file before its own
  * pid was in there has named its group after this process. */
 static void
 sweep_hierarchy (const char *hierarchy, const char *name, pid_t controller)
@@ -133,7 +145,7 @@ sweep_hierarchy (const char *hierarchy, const char *name, pid_t controller)
         continue;
       if (controller != 0 && (owner == controller || owner == getpid ()))
         remove_group (path);
-      else if (controller == 0 && is_dead (owner))
+      else if (controller == 0 && is_dead (owner) && is_old (path))
         walk_group (path, remove_empty);
     }
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* container-files.c: see container-files.h for what this file owns and refuses. */
+/* container-files.c: see container-files.h for what this file owns. */
 
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -64,8 +64,8 @@ container_files_emulator (void)
   return NULL;
 }
 
-/* Static is what asks for no interpreter. Only programs of our own word size
- * are looked into; others do not occur where libvirt is our own. */
+/* Static is what asks for no interpreter. Only programs of our own word size are checked; others do not
+ * occur here. */
 static gboolean
 is_static_program (const char *path)
 {

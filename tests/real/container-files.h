@@ -2,26 +2,26 @@
 
 /* container-files.h: the files of a container.
  *
- * Owns: what its root directory and its XML look like, and the names of all
- * that a controller leaves in the runtime directory.
- * Refuses to: start or stop anything, or remove what another container or
- * libvirt's installation owns. */
+ * Owns: its root directory and its XML, and the names of all that a controller leaves in the runtime
+ * directory.
+ * Does not: start or stop anything, or remove what another container or libvirt's
+ * installation owns. */
 
 #pragma once
 
 #include <glib.h>
 #include <sys/types.h>
 
-/* libvirt's controller, NULL where it is not installed. */
+/* libvirt's controller; NULL if it is not installed. */
 const char *container_files_emulator (void);
 
-/* A busybox that needs no library, NULL where there is none. */
+/* A busybox that needs no library, NULL if there is none. */
 char *container_files_busybox (void);
 
 /* Makes @root with busybox, an init to command, and its FIFO. */
 gboolean container_files_make_root (const char *root, GError **error);
 
-/* A <domain>; @id is 0 where libvirtd will choose it. */
+/* A <domain>; @id is 0 if libvirtd is to choose it. */
 char *container_files_domain_xml (const char *name, const char *uuid, const char *root, pid_t id);
 
 /* The status file that the controller reads, as libvirtd writes it. */

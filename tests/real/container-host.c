@@ -3,7 +3,7 @@
 /* container-host.c: whether and how this machine can run real containers.
  *
  * Owns: the answer to "why not?", and what has to be unmounted for controllers.
- * Refuses to: start anything outside of the test's mount namespace, which
+ * Does not: start anything outside of the test's mount namespace, which
  * ../sandbox/sandbox.c makes. */
 
 #ifndef _GNU_SOURCE
@@ -60,9 +60,8 @@ container_why_unsupported (void)
   return NULL;
 }
 
-/* libvirt takes the v2 hierarchy beside v1 controllers for one that it can use,
- * and fails when it makes its directory there. Alone, either version is
- * fine, so nothing may be unmounted then. */
+/* libvirt tries to use the v2 hierarchy even if there are v1 controllers, and fails when it creates its
+ * directory there. Alone, either version is fine, so nothing may be unmounted then. */
 static GPtrArray *
 find_what_is_in_the_way (void)
 {

@@ -3,7 +3,7 @@
 /* container-private.h: what container.c and container-start.c share.
  *
  * Owns: the struct.
- * Refuses to: be included by a test. */
+ * Does not: be included by a test. */
 
 #pragma once
 
@@ -22,7 +22,7 @@ struct _Container
   pid_t controller;      /* 0 while there is none */
   pid_t last_controller; /* its groups may still be there */
   int controller_fd;
-  gboolean is_ours; /* else somebody else may be using the name */
+  gboolean is_ours; /* otherwise, the name may be used by another process */
   gboolean adopted; /* libvirtd's child and not ours to reap */
   int wait_status;
 

@@ -3,7 +3,8 @@
 /* container-start.c: starts a controller as libvirtd does.
  *
  * Owns: the console, the handshake, the controller's command line.
- * Refuses to: let a controller live whose start failed half-way. */
+ * Does not: keep a controller whose
+ * start has failed. */
 
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -155,7 +156,7 @@ set_handshake_error (Container *self, gboolean timed_out, const char *when, GErr
 static gboolean
 wait_for_continue (Container *self, const char *when, GError **error)
 {
-  /* Its death closes its end of the pipe, so one descriptor tells both. */
+  /* Its death closes its end of the pipe, so one descriptor reports both. */
   struct pollfd fd = { .fd = self->answer_fd, .events = POLLIN };
   char byte = 0;
 
@@ -192,12 +193,12 @@ write_status (Container *self, pid_t controller, GError **error)
   return container_files_write_status (self->name, self->uuid, self->root, controller, error);
 }
 
-/* The controller reads the status file some 50 ms after it was spawned, and waits for nobody before it
- * does. The file is to hold its pid, which we know only then: in case that we are too slow, there is a
- * file before, with some other living pid.
+/* The controller reads the status file some 50 ms after it was spawned, and waits for no process before
+ * it does. The file is to hold its pid, which we know only then: in case that we are too slow, there is a
+ * file before, with the pid of another process that runs.
  *
- * When its first "continue" comes, its socket listens, init has been cloned, and it waits for ours:
- * nobody is served before. (It never waits for a second one of ours.) */
+ * When its first "continue" comes, its socket listens, init has been cloned, and it waits for ours: no
+ * client is accepted before. (It never waits for a second one of ours.) */
 static gboolean
 start_process (Container *self, GError **error)
 {
@@ -260,8 +261,8 @@ container_continue (Container *self, GError **error)
           self->name);
       return FALSE;
     }
-  /* Its second answer has to be waited for: a controller that cannot write it
-   * gives up, and takes the container with it. */
+  /* Its second answer has to be waited for: a controller that cannot write it exits, and ends the
+   * container. */
   if (!send_continue (self, error) || !wait_for_continue (self, "before it started init", error))
     return FALSE;
   process_clear_fd (&self->continue_fds[0]);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* container.c: the life of one container; see container.h for what it owns and
- * refuses. Its files are in container-files.c, its processes in process.c, its
- * machine in container-host.c, the start of its controller in
- * container-start.c. */
+/* container.c: starting and ending one container; see container.h for what it owns. Its files
+ * are in container-files.c, its processes in process.c, its machine in container-host.c, the start of its
+ * controller in container-start.c. */
 
 #include "container-private.h"
 
@@ -119,7 +118,7 @@ container_command (Container *self, const char *line, GError **error)
 void
 container_signal (Container *self, int signum)
 {
-  /* Init's pidfd first: once its parent is dead nobody finds it any more. */
+  /* Init's pidfd first: when its parent has ended, it cannot be found any more. */
   container_get_init_pid (self);
   process_send (self->controller_fd, signum);
 }
@@ -286,7 +285,7 @@ container_get_init_pid (Container *self)
 
   process_clear_fd (&self->init_fd);
   self->init_fd = process_open (init, NULL);
-  /* Looked at again: the number may have changed hands before it was opened. */
+  /* Checked again: the pid may have been reused before it was opened. */
   if (!is_container_init (init))
     process_clear_fd (&self->init_fd);
   self->init = self->init_fd >= 0 ? init : 0;
@@ -316,7 +315,7 @@ container_wait_init (Container *self, GError **error)
 
   while (self->controller != 0 && !init_is_running (self))
     {
-      /* No event tells of a child's birth; of the controller's death one does. */
+      /* No event reports a new child; the end of the controller is reported. */
       if (process_wait (self->controller_fd, INIT_RETRY_MS))
         {
           g_autofree char *tail = container_log_tail (self);

@@ -4,7 +4,7 @@
  *
  * Owns: one busybox root, one libvirt_lxc that runs it, and everything those
  * two leave on the machine.
- * Refuses to: use a line of lxcmon's own code (it is the independent witness),
+ * Does not: use a line of lxcmon's own code (it is the independent witness),
  * talk the monitor protocol, or wait without a bound.
  *
  *   char *why = container_why_unsupported ();          skip with it
@@ -30,14 +30,14 @@ G_BEGIN_DECLS
 
 typedef struct _Container Container;
 
-/* NULL where real containers can run, else why not, for g_test_skip (). */
+/* NULL if real containers can run; otherwise why not, for g_test_skip (). */
 char *container_why_unsupported (void);
 
-/* Sees to it that the controller finds its control groups. Fails where this is
- * not the mount namespace that ../sandbox has made for the test. */
+/* Prepares the control groups for the controller. Fails if this is not the mount namespace that
+ * ../sandbox has made for the test. */
 gboolean container_prepare_namespace (GError **error);
 
-/* Fails where the calling thread is not in the test's mount namespace. */
+/* Fails if the calling thread is not in the test's mount namespace. */
 gboolean container_check_namespace (GError **error);
 
 /* Makes nothing yet, so it cannot fail. @name becomes a file name. The same name
@@ -50,25 +50,24 @@ void container_free (Container *self);
 /* Makes the root directory; starting does it too. Harmless when repeated. */
 gboolean container_make_root (Container *self, GError **error);
 
-/* Starts the controller up to the point where its socket listens, and where it
- * waits for container_continue () before it serves anybody. May be called
- * again when the one before has ended (after a reboot, say): what that one
- * left in the runtime directory is removed first. Commands that nobody obeyed
- * are forgotten. */
+/* Starts the controller up to the point where its socket listens, and waits for container_continue ()
+ * before it accepts a client. May be called again when the one before has ended (after a reboot, say):
+ * what that one left in the runtime directory is removed first. Commands that were not run are
+ * dropped. */
 gboolean container_start_controller (Container *self, GError **error);
 
 /* Lets a started controller start the container's init, and waits for its word
  * that it has. INIT may be on its way to a connected client before it returns. */
 gboolean container_continue (Container *self, GError **error);
 
-/* Both, with nobody connected in between. */
+/* Both, with no client connected in between. */
 gboolean container_start (Container *self, GError **error);
 
 /* What a driver does after a reboot: waits for the old controller's end, then
  * starts a new one and its init. */
 gboolean container_restart (Container *self, GError **error);
 
-/* Takes over a controller that somebody else (libvirtd) started. */
+/* Adopts a controller that libvirtd has started. */
 gboolean container_adopt (Container *self, pid_t controller, GError **error);
 
 const char *container_get_name (Container *self);
@@ -90,15 +89,15 @@ gboolean container_wait_init (Container *self, GError **error);
  * exit with 0 too. */
 gboolean container_command (Container *self, const char *line, GError **error);
 
-/* Sends the controller a signal. Nothing happens where there is none. */
+/* Sends the controller a signal. Does nothing if there is none. */
 void container_signal (Container *self, int signum);
 
 /* As if no driver had been there for long: for 10 s after one has gone, its containers are kept for it. Starting and
  * ending a container does it too. */
 void container_forget_driver (void);
 
-/* Waits for the controller's end and reaps it. What it left in the runtime
- * directory stays to be looked at until the next start or the free. */
+/* Waits for the controller's end and reaps it. What it left in the runtime directory stays until the next
+ * start or container_free (), so that a test can check it. */
 gboolean container_wait_end (Container *self, int timeout_ms, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Container, container_free)

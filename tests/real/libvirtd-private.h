@@ -3,7 +3,7 @@
 /* libvirtd-private.h: what libvirtd.c and libvirtd-virsh.c share.
  *
  * Owns: the struct.
- * Refuses to: be included by a test. */
+ * Does not: be included by a test. */
 
 #pragma once
 
@@ -15,5 +15,5 @@ struct _Libvirtd
   char *log_path;
   pid_t pid; /* 0 when it has been reaped */
   int pidfd;
-  guint tcp_port; /* 0 where it does not listen */
+  guint tcp_port; /* 0 if it does not listen */
 };

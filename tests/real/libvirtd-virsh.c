@@ -3,7 +3,7 @@
 /* libvirtd-virsh.c: asks libvirt's daemon through virsh.
  *
  * Owns: every run of virsh, and the domains of containers.
- * Refuses to: wait for a virsh that hangs, as it does when the daemon is stopped. */
+ * Does not: wait for a virsh that hangs, as it does when the daemon is stopped. */
 
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -135,7 +135,7 @@ libvirtd_virsh (Libvirtd *self, GError **error, ...)
   return run_virsh (self, (const char *const *) argv->pdata, error);
 }
 
-/* The domain's id is its controller's pid. 0 where it has none just now. */
+/* The domain's id is its controller's pid. 0 if it has none at the moment. */
 static pid_t
 find_controller (Libvirtd *self, Container *container)
 {
@@ -203,10 +203,9 @@ create_once (Libvirtd *self, Container *container, const char *path, GError **er
   return FALSE;
 }
 
-/* libvirt 9.0.0 has its monitor's descriptor watched before it has told it of
- * the LXC program. INIT that comes in between is an unknown message for which
- * it hangs up, and neither EXIT nor end of file ever reach it: seen in up to
- * one of ten creates on a busy machine. A test wants a domain that works. */
+/* libvirt 9.0.0 has its monitor's descriptor watched before it has registered the LXC program. INIT that
+ * comes in between is an unknown message for which it hangs up, and neither EXIT nor end of file ever
+ * reach it: seen in up to one of ten creates on a busy machine. A test wants a domain that works. */
 gboolean
 libvirtd_create (Libvirtd *self, Container *container, GError **error)
 {

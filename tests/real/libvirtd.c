@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* libvirtd.c: the daemon's life; see libvirtd.h for what it owns and refuses.
- * What is asked of it through virsh is in libvirtd-virsh.c. */
+/* libvirtd.c: starting and ending the daemon; see libvirtd.h for what it owns. What is asked
+ * of it through virsh is in libvirtd-virsh.c. */
 
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -49,7 +49,7 @@ find_daemon (void)
   return NULL;
 }
 
-/* What to start; where there is none, spawning it says so. */
+/* The program to start; if there is none, spawning it returns the error. */
 static const char *
 get_program (void)
 {
@@ -58,7 +58,7 @@ get_program (void)
   return found != NULL ? found : daemons[0];
 }
 
-/* Its place depends on the distribution's idea of a library directory. */
+/* Its path depends on the library directory of the distribution. */
 static char *
 find_driver (void)
 {
@@ -135,9 +135,9 @@ write_configuration (Libvirtd *self, GError **error)
   return g_file_set_contents (path, all, -1, error);
 }
 
-/* libvirtd gives up when any driver that it loads fails, and QEMU's does where
- * Debian's libvirt-daemon-system has not made its user. So it finds one only,
- * which also makes it start in a tenth of a second instead of four. */
+/* libvirtd gives up when any driver that it loads fails, and QEMU's does if Debian's
+ * libvirt-daemon-system has not created its user. So it finds one only, which also makes it start in a
+ * tenth of a second instead of four. */
 static gboolean
 link_driver (Libvirtd *self, GError **error)
 {
@@ -193,7 +193,7 @@ answers (Libvirtd *self)
   return version != NULL;
 }
 
-/* A daemon that is nobody's service has no way to say that it is ready. */
+/* A daemon that is not run as a service cannot report that it is ready. */
 static gboolean
 wait_for_answer (Libvirtd *self, GError **error)
 {
@@ -305,7 +305,7 @@ end_daemon (Libvirtd *self)
   libvirtd_wait_end (self, END_TIMEOUT_MS, NULL);
 }
 
-/* Not where a second daemon of the test has come after this one. */
+/* Not if a second daemon of the test was started after this one. */
 static void
 remove_leftovers (void)
 {

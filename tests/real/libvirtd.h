@@ -3,10 +3,11 @@
 /* libvirtd.h: a real libvirtd (or virtlxcd) with the LXC driver alone, for tests.
  *
  * Owns: the daemon, its configuration, and virsh as the way to talk to it.
- * Refuses to: run beside another daemon that drives LXC or listens on the same
- * socket, load any other driver, or need D-Bus, systemd or /etc/libvirt.
+ * Does not: run at the same
+ * time as another daemon that drives LXC or listens on the same socket, load any other driver, or need
+ * D-Bus, systemd or /etc/libvirt.
  *
- * It listens where libvirt's always do, so lxc:///system reaches it. */
+ * It listens at libvirt's default path, so lxc:///system reaches it. */
 
 #pragma once
 
@@ -19,10 +20,10 @@ G_BEGIN_DECLS
 
 typedef struct _Libvirtd Libvirtd;
 
-/* NULL where libvirtd_start () can work, else why not, for g_test_skip (). */
+/* NULL if libvirtd_start () can work; otherwise why not, for g_test_skip (). */
 char *libvirtd_why_unsupported (void);
 
-/* The daemon of the test that holds the lock of the LXC driver; 0 where none does. */
+/* The daemon of the test that holds the lock of the LXC driver; 0 if none does. */
 pid_t libvirtd_find_living (void);
 
 /* Returns when it answers and holds the lock on driver.pid, within 60 s.
@@ -32,7 +33,7 @@ Libvirtd *libvirtd_start (GError **error);
 /* The same, and it listens on that port of 127.0.0.1 too, for lxc+tcp, and lets everybody in. */
 Libvirtd *libvirtd_start_listening (guint tcp_port, GError **error);
 
-/* NULL where libvirtd_start_listening () can work as well. */
+/* NULL if libvirtd_start_listening () can work as well. */
 char *libvirtd_why_no_tcp (void);
 
 /* Ends it if it still runs. Its domains run on; container_free () ends them. */
@@ -42,9 +43,8 @@ void libvirtd_free (Libvirtd *self);
  * when libvirtd has got its INIT: it is the served client from then on. */
 gboolean libvirtd_create (Libvirtd *self, Container *container, GError **error);
 
-/* Returns when the domain has a controller other than the one that @container
- * knows, and makes it known. Within 60 s. Ask libvirtd_wait_attached () where the
- * test goes on to need libvirtd as the served client. */
+/* Returns when the domain has a controller other than the one that @container knows, and makes it known.
+ * Within 60 s. Use libvirtd_wait_attached () if the test then needs libvirtd as the accepted client. */
 gboolean libvirtd_wait_reboot (Libvirtd *self, Container *container, GError **error);
 
 /* Whether libvirtd gets INIT of the container as it runs now, within 2 s. Not a
@@ -65,8 +65,8 @@ char *libvirtd_virsh (Libvirtd *self, GError **error, ...) G_GNUC_NULL_TERMINATE
 
 void libvirtd_kill (Libvirtd *self, int signum);
 
-/* Waits for its end and reaps it. What it left stays to be looked at until
- * libvirtd_free (). */
+/* Waits for its end and reaps it. What it left stays until libvirtd_free (), so that a test can check
+ * it. */
 gboolean libvirtd_wait_end (Libvirtd *self, int timeout_ms, GError **error);
 
 /* 0 when it has been reaped. */

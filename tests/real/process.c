@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* process.c: see process.h for what this file owns and refuses. */
+/* process.c: see process.h for what this file owns. */
 
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -62,7 +62,7 @@ process_open (pid_t pid, GError **error)
   return -1;
 }
 
-/* Somebody spawned whom we cannot watch must not stay. */
+/* A child that cannot be watched must not stay. */
 static pid_t
 give_up_child (GPid pid)
 {
@@ -114,7 +114,7 @@ process_poll_until (struct pollfd *fds, nfds_t n_fds, gint64 deadline)
   for (;;)
     {
       gint64 left = deadline - g_get_monotonic_time ();
-      /* Rounded up: a last turn of 0 ms would spin until the deadline. */
+      /* Rounded up: a last poll of 0 ms would spin until the deadline. */
       int n = poll (fds, n_fds, left > 0 ? (int) ((left + 999) / 1000) : 0);
 
       if (n >= 0 || errno != EINTR)

@@ -2,9 +2,9 @@
 
 /* process.h: starting, watching and killing one child by pidfd.
  *
- * Owns: the way every program of the harness is spawned (clean environment,
- * known descriptors, death together with the test) and waited for.
- * Refuses to: touch a process by a number that might be somebody else's by
+ * Owns: the way every program of the harness is spawned (clean environment, known descriptors, death
+ * together with the test) and waited for.
+ * Does not: use a pid that might belong to another process by
  * now, wait without a bound, or know anything of containers. */
 
 #pragma once

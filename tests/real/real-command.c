@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* real-command.c: see real-command.h for what this file owns and refuses. */
+/* real-command.c: see real-command.h for what this file owns. */
 
 #include "real-command.h"
 
@@ -49,7 +49,7 @@ start_child (Child *self, const RealCommand *command, Container *container, GErr
   g_autofree char *init_pid = g_strdup_printf ("%d", (int) container_get_init_pid (container));
   g_auto (GStrv) environment
       = g_environ_setenv (g_get_environ (), REAL_COMMAND_INIT_PID, init_pid, TRUE);
-  /* Copies: GLib closes in the child what it was given, also where that is descriptor 1 or 2. */
+  /* Copies: GLib closes in the child what it was given, even if that is descriptor 1 or 2. */
   ProcessSetup setup = {
     .envp = (const char *const *) environment,
     .out_fd = fcntl (command->out_fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1),
@@ -67,7 +67,7 @@ start_child (Child *self, const RealCommand *command, Container *container, GErr
   return TRUE;
 }
 
-/* Somebody who is still there after @timeout_ms is killed. */
+/* A command that still runs after @timeout_ms is killed. */
 static int
 end_child (Child *self, int timeout_ms)
 {
@@ -90,7 +90,7 @@ is_connected (const char *path)
   return queue.n_queued + queue.n_served > 0;
 }
 
-/* FALSE where the command has ended before, which is its own affair, or never connects. */
+/* FALSE if the command has ended before, which is not checked here, or never connects. */
 static gboolean
 wait_for_connection (Child *child, const char *path)
 {

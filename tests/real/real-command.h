@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* real-command.h: a command that runs beside a real container.
+/* real-command.h: a command that runs together with a real container.
  *
  * Owns: the order of both: the container's socket listens, the command starts, it connects, the
  * container runs and ends, the command ends. And that nothing is left of either.
- * Refuses to: understand what the command prints. */
+ * Does not: understand what the command prints. */
 
 #pragma once
 
@@ -22,6 +22,6 @@ typedef struct
   int out_fd; /* the command's standard output; it is the caller's to close */
 } RealCommand;
 
-/* The command's exit code, 128 and the signal where one ended it; or -1 and @error. SIGINT, SIGTERM and
- * SIGHUP go to the command, and how it ends then is told in the same way. */
+/* The command's exit code, 128 and the signal if one ended it; or -1 and @error. SIGINT, SIGTERM and
+ * SIGHUP go to the command, and its exit code is then reported in the same way. */
 int real_command_run (const RealCommand *self, GError **error);

@@ -47,12 +47,13 @@ show_events (gpointer data)
 static void
 explain (const char *lxcmon)
 {
-  printf ("libvirt's own controller (libvirt_lxc) runs a container for two seconds; its root is a "
-          "busybox.\n"
-          "No libvirtd manages it, so lxcmon takes the controller's one place, and is told of init "
-          "and of the end:\n"
-          "$ %s watch --force " NAME "\n",
-          lxcmon);
+  printf (
+      "libvirt's own controller (libvirt_lxc) runs a container for two seconds; its root is a "
+      "busybox.\n"
+      "No libvirtd manages it, so lxcmon uses the controller's one client slot, and receives INIT "
+      "and EXIT:\n"
+      "$ %s watch --force " NAME "\n",
+      lxcmon);
   fflush (stdout);
 }
 
@@ -74,7 +75,7 @@ run_demo (const char *lxcmon, Events *events, int out_fd)
   thread = g_thread_new ("events", show_events, events);
   code = real_command_run (&command, &error);
   close (
-      out_fd); /* ours; the command's has gone with it, and so the thread reads the end of file */
+      out_fd); /* ours; the command's was closed when it ended, so the thread reads the end of file */
   g_thread_join (thread);
   if (error != NULL)
     fprintf (stderr, "%s\n", error->message);
@@ -82,7 +83,7 @@ run_demo (const char *lxcmon, Events *events, int out_fd)
     return EXIT_FAILURE;
   if (events->saw_init && events->saw_exit)
     return EXIT_SUCCESS;
-  fprintf (stderr, "%s has not told of both init and the end.\n", lxcmon);
+  fprintf (stderr, "%s has not reported both init and exit.\n", lxcmon);
   return EXIT_FAILURE;
 }
 

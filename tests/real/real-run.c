@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Runs a command beside a real container: for tests of programs in any language. */
+/* Runs a command together with a real container: for tests of programs in any language. */
 
 #include <stdlib.h>
 #include <unistd.h>

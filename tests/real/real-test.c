@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* real-test.c: see real-test.h for what this file owns and refuses. */
+/* real-test.c: see real-test.h for what this file owns. */
 
 #include "real-test.h"
 
@@ -63,7 +63,7 @@ run (gconstpointer data)
 
   func ();
 
-  /* What the test left to the main context, a closed file monitor say, has its turn. */
+  /* Dispatches what the test left in the main context, such as a closed file monitor. */
   while (g_main_context_iteration (NULL, FALSE))
     ;
   g_assert_cmpuint (real_count_descriptors (), ==, n_before);
@@ -104,7 +104,7 @@ on_tick (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-/* One turn of the loop, woken now and then: what is waited for may be no event of this loop. */
+/* One iteration of the loop, woken from time to time: the condition may not be an event of this loop. */
 void
 real_iterate (gint64 deadline, const char *what)
 {

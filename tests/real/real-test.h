@@ -2,9 +2,9 @@
 
 /* real-test.h: what every test against the real controller is made of.
  *
- * Owns: the skip where the machine cannot run containers, the check around each
- * test that nothing was left open, and bounded waits on the default main context.
- * Refuses to: use a line of lxcmon's own code. */
+ * Owns: the skip if the machine cannot run containers, the check around each test that nothing was left
+ * open, and bounded waits on the default main context.
+ * Does not: use a line of lxcmon's own code. */
 
 #pragma once
 
@@ -17,7 +17,7 @@ G_BEGIN_DECLS
 
 typedef void (*RealTestFunc) (void);
 
-/* FALSE where nothing can be tested: the reason is printed, and main () returns 0. */
+/* FALSE if nothing can be tested: the reason is printed, and main () returns 0. */
 gboolean real_test_begin (int *argc, char ***argv);
 
 /* After @func as many descriptors are open as before. */
@@ -44,18 +44,18 @@ void real_iterate (gint64 deadline, const char *what);
 /* Runs the default main context for so long; for what must not come. */
 void real_run_for (int ms);
 
-/* The harness, where failing is the test's failure. */
+/* Functions of the harness whose failure fails the test. */
 void real_start_controller (Container *container);
 void real_continue (Container *container);
 void real_start (Container *container);
 void real_command (Container *container, const char *line);
 void real_wait_end (Container *container);
 
-/* Kills a controller that was not continued, and init: until init runs its own program, it holds a
- * copy of the controller's socket, on which nobody would ever hear of the end. */
+/* Kills a controller that was not continued, and init: until init runs its own program, it holds a copy
+ * of the controller's socket, so that the end would never be noticed on it. */
 void real_kill_at_the_start (Container *container);
 
-/* A TCP port of the loopback that nobody listens on. */
+/* A TCP port of the loopback on which no process listens. */
 guint real_find_free_port (void);
 
 /* Init's pid, found by the harness in /proc. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* smoke-tools.c: see smoke-tools.h for what this file owns and refuses. */
+/* smoke-tools.c: see smoke-tools.h for what this file owns. */
 
 #include "smoke-tools.h"
 
@@ -17,6 +17,7 @@
 #define EVENT_TIMEOUT_MS 60000
 #define INIT_BYTES       36
 #define EXIT_BYTES       32
+#define KEEPALIVE_HEAD   12
 #define CGROUP_ROOT      "/sys/fs/cgroup"
 #define ORPHAN_RETRY_MS  20
 
@@ -26,6 +27,11 @@ static const guint8 init_head[] = {
 };
 static const guint8 exit_head[] = {
   0, 0, 0, 0x20, 0x12, 0x34, 0x12, 0x34, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0,
+};
+
+/* Length, program, version, procedure PING, type MESSAGE, serial, status. A PONG has the same head. */
+static const guint8 ping[] = {
+  0, 0, 0, 0x1c, 0x6b, 0x65, 0x65, 0x70, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0,
 };
 
 int
@@ -59,6 +65,16 @@ read_bytes (int fd, guint8 *bytes, gsize length)
       got += (gsize) n;
     }
   return got;
+}
+
+void
+smoke_wait_served (int fd)
+{
+  guint8 pong[sizeof ping];
+
+  g_assert_cmpint (write (fd, ping, sizeof ping), ==, sizeof ping);
+  g_assert_cmpuint (read_bytes (fd, pong, sizeof pong), ==, sizeof pong);
+  g_assert_true (memcmp (pong, ping, KEEPALIVE_HEAD) == 0);
 }
 
 guint64
@@ -119,8 +135,8 @@ smoke_assert_nothing_named (const char *path, const char *name)
       g_error ("%s/%s was left behind", path, entry);
 }
 
-/* A group is called after its controller's pid; where the same test runs a second time on this machine,
- * that one's controllers live. */
+/* A group is named after its controller's pid. If the same test runs a second time on this machine, its
+ * controllers are running. */
 static gboolean
 has_orphan (const char *hierarchy, const char *name)
 {

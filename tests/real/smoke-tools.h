@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* smoke-tools.h: what smoke.c looks at the world with.
+/* smoke-tools.h: helpers of smoke.c.
  *
- * Owns: a client of plain socket calls, and the search for what was left behind.
- * Refuses to: understand more of the wire than the two messages' bytes. */
+ * Owns: a client of plain socket calls, and the search for what was left.
+ * Does not: understand more of
+ * the wire than the two messages' bytes. */
 
 #pragma once
 
@@ -21,6 +22,9 @@ int smoke_connect_to (Container *container);
 
 /* INIT's pid; aborts when anything else comes. */
 guint64 smoke_read_init (int fd);
+
+/* Returns when the controller serves @fd, whose INIT somebody else has got: it answers a PING. */
+void smoke_wait_served (int fd);
 
 /* EXIT's status; aborts when anything else comes. */
 guint32 smoke_read_exit (int fd);

@@ -4,7 +4,7 @@
  *
  * Owns: the assurance that a test which fails on this harness has found
  * something in lxcmon.
- * Refuses to: use any code of lxcmon. */
+ * Does not: use any code of lxcmon. */
 
 #include <gio/gio.h>
 #include <glib/gstdio.h>
@@ -255,8 +255,8 @@ test_libvirtd_life (void)
   g_assert_no_error (error);
   g_assert_cmpint (container_get_controller_pid (container), !=, first);
 
-  /* ... and that it does not, EXIT shutdown; of which it does not hear where it
-   * has hung up after the restart (see libvirtd_wait_attached ()). */
+  /* ... and that it does not, EXIT shutdown; which it does not receive if it has hung up after the
+   * restart (see libvirtd_wait_attached ()). */
   if (libvirtd_wait_attached (container))
     command (container, "shutdown");
   else
@@ -273,7 +273,7 @@ test_libvirtd_life (void)
   g_assert_null (strstr (list, container_get_name (container)));
 }
 
-/* Who waits behind libvirtd is served once that is dead, and gets EXIT. */
+/* A client that is queued after libvirtd is accepted when libvirtd has ended, and receives EXIT. */
 static void
 test_libvirtd_killed (void)
 {
@@ -292,6 +292,7 @@ test_libvirtd_killed (void)
   libvirtd_kill (libvirtd, SIGKILL);
   libvirtd_wait_end (libvirtd, END_TIMEOUT_MS, &error);
   g_assert_no_error (error);
+  smoke_wait_served (fd);
   command (container, "exit 3");
   g_assert_cmpuint (smoke_read_exit (fd), ==, SMOKE_EXIT_SHUTDOWN);
   smoke_assert_end_of_file (fd);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Who gets a controller's one place, and who keeps his hands off it. */
+/* Which client gets a controller's one slot, and which clients do not connect. */
 
 #include <string.h>
 #include <unistd.h>
@@ -13,8 +13,7 @@
 #define NAME           "real-place"
 #define N_ATTEMPTS     100
 #define ATTACH_TIMEOUT 300
-/* How much later than asked for an outcome may be told: 100 ms is the aim, which a busy machine may
- * miss. */
+/* How late a result may be reported: the goal is 100 ms, which a busy machine may miss. */
 #define LATENESS_MAX_US (1000 * 1000)
 
 static Container *
@@ -97,8 +96,8 @@ fail_to_attach (Container *container, gboolean blocking)
   watch_assert_trace (watch, "");
 }
 
-/* Where somebody is served, good manners do not connect: neither the one who is served nor whoever
- * comes after him notices. */
+/* If a client is accepted, a client without force does not connect: neither the accepted client nor the
+ * next one notices it. */
 static void
 test_busy (void)
 {
@@ -127,7 +126,7 @@ test_busy (void)
   finish_as_late_joiner (later, container);
 }
 
-/* The look finds nobody served, and somebody who connected earlier is served first. */
+/* The busy check finds no accepted client, and a client that connected earlier is accepted first. */
 static void
 test_busy_behind_the_first (void)
 {
@@ -151,7 +150,7 @@ test_busy_behind_the_first (void)
   smoke_assert_end_of_file (first);
 }
 
-/* Whoever says that the place is his connects all the same, asks once, and hears how it is. */
+/* With force, the client connects nevertheless, and the attach fails after the attach timeout. */
 static void
 test_take_a_taken_place (void)
 {
@@ -210,7 +209,7 @@ test_patience (void)
   watch_assert_trace (watch, "init exit:shutdown closed ");
 }
 
-/* Waits by looking and not in the queue, and takes the place when it is free. */
+/* Waits by repeating the busy check and not in the queue, and attaches when the slot is free. */
 static void
 test_wait_if_busy (void)
 {
@@ -228,7 +227,7 @@ test_wait_if_busy (void)
   finish_as_late_joiner (watch, container);
 }
 
-/* What a wait in vain leaves behind: nothing, and the first one's EXIT is his. */
+/* A cancelled wait leaves nothing, and the first client receives its EXIT. */
 static void
 test_wait_if_busy_cancelled (void)
 {

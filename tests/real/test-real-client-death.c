@@ -37,7 +37,7 @@ test_killed (void)
   g_assert_error (watch->exit_error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_LOST);
   g_assert_cmpint (lxcmon_monitor_get_exit_status (watch->monitor), ==, LXCMON_EXIT_STATUS_UNKNOWN);
 
-  /* The socket has stayed behind, and nobody listens on it. */
+  /* The socket file still exists, and no process listens on it. */
   real_wait_end (container);
   g_assert_no_errno (access (container_get_socket_path (container), F_OK));
   watch_attach (watch);
@@ -81,7 +81,7 @@ test_killed_while_blocking (void)
   watch_assert_trace (watch, "init closed:lost ");
 }
 
-/* Before the file is gone there is no container of that name, and after. */
+/* There is no container of that name, neither before nor after the file is removed. */
 static void
 test_not_there (void)
 {
@@ -122,7 +122,7 @@ test_stopped_under_keepalive (void)
   g_assert_cmpint (watch->closed_at - start, <, 3 * KEEPALIVE_MS * 1000 + LATENESS_MAX_US);
 }
 
-/* What happens meanwhile is told afterwards. */
+/* What happens meanwhile is reported afterwards. */
 static void
 test_stopped_for_a_while (void)
 {
@@ -140,7 +140,7 @@ test_stopped_for_a_while (void)
   watch_assert_trace (watch, "init exit:reboot closed ");
 }
 
-/* A controller that is stopped before it serves anybody is waited for. */
+/* The client waits for a controller that is stopped before it accepts a client. */
 static void
 test_stopped_before_init (void)
 {
@@ -199,7 +199,8 @@ test_fork (void)
   watch_assert_trace (watch, "exit:shutdown closed ");
 }
 
-/* A child that lives on, with a copy of all descriptors, keeps nothing open that its parent leaves. */
+/* A child that still runs, with a copy of all descriptors, keeps nothing open that its parent has
+ * closed. */
 static void
 test_fork_outlives (void)
 {

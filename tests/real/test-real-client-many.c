@@ -13,9 +13,9 @@
 /* What GLib's own tables may grow by; a leak of one small block a container would be more. */
 #define GROWTH_MAX (N_IN_A_ROW * 16)
 
-/* malloc's figures count its thread caches as in use, and say nothing of GLib's own: exact they are
- * where both are switched off, as the build file does it. (Under ASan they are 0, and its own leak
- * check says it all.) */
+/* malloc's figures count its thread caches as in use, and do not cover GLib's own: they are exact only if
+ * both are switched off, as the build file does. (Under ASan they are 0, and its own leak check says it
+ * all.) */
 static gsize
 count_heap (void)
 {

@@ -10,7 +10,7 @@
 #define NAME      "real-follow"
 #define N_REBOOTS 20
 #define FOLLOW_MS 15000
-/* Where nothing comes, so that waiting for it in vain is soon over. */
+/* For cases in which nothing comes, so that the wait is short. */
 #define SHORT_FOLLOW_MS 300
 
 static Watch *
@@ -27,8 +27,8 @@ watch_start_following (Container *container, guint follow_ms)
   return watch;
 }
 
-/* The driver's part of a reboot, up to where the client is connected to the new controller: whoever is
- * first when that begins to serve gets INIT. */
+/* The driver's part of a reboot, up to where the client is connected to the new controller: the first
+ * client that it accepts receives INIT. */
 static void
 restart_controller (Container *container, Watch *watch)
 {
@@ -117,7 +117,7 @@ test_wait_exit_across (void)
   g_assert_cmpint (watch->exit_status, ==, LXCMON_EXIT_STATUS_SHUTDOWN);
 }
 
-/* The new controller dies before it serves anybody, while its client blocks. */
+/* The new controller is killed before it accepts a client, while its client blocks. */
 static void
 test_second_dies (void)
 {

@@ -45,7 +45,7 @@ test_shutdown (void)
       &(Ending){ "shutdown", "init exit:shutdown closed ", LXCMON_EXIT_STATUS_SHUTDOWN });
 }
 
-/* The controller does not tell of init's exit status. */
+/* The controller does not report init's exit status. */
 static void
 test_exit_42 (void)
 {
@@ -59,7 +59,7 @@ test_reboot (void)
   run_to_the_end (&(Ending){ "reboot", "init exit:reboot closed ", LXCMON_EXIT_STATUS_REBOOT });
 }
 
-/* Where nobody is served and no libvirtd lives, the place is anybody's, INIT included. */
+/* If no client is accepted and no libvirtd runs, any client gets the slot, and INIT. */
 static void
 test_default_manners (void)
 {
@@ -153,7 +153,8 @@ test_all_pending (void)
   g_assert_no_error (watch->attach_error);
 }
 
-/* A client that nobody runs the loop of, and that blocks for the end of what has ended already. */
+/* A client whose loop does not run, and which then blocks for the end of a container that has ended
+ * already. */
 static void
 test_all_pending_blocking (void)
 {

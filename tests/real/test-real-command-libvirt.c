@@ -200,8 +200,8 @@ test_lost (void)
 /* How long a command may take until it is connected to libvirtd and has asked for the containers. */
 #define START_MS 2000
 
-/* Starts a command that says nothing when it is there. Nothing else shows that it is: whoever is too slow
- * for this fails, and does not pass. */
+/* Starts a command that prints nothing when it is ready, and waits for some time. If the command is
+ * slower than this, the test fails; it does not pass by mistake. */
 #define START_SILENT(command, ...)               \
   G_STMT_START                                   \
   {                                              \
@@ -304,7 +304,7 @@ test_source_lost (void)
   events_expect_connection (&all, FALSE);
   events_expect_connection (&named, FALSE);
   command_expect_line (text, TIME_PATTERN " source-lost error=lost: the connection to .+");
-  command_expect_message (wait, "lxcmon: the connection to .+; waiting for it to come back");
+  command_expect_message (wait, "lxcmon: the connection to .+; trying to connect again");
   host_start_libvirtd (&host);
   events_expect_connection (&all, TRUE);
   events_expect_connection (&named, TRUE);

@@ -202,7 +202,7 @@ test_killed (void)
   row_clear (&row);
 }
 
-/* Events taken from the hub, all that are pending when the controller has gone. */
+/* Events that the hub returns: all that are pending when the controller has ended. */
 static void
 test_pulled (void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The list beside a real libvirtd: it shows what libvirtd runs and takes nothing from it, gives all
- * places up when libvirtd comes, and takes them 10 seconds after it was killed. */
+/* The list while a real libvirtd runs: it contains the containers of libvirtd and does not attach to
+ * them, releases all slots when libvirtd starts, and attaches 10 seconds after libvirtd was killed. */
 
 #include <lxcmon-glib/lxcmon-glib.h>
 #include <signal.h>
@@ -104,7 +104,7 @@ tear_down (Host *self)
     container_free (self->containers[i]);
 }
 
-/* libvirtd restarts those that reboot, and takes those away that shut down: it got EXIT. */
+/* libvirtd restarts containers that reboot, and removes those that shut down: it received EXIT. */
 static void
 test_beside (void)
 {
@@ -134,7 +134,7 @@ test_beside (void)
   tear_down (&self);
 }
 
-/* It is killed, and nobody comes after it; then it comes back. */
+/* It is killed, and is not restarted; then it is started again. */
 static void
 test_killed (void)
 {
@@ -155,7 +155,7 @@ test_killed (void)
   g_test_message ("all places taken %.1f s after libvirtd was killed", waited);
   g_assert_cmpfloat (waited, >=, 10);
 
-  /* Now they are ours: their ends are told. */
+  /* Now the host is attached: their ends are reported. */
   real_command (self.containers[0], "shutdown");
   real_wait (g_list_model_get_n_items (G_LIST_MODEL (self.host)) == N - 1);
   g_assert_cmpuint (self.n_signals, ==, 2);

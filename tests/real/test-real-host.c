@@ -17,10 +17,10 @@ typedef struct
 {
   Container *container;
   gboolean runs;
-  /* As it should be, and as it was told. */
+  /* The expected state, and the reported one. */
   guint n_init, n_shutdown, n_reboot;
   guint told_init, told_shutdown, told_reboot, told_closed, told_lost;
-  LxcmonMonitor *monitor; /* of this life, reboots included; not owned, only compared */
+  LxcmonMonitor *monitor; /* of this run, reboots included; not owned, only compared */
 } Row;
 
 typedef struct
@@ -145,7 +145,7 @@ step (Host *self, guint *n_told)
 {
   Row *row = &self->rows[g_test_rand_int_range (0, N)];
 
-  /* What nobody was told of in between is no transition: each life is seen before the next step. */
+  /* Changes between two reports are not transitions: each run is seen before the next step. */
   if (row->told_init < row->n_init)
     settle (self);
   if (!row->runs)

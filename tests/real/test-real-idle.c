@@ -25,7 +25,7 @@ run_client (Container *container, int ready_fd)
   Watch *watch = watch_new (container);
   GMainLoop *loop = g_main_loop_new (NULL, FALSE);
 
-  prctl (PR_SET_PDEATHSIG, SIGKILL); /* also where the test ends by an assertion */
+  prctl (PR_SET_PDEATHSIG, SIGKILL); /* even if the test ends by an assertion */
   lxcmon_client_set_force (watch->client, TRUE);
   watch_attach (watch);
   while (watch->init_pid == 0 || !watch->attach_done)
@@ -79,7 +79,7 @@ strace_read (Strace *self)
   return text;
 }
 
-/* FALSE where strace has ended without having printed it. */
+/* FALSE if strace has ended without having printed it. */
 static gboolean
 strace_wait_for (Strace *self, const char *what)
 {
@@ -142,7 +142,7 @@ static const char *const waits[] = { "poll(", "ppoll(", "restart_syscall(", "fut
 static gboolean
 is_wait (const char *line)
 {
-  /* "[pid   123] poll(", where there is more than one thread. */
+  /* "[pid   123] poll(", if there is more than one thread. */
   const char *call = g_str_has_prefix (line, "[pid ") ? strstr (line, "] ") + 2 : line;
 
   for (gsize i = 0; i < G_N_ELEMENTS (waits); i++)

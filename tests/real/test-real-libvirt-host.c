@@ -219,7 +219,7 @@ test_late (void)
   record_free (late);
 }
 
-/* An app's own connection stays open, with what the app has registered. */
+/* The application's own connection stays open, with what the application has registered. */
 static void
 test_connection (void)
 {

@@ -236,8 +236,8 @@ cut_connections (void)
   g_assert_cmpuint (n, ==, 1);
 }
 
-/* The same name and the same uuid, but another life, whose beginning was not seen: the old one was lost,
- * the new one appears. */
+/* The same name and the same uuid, but another run, whose start was not seen: the old one was lost, the
+ * new one appears. */
 static void
 test_another_life (void)
 {

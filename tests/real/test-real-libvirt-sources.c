@@ -26,7 +26,7 @@ write_down (Program *self, LxcmonMonitor *monitor, const char *what, const char 
                           *detail != '\0' ? " " : "", detail);
 }
 
-/* The pid differs in each life of the container, so only whether it is right is written. */
+/* The pid differs in each run of the container, so only whether it is right is written. */
 static void
 on_init (LxcmonMonitorList *list, LxcmonMonitor *monitor, int pid, Program *self)
 {
@@ -74,7 +74,7 @@ on_started (GObject *object, GAsyncResult *result, gpointer user_data)
   self->started = TRUE;
 }
 
-/* @list is taken over. */
+/* Takes ownership of @list. */
 static void
 program_start (Program *self, LxcmonMonitorList *list)
 {
@@ -178,7 +178,7 @@ live_with_libvirtd (const Life *life, Libvirtd *libvirtd)
   return is_served ? g_steal_pointer (&text) : NULL;
 }
 
-/* The harness tries again if a start fails: that is a separate life, before the one that counts. */
+/* The harness tries again if a start fails: that is a separate run, before the one that is compared. */
 static const char *
 last_of (const char *text, const char *expected)
 {

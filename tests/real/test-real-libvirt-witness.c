@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Many lives of containers in random order: a host reports exactly what "virsh event" prints, in the same
+/* Many runs of containers in random order: a host reports exactly what "virsh event" prints, in the same
  * order for each container. */
 
 #include <signal.h>
@@ -138,7 +138,7 @@ test_lives (void)
           row_create (row, libvirtd);
           i++;
         }
-      /* The context runs only sometimes, as that of a busy app. */
+      /* The context runs only sometimes, as that of a busy application. */
       if (g_test_rand_bit ())
         real_run_for (1);
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* watch.c: see watch.h for what this file owns and refuses. */
+/* watch.c: see watch.h for what this file owns. */
 
 #include "watch.h"
 

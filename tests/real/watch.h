@@ -4,7 +4,7 @@
  *
  * Owns: one LxcmonClient, and the check in each handler that the properties changed before the
  * signal came.
- * Refuses to: attach by itself or run a main context. */
+ * Does not: attach by itself or run a main context. */
 
 #pragma once
 
@@ -20,7 +20,7 @@ typedef struct
   LxcmonMonitor *monitor; /* the same */
 
   GString *trace; /* such as "init exit:reboot closed:lost " */
-  int init_pid;   /* the last that a signal told */
+  int init_pid;   /* the last that a signal reported */
   gint64 closed_at;
 
   gboolean attach_pending;
@@ -34,7 +34,7 @@ typedef struct
   GError *exit_error;
 } Watch;
 
-/* For a client that is to be set up by the test; it takes @client over. */
+/* For a client that is to be set up by the test; it owns @client. */
 Watch *watch_new_for_client (LxcmonClient *client);
 Watch *watch_new (Container *container);
 /* Detaches, and lets what was pending end. */

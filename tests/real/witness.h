@@ -19,9 +19,9 @@ void witness_free (Witness *self);
 
 /* Ends the witness. Returns what it has seen, such as "web1 init, web1 exit shutdown, web1 closed".
  *
- * If a container is destroyed and libvirtd notices the end of its controller at the same time, 9.0.0 sends
- * Stopped twice, Destroyed and Failed in either order. A life ends once, as destroyed: the second event is
- * counted in @n_doubles. */
+ * If a container is destroyed and libvirtd notices the end of its controller at the same time, 9.0.0
+ * sends Stopped twice, Destroyed and Failed in either order. A run ends once, as destroyed: the second
+ * event is counted in @n_doubles. */
 char *witness_end (Witness *self, guint *n_doubles);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Witness, witness_free)

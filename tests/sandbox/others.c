@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns: what of the build tree another user needs to run a program. Refuses to: change who may reach the
+ * Owns: what of the build tree another user needs to run a program. Does not: change who may reach the
  * build tree itself.
  */
 
@@ -16,8 +16,8 @@
 
 #define EXIT_CANNOT 99
 
-/* Programs find the libraries by paths relative to their own. A build tree that is made with a strict umask
- * is nobody else's to read. */
+/* Programs find the libraries by paths relative to their own. A build tree that is made with a strict
+ * umask is not readable for others. */
 static const char copy_script[]
     = "set -e; cd \"$1\"; "
       "find . -name '*.p' -prune -o -name '*.so*' -exec cp --parents --no-dereference -t \"$3\" {} +; "

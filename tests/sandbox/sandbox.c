@@ -4,9 +4,9 @@
  *
  *   sandbox [--required] PROGRAM [ARGUMENT...]
  *
- * Owns: the test's mount and network namespaces, its temporary directory, and every process that it starts:
- * whatever way the test ends, nothing of these is left.
- * Refuses to: change a mount that anybody else can see.
+ * Owns: the test's mount and network namespaces, its temporary directory, and every process that it
+ * starts: whatever way the test ends, nothing of these is left. Does not: change a mount that other
+ * processes can see.
  *
  * Without the right to mount, an ordinary test runs all the same, in directories of its own. With
  * --required, it gets a user namespace, or is skipped. There is no pid namespace: libvirt calls control
@@ -64,7 +64,7 @@ write_file (const char *path, const char *text)
   return done;
 }
 
-/* Everybody keeps the number that he has. */
+/* Each user keeps its uid. */
 static bool
 map_ids (uid_t uid, gid_t gid)
 {
@@ -132,7 +132,7 @@ hide (const char *path)
   return mount ("lxcmon-test", path, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") == 0;
 }
 
-/* Where nobody may make the directory, all of /run is hidden instead. */
+/* If the directory cannot be created, all of /run is hidden instead. */
 static bool
 hide_runtime_dir (void)
 {
@@ -150,7 +150,7 @@ hide_libvirt (void)
   return hide_runtime_dir ();
 }
 
-/* Returns false, with errno, where there can be none. */
+/* Returns false, with errno, if there can be none. */
 static bool
 enter_namespaces (bool required)
 {
@@ -210,7 +210,7 @@ start (char **argv, const sigset_t *old_mask)
   _exit (127);
 }
 
-/* Whatever has lost its parent is a child of this process. Returns false where there is none. */
+/* Processes whose parent has ended are children of this process. Returns false if there is none. */
 static bool
 kill_children (void)
 {
@@ -254,8 +254,8 @@ reap (pid_t test, int *test_status)
   return false;
 }
 
-/* Returns the test's wait status. Somebody who asks this process to end gets it: the test, which may have
- * been asked as well, has a moment to clean up, and is killed. */
+/* Returns the test's wait status. A signal that ends this process gives the test, which may have received
+ * it as well, a moment to clean up; then the test is killed. */
 static int
 wait_for_test (pid_t test, const sigset_t *signals)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the controllers' side of the scale test: one epoll loop, a socket and a client for each
- * container. Refuses GLib's main loop and allocation per event, so that it is never what is measured.
+ * Owns the controllers' side of the scale test: one epoll loop, a socket and a client for each container.
+ * It uses neither GLib's main loop nor an allocation per event, so that its own time is not measured.
  *
- * A life: listen, accept one client, INIT (several, with pids of their own), EXIT, end of file, and
- * the next life at the same path. Some lives end without EXIT, some inside a message, and any message
+ * A run: listen, accept one client, INIT (several, with pids of their own), EXIT, end of file, and
+ * the next run at the same path. Some runs end without EXIT, some inside a message, and any message
  * may go out in two pieces with other containers' business in between.
  */
 
@@ -58,7 +58,7 @@ typedef struct
   guint32 random;
 } Server;
 
-/* A generator of our own: the same seed gives the same lives on every machine. */
+/* A generator of our own: the same seed gives the same runs on every machine. */
 static guint
 next_random (Server *self, guint below)
 {
@@ -169,7 +169,7 @@ count_message (Server *self, Life *life)
   g_atomic_int_inc (&self->options->shared->n_events);
 }
 
-/* Sends the message under way, or a part of it. Returns FALSE where the client cannot take more. */
+/* Sends the message under way, or a part of it. Returns FALSE if the client cannot take more. */
 static gboolean
 send_some (Server *self, Life *life)
 {
@@ -189,7 +189,7 @@ send_some (Server *self, Life *life)
   return TRUE;
 }
 
-/* The next step of a life that has a client: a message, a part of one, or the end. */
+/* The next step of a run that has a client: a message, a part of one, or the end. */
 static void
 step (Server *self, Life *life)
 {
@@ -228,11 +228,11 @@ accept_client (Server *self, Life *life)
   life->client_fd = fd;
   life->n_inits_left = 1 + next_random (self, INITS_MAX);
   life->end = chance == 0 ? END_TRUNCATED : chance < 4 ? END_LOST : END_WITH_EXIT;
-  /* Writable at once: each turn of the loop is one step of this life, among those of the others. */
+  /* Writable at once: each iteration of the loop is one step of this run, among those of the others. */
   watch (self, life, fd, EPOLLOUT);
 }
 
-/* How long to wait before looking whether all is over. */
+/* How long to wait before checking whether everything has ended. */
 #define IDLE_MS 100
 
 void
@@ -253,7 +253,7 @@ scale_server_run (const ScaleServer *options)
     {
       int n = epoll_wait (self.epoll_fd, events, EVENTS_PER_WAIT, IDLE_MS);
 
-      /* Who was started in place of one that was killed may be too late for its last clients. */
+      /* A server that replaces one that was killed may be too late for its last clients. */
       if (n == 0 && g_atomic_int_get (&options->shared->over))
         break;
       for (int i = 0; i < n; i++)

@@ -3,8 +3,8 @@
 #pragma once
 
 /*
- * Many test controllers in one process, whose lives are short and end in every way there is. What was
- * sent is written down in memory that the test shares, so that it outlives a server that is killed.
+ * Many test controllers in one process, whose runs are short and end in every possible way. What was sent
+ * is recorded in memory that the test shares, so that it outlives a server that is killed.
  */
 
 #include <glib.h>
@@ -15,16 +15,16 @@ typedef struct
   guint64 n_init;
   guint64 n_exit;
   guint64 pid_sum;
-  guint64 n_ends;      /* end of file behind EXIT */
+  guint64 n_ends;      /* end of file after EXIT */
   guint64 n_lost;      /* end of file without EXIT */
   guint64 n_truncated; /* end of file inside a message */
 } ScaleTally;
 
 typedef struct
 {
-  gint stop;     /* set by the test: the lives that are on are finished, and no new one begins */
-  gint over;     /* all clients are down, and none will come */
-  gint n_events; /* sent so far, by all servers: when there are enough, the test says stop */
+  gint stop;          /* set by the test: the current runs are finished, and no new one begins */
+  gint over;          /* all clients are down, and none will come */
+  gint n_events;      /* sent so far, by all servers: when there are enough, the test says stop */
   ScaleTally tally[]; /* one for each container */
 } ScaleShared;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Covers the scale of a host: thousands of containers are listed at once, all of them are served, nobody
- * wakes up while nothing happens, and what a container costs beside its client is little.
+ * Covers the scale of a host: thousands of containers are listed at once, all of them are served, no
+ * thread wakes up while nothing happens, and a container costs little more than its client.
  */
 
 #include <dirent.h>
@@ -62,7 +62,7 @@ serve_client (int epoll_fd, int listen_fd, guint32 i)
     return;
   gsize size = lxcmon_encode_init (message, sizeof message, (int) i + 1);
   check (send (fd, message, size, MSG_NOSIGNAL) == (gssize) size, "send");
-  /* Further clients wait; when it is told to, this one gets its EXIT. */
+  /* Further clients wait; at a signal, this one receives its EXIT. */
   (void) epoll_ctl (epoll_fd, EPOLL_CTL_DEL, listen_fd, NULL);
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Covers scale: thousands of clients on one main loop, whose controllers live in a few processes of
- * their own and end in every way there is, whole processes being killed among them. Every event that
- * was sent is accounted for, and descriptors and heap are back to the start.
+ * Covers scale: thousands of clients on one main loop, whose controllers run in a few processes of their
+ * own and end in every possible way; whole processes are killed too. Every event that was sent is
+ * accounted for, and descriptors and heap are back to the start.
  */
 
 #include "scale-server.h"
@@ -203,7 +203,7 @@ reap (GPid pid, gboolean killed)
     g_assert_true (WIFEXITED (status) && WEXITSTATUS (status) == 0);
 }
 
-/* Kills a whole process of controllers now and then, and starts another in its place. */
+/* Kills a whole process of controllers from time to time, and starts another one instead. */
 static void
 maybe_kill (void)
 {
@@ -234,8 +234,8 @@ churn (void)
   g_source_remove (retry);
 }
 
-/* What was sent against what was delivered. A server that is killed may have sent one message, or
- * ended one life, that it did not come to write down; and it leaves its clients without EXIT. */
+/* What was sent against what was delivered. A server that is killed may have sent one message, or ended
+ * one run, that it did not record; and its clients receive no EXIT. */
 static void
 check_accounts (void)
 {
@@ -309,7 +309,7 @@ test_churn (void)
   for (guint i = 0; i < N_SERVERS; i++)
     scale.servers[i] = spawn_server (i, 1 + i);
 
-  /* GLib opens some of its own with its first use: the context's, and those behind GTask. */
+  /* GLib opens some of its own with its first use: the context's, and those of GTask. */
   g_type_ensure (G_TYPE_TASK);
   while (g_main_context_iteration (NULL, FALSE))
     ;
@@ -337,7 +337,7 @@ test_churn (void)
 int
 main (int argc, char **argv)
 {
-  /* Slices keep what was freed; the heap is to tell what is in use. */
+  /* Slices keep what was freed; the heap is to show what is in use. */
   g_setenv ("G_SLICE", "always-malloc", TRUE);
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/scale/churn", test_churn);

@@ -56,7 +56,7 @@ capture_read (const char *file, gsize *size)
   return bytes;
 }
 
-/* Writes bytes as digits of both cases, with white space in odd places. */
+/* Writes bytes as digits of both cases, with white space between them. */
 static char *
 to_hex (const char *bytes, gsize size)
 {

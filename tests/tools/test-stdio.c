@@ -186,7 +186,7 @@ test_terminal (Room *room)
     length += (gsize) n;
   close (terminal);
   text[length] = '\0';
-  g_assert_nonnull (strstr (text, "others than its owner may connect"));
+  g_assert_nonnull (strstr (text, "users other than its owner may connect"));
   g_assert_nonnull (strstr (text, " web1 init pid=4711"));
   g_assert_null (strchr (text, '\033'));
 }

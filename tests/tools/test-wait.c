@@ -97,7 +97,7 @@ test_no_controller (Room *room)
   lxcmon_mock_controller_die (room->controller, &error);
   g_assert_no_error (error);
   command_expect_end (command_start ("wait", room->path, NULL), 1, NOTHING,
-                      "lxcmon: web1: nobody listens on .+\n");
+                      "lxcmon: web1: no process listens on .+\n");
 
   g_assert_true (g_file_set_contents (path, "", 0, NULL));
   command_expect_end (command_start ("wait", path, NULL), 1, NOTHING,

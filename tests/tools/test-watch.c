@@ -237,7 +237,7 @@ test_warning (Room *room)
   room_start (room);
   g_assert_cmpint (g_chmod (room->path, 0777), ==, 0);
   Command *command = command_start ("watch", room->path, NULL);
-  command_expect_message (command, "lxcmon: web1: others than its owner may connect to .+");
+  command_expect_message (command, "lxcmon: web1: users other than its owner may connect to .+");
   command_expect_message (command, "lxcmon: web1: attached");
   command_signal (command, SIGTERM);
   command_expect_end (command, 0, LINE ("init pid=4711"), NOTHING);
