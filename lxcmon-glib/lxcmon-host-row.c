@@ -282,12 +282,14 @@ finish_closed (GObject *object, gpointer data)
     set_closed (self);
 }
 
-/* The connection was closed for libvirtd, and the container runs on. */
+/* The connection was closed for libvirtd, and the container runs on. Most often the hub has closed it, because
+ * libvirtd has started: then the scan is still to find that. */
 static void
-finish_yield (LxcmonHostRow *self)
+finish_yield (LxcmonHostRow *self, const LxcmonError *why)
 {
   gint pid = lxcmon_monitor_get_controller_pid ((LxcmonMonitor *) self);
-  g_autoptr (GError) error = g_steal_pointer (&self->yields);
+  g_autoptr (GError) error
+      = self->yields != NULL ? g_steal_pointer (&self->yields) : _lxcmon_monitor_error_new (why);
 
   close_session (self);
   self->asked = pid != 0;
@@ -355,14 +357,15 @@ on_event (GObject *owner, LxcmonSession *session, const LxcmonEvent *event)
       report (self, LXCMON_REPORT_EXIT, &model, NULL);
       break;
     case LXCMON_EVENT_CLOSED:
-      if (self->yields != NULL && !model.exited)
-        finish_yield (self);
+      if (!model.exited
+          && (self->yields != NULL || event->error->code == LXCMON_MONITOR_ERROR_BUSY))
+        finish_yield (self, event->error);
       else
         handle_closed (self, &model, event->error);
       break;
     case LXCMON_EVENT_FAILED:
       if (self->yields != NULL)
-        finish_yield (self);
+        finish_yield (self, event->error);
       else
         handle_failed (self, &model, event->error);
       break;

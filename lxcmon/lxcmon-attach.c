@@ -12,10 +12,10 @@
  */
 
 #include "lxcmon-attach-private.h"
+#include "lxcmon-away-private.h"
 #include "lxcmon-diag-private.h"
 #include "lxcmon-driver-private.h"
 #include "lxcmon-error-private.h"
-#include "lxcmon-process-private.h"
 #include "lxcmon-target-private.h"
 
 #include <errno.h>
@@ -35,17 +35,14 @@
 static bool
 fail_driver_running (const LxcmonDriver *driver, const char *path, LxcmonError *error)
 {
-  char name[LXCMON_PROCESS_NAME_SIZE] = "libvirtd";
-  char pid[32] = "";
+  char process[LXCMON_DRIVER_TEXT_SIZE];
 
-  (void) _lxcmon_process_get_name (driver->pid, name);
-  if (driver->pid > 0)
-    snprintf (pid, sizeof pid, " (pid %d)", driver->pid);
+  _lxcmon_driver_describe (driver, process);
   return _lxcmon_error_set (
       error, LXCMON_MONITOR_ERROR_BUSY, 0,
-      "%s%s manages the containers in the directory of %s and needs the controller's one client slot: "
+      "%s manages the containers in the directory of %s and needs the controller's one client slot: "
       "without it, it would not see the container's end",
-      name, pid, path);
+      process, path);
 }
 
 static bool
@@ -77,17 +74,50 @@ check_slot (LxcmonConnection *self, const LxcmonTarget *target, LxcmonError *err
   return !taken || fail_slot_taken (target->path, error);
 }
 
-/* Checks that no driver needs the slot and that it is free, without connecting. */
+/* Checks that no driver is running. */
+static const LxcmonDriverDir *
+check_driver (LxcmonConnection *self, const LxcmonTarget *target, LxcmonError *error)
+{
+  const LxcmonDriverDir *dir = _lxcmon_driver_watch_ask (self->driver_watch, target->dir_fd, error);
+
+  if (dir == NULL || !dir->driver.running)
+    return dir;
+  (void) fail_driver_running (&dir->driver, target->path, error);
+  return NULL;
+}
+
+/* Checks that no driver needs the slot, or may need it soon, and that it is free, without connecting. */
 static bool
 busy_check (LxcmonConnection *self, const LxcmonTarget *target, LxcmonError *error)
 {
-  LxcmonDriver driver;
+  const LxcmonDriverDir *dir = check_driver (self, target, error);
 
-  if (!_lxcmon_driver_find (target->dir_fd, &driver, error))
+  return dir != NULL && _lxcmon_away_check (target, dir, error) && check_slot (self, target, error);
+}
+
+/* Begins to watch for a driver, as long as the connection is open. */
+static bool
+watch_for_driver (LxcmonConnection *self, const LxcmonTarget *target, LxcmonError *error)
+{
+  if (!_lxcmon_driver_watch_add (self->driver_watch, &self->driver, target->dir_fd, error))
     return false;
-  if (driver.running)
-    return fail_driver_running (&driver, target->path, error);
-  return check_slot (self, target, error);
+  /* One that has started since the busy check gives no hint any more. */
+  return check_driver (self, target, error) != NULL;
+}
+
+/* Warns, once, if inotify cannot be used. */
+static void
+warn_without_inotify (LxcmonConnection *self)
+{
+  LxcmonDriverWatch *watch = self->driver_watch;
+
+  if (watch->watch_errno != 0 && !watch->warned)
+    _lxcmon_connection_log (
+        self, LXCMON_LOG_WARNING,
+        "inotify cannot be used (%s): it is asked every 100 ms whether libvirtd "
+        "has started",
+        strerror (watch->watch_errno));
+  watch->warned = watch->watch_errno != 0;
 }
 
 /* Begins to use a connected descriptor: watches it, and sends the PING whose answer will show that the
@@ -112,7 +142,8 @@ connect_to_target (LxcmonConnection *self, const LxcmonTarget *target, LxcmonErr
   int fd;
 
   /* The slot of a controller that was killed is never free again: waiting for it would be in vain. */
-  if (!self->force && !busy_check (self, target, error))
+  if (!self->force
+      && (!busy_check (self, target, error) || !watch_for_driver (self, target, error)))
     {
       if (error->code == LXCMON_MONITOR_ERROR_BUSY)
         (void) _lxcmon_target_check_not_stale (target, error);
@@ -126,7 +157,8 @@ connect_to_target (LxcmonConnection *self, const LxcmonTarget *target, LxcmonErr
   if (!_lxcmon_target_connect (target, &fd, error))
     return false;
   _lxcmon_taken_add (self->taken, _lxcmon_diag_get_file (&target->info));
-  self->fd = fd;
+  self->fd = self->driver.fd = fd;
+  warn_without_inotify (self);
   return _lxcmon_peer_check (fd, target->path, &self->controller_pid, error)
          && become_queued (self, error);
 }
@@ -141,6 +173,8 @@ try_to_connect (LxcmonConnection *self, LxcmonError *error)
     return false;
   bool done = connect_to_target (self, &target, error);
   _lxcmon_target_close (&target);
+  if (self->fd < 0)
+    _lxcmon_driver_watch_remove (self->driver_watch, &self->driver);
 
   return done;
 }

@@ -9,6 +9,7 @@
 
 #include "lxcmon-connection.h"
 #include "lxcmon-decoder-private.h"
+#include "lxcmon-driver-watch-private.h"
 #include "lxcmon-hub.h"
 #include "lxcmon-poller-private.h"
 #include "lxcmon-taken-private.h"
@@ -33,12 +34,14 @@ struct _LxcmonConnection
 {
   LxcmonHub *hub; /* owned */
   LxcmonPoller *poller;
+  LxcmonDriverWatch *driver_watch;
   const LxcmonLog *log;
   LxcmonTaken *taken;
   const LxcmonCallbacks *callbacks; /* nullable */
   void *user_data;
   LxcmonDecoder decoder;
   LxcmonTimer timers[LXCMON_TIMERS_PER_CONNECTION];
+  LxcmonDriverClient driver; /* without force, and if the path is known */
 
   /* The socket, or -1 before there is one. It is set once, and closed when the connection is freed:
    * lxcmon_connection_shutdown() in another thread must never meet a number that was used again. */

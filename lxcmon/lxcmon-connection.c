@@ -35,6 +35,7 @@ lxcmon_connection_new (LxcmonHub *hub, const LxcmonCallbacks *callbacks, void *u
     return NULL;
   self->hub = lxcmon_hub_ref (hub);
   self->poller = &hub->poller;
+  self->driver_watch = &hub->driver_watch;
   self->log = &hub->log;
   self->taken = &hub->taken;
   self->callbacks = callbacks;

@@ -2,12 +2,14 @@
 
 #pragma once
 
+#include "lxcmon-driver-watch-private.h"
 #include "lxcmon-reader-private.h"
 
 struct _LxcmonHub
 {
   unsigned int ref_count;
   LxcmonPoller poller;
+  LxcmonDriverWatch driver_watch;
   LxcmonReader reader;
   LxcmonLog log;
   LxcmonTaken taken;

@@ -3,7 +3,7 @@
 /*
  * Owns the order in which connections are served. All that is pending is part of the hub, nothing is on
  * the stack, so that anything may happen between two events. A round is: what was read already, what
- * epoll says is ready, the timers that are due.
+ * epoll says is ready, the timers that are due. Before it, connections are hung up for a driver that has started.
  */
 
 #include "lxcmon-hub-private.h"
@@ -20,7 +20,8 @@
  * lxcmon_hub_new:
  * @error: (out) (optional): return location for an error
  *
- * Creates a hub. It needs two descriptors, for any number of connections.
+ * Creates a hub. It needs two descriptors, for any number of connections, and while they are attached without force
+ * one more, and two for each runtime directory.
  *
  * Returns: (transfer full) (nullable): a hub to release with lxcmon_hub_unref(), or %NULL with @error set
  *
@@ -37,6 +38,7 @@ lxcmon_hub_new (LxcmonError *error)
       return NULL;
     }
   self->ref_count = 1;
+  _lxcmon_driver_watch_init (&self->driver_watch, &self->poller);
   if (!_lxcmon_poller_open (&self->poller, error))
     {
       lxcmon_hub_unref (self);
@@ -77,6 +79,7 @@ lxcmon_hub_unref (LxcmonHub *self)
   if (self == NULL || --self->ref_count > 0)
     return;
 
+  _lxcmon_driver_watch_close (&self->driver_watch);
   _lxcmon_poller_close (&self->poller);
   _lxcmon_taken_clear (&self->taken);
   free (self);
@@ -222,8 +225,13 @@ next_read (LxcmonHub *self, LxcmonEvent *event)
 static bool
 handle_timer (LxcmonHub *self, LxcmonTimer *timer, LxcmonEvent *event)
 {
-  LxcmonConnection *connection = _lxcmon_connection_from_timer (timer);
+  if (timer == &self->driver_watch.timer)
+    {
+      _lxcmon_driver_watch_on_timer (&self->driver_watch);
+      return false;
+    }
 
+  LxcmonConnection *connection = _lxcmon_connection_from_timer (timer);
   if (timer->kind == LXCMON_TIMER_SEND)
     {
       _lxcmon_sender_flush (connection);
@@ -247,6 +255,14 @@ next_timed (LxcmonHub *self, LxcmonEvent *event)
   return false;
 }
 
+/* libvirtd must not wait for its slots until what is ready was handled. */
+static void
+begin_round (LxcmonHub *self)
+{
+  _lxcmon_poller_begin_round (&self->poller);
+  _lxcmon_driver_watch_serve (&self->driver_watch);
+}
+
 /**
  * lxcmon_hub_next_event:
  * @self: a hub
@@ -266,7 +282,7 @@ lxcmon_hub_next_event (LxcmonHub *self, LxcmonEvent *event)
     return false;
 
   if (!self->poller.in_round)
-    _lxcmon_poller_begin_round (&self->poller);
+    begin_round (self);
   if (next_read (self, event) || next_timed (self, event))
     return true;
   _lxcmon_poller_end_round (&self->poller);

@@ -15,6 +15,7 @@
 
 #define LXCMON_POLLER_EVENTS_PER_ROUND 256
 #define LXCMON_TIMERS_PER_CONNECTION   2
+#define LXCMON_TIMERS_PER_HUB          1
 
 typedef struct
 {
@@ -25,7 +26,7 @@ typedef struct
   bool timer_expired;   /* the timer descriptor was readable in this round */
   int64_t now;          /* the time for which timers are due in this round; 0 if not asked yet */
   int64_t armed_for;    /* the deadline that the timer descriptor is set to, or 0 */
-  size_t n_connections; /* each of them may set LXCMON_TIMERS_PER_CONNECTION */
+  size_t n_connections; /* each of them may set LXCMON_TIMERS_PER_CONNECTION, and the hub its own */
   LxcmonTimers timers;
   int position; /* in events: those from here on were not returned yet */
   int n_events;
@@ -44,6 +45,7 @@ void _lxcmon_poller_set_timer (LxcmonPoller *self, LxcmonTimer *timer, unsigned 
 void _lxcmon_poller_unset_timer (LxcmonPoller *self, LxcmonTimer *timer);
 
 void _lxcmon_poller_begin_round (LxcmonPoller *self);
+bool _lxcmon_poller_take_ready (LxcmonPoller *self, const void *owner);
 void *_lxcmon_poller_next_ready (LxcmonPoller *self, uint32_t *events);
 LxcmonTimer *_lxcmon_poller_next_due (LxcmonPoller *self);
 void _lxcmon_poller_end_round (LxcmonPoller *self);

@@ -62,7 +62,8 @@ bool
 _lxcmon_poller_add (LxcmonPoller *self, LxcmonError *error)
 {
   if (!_lxcmon_timers_reserve (&self->timers,
-                               (self->n_connections + 1) * LXCMON_TIMERS_PER_CONNECTION))
+                               (self->n_connections + 1) * LXCMON_TIMERS_PER_CONNECTION
+                                   + LXCMON_TIMERS_PER_HUB))
     return _lxcmon_error_set_no_memory (error);
 
   self->n_connections++;
@@ -84,7 +85,7 @@ _lxcmon_poller_watch (LxcmonPoller *self, int fd, void *owner, LxcmonError *erro
   struct epoll_event event = make_event (owner, false);
 
   if (epoll_ctl (self->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
-    return _lxcmon_error_set_system (error, errno, "cannot watch the controller's socket");
+    return _lxcmon_error_set_system (error, errno, "cannot watch a descriptor");
   return true;
 }
 
@@ -162,6 +163,26 @@ _lxcmon_poller_begin_round (LxcmonPoller *self)
   self->in_round = true;
   self->position = 0;
   self->n_events = n > 0 ? n : 0;
+}
+
+/**
+ * _lxcmon_poller_take_ready:
+ *
+ * Removes what must be handled first from what is ready.
+ *
+ * Returns: whether it is ready, or may be: more may be ready than a round has room for
+ */
+bool
+_lxcmon_poller_take_ready (LxcmonPoller *self, const void *owner)
+{
+  for (int i = self->position; i < self->n_events; i++)
+    if (self->events[i].data.ptr == owner)
+      {
+        self->events[i] = self->events[--self->n_events];
+        return true;
+      }
+
+  return self->n_events == LXCMON_POLLER_EVENTS_PER_ROUND;
 }
 
 /**

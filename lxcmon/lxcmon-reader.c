@@ -13,6 +13,7 @@
 #include "lxcmon-error-private.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <sys/socket.h>
 
 /**
@@ -127,14 +128,32 @@ decode (LxcmonReader *self, LxcmonEvent *event, LxcmonError *error)
   return _lxcmon_event_set (event, LXCMON_EVENT_ATTACHED, connection);
 }
 
+/* We have hung up ourselves. */
+static void
+explain_yielding (const LxcmonConnection *self, LxcmonError *error)
+{
+  int pid = self->driver.dir->driver.pid;
+  char who[32] = "";
+
+  if (pid > 0)
+    snprintf (who, sizeof who, " (pid %d)", pid);
+  _lxcmon_error_set (
+      error, LXCMON_MONITOR_ERROR_BUSY, 0,
+      "libvirtd has started%s and needs the controller's one client slot: without it, it "
+      "would not see the container's end",
+      who);
+}
+
 /* There is nothing more to read, and all events before that were returned. */
 static bool
 handle_end_of_file (LxcmonReader *self, int read_errno, LxcmonEvent *event, LxcmonError *error)
 {
   LxcmonConnection *connection = self->connection;
 
-  if (connection->state != LXCMON_STATE_EXITED
-      && lxcmon_decoder_finish (&connection->decoder, error))
+  if (connection->driver.yielded)
+    explain_yielding (connection, error);
+  else if (connection->state != LXCMON_STATE_EXITED
+           && lxcmon_decoder_finish (&connection->decoder, error))
     _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_LOST, read_errno,
                        connection->state == LXCMON_STATE_QUEUED
                            ? "the controller closed the connection without accepting it"

@@ -79,6 +79,7 @@ _lxcmon_connection_leave (LxcmonConnection *self)
 {
   for (int i = 0; i < LXCMON_TIMERS_PER_CONNECTION; i++)
     _lxcmon_poller_unset_timer (self->poller, &self->timers[i]);
+  _lxcmon_driver_watch_remove (self->driver_watch, &self->driver);
   _lxcmon_poller_remove (self->poller, self->fd, self);
   if (self->fd >= 0)
     (void) shutdown (self->fd, SHUT_RDWR);

@@ -113,6 +113,18 @@ message_error (const Options *options, const char *name, const GError *error)
 }
 
 /**
+ * message_yielded:
+ *
+ * Prints that a container runs on and is not watched any more.
+ */
+void
+message_yielded (const Options *options, const Event *event)
+{
+  message (options, "%s: %s. The container runs on, and is not watched any more.", event->name,
+           event->error->message);
+}
+
+/**
  * message_write_log:
  *
  * A GLogWriterFunc that prints warnings of the libraries as messages. Everything else is logged as

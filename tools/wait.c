@@ -30,6 +30,11 @@ on_event (const Event *event, gpointer user_data)
     case EVENT_EXIT:
       return print_status (event->status);
     case EVENT_CLOSED: /* without EXIT */
+      if (!g_error_matches (event->error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_BUSY))
+        message_error (options, event->name, event->error);
+      else
+        message_yielded (options, event);
+      return exit_code_for_error (event->error);
     case EVENT_FAILED:
       message_error (options, event->name, event->error);
       return exit_code_for_error (event->error);

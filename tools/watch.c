@@ -33,6 +33,8 @@ handle_closed (Watch *self, const Event *event)
 
   if (is_whole_host (self) || is_followed)
     return EXIT_CODE_NONE;
+  if (g_error_matches (event->error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_BUSY))
+    message_yielded (self->options, event);
   return event->error != NULL ? exit_code_for_error (event->error) : EXIT_CODE_DONE;
 }
 

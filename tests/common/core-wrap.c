@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
@@ -180,6 +181,8 @@ WRAP (int, -1, epoll_wait, (int fd, struct epoll_event *events, int n, int ms), 
 WRAP (int, -1, fstat64, (int fd, struct stat *info), (fd, info))
 WRAP (int, -1, getsockopt, (int fd, int level, int name, void *value, socklen_t *size),
       (fd, level, name, value, size))
+WRAP (int, -1, inotify_add_watch, (int fd, const char *path, uint32_t mask), (fd, path, mask))
+WRAP (int, -1, inotify_init1, (int flags), (flags))
 WRAP (DIR *, NULL, opendir, (const char *path), (path))
 WRAP (int, -1, poll, (struct pollfd *fds, nfds_t n, int ms), (fds, n, ms))
 WRAP (ssize_t, -1, read, (int fd, void *buffer, size_t size), (fd, buffer, size))

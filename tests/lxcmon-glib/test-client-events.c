@@ -6,8 +6,10 @@
  * that nothing that was sent is lost.
  */
 
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/glib-session.h"
@@ -273,6 +275,7 @@ test_late (void)
   g_autofree char *text
       = g_strdup_printf ("<domstatus pid='%d'><init pid='4711'/></domstatus>", getpid ());
   g_autoptr (GError) error = NULL;
+  const struct timespec long_ago[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = 1 } };
 
   lxcmon_mock_controller_set_init_pid (session->mock, 42);
   glib_session_attach (session);
@@ -282,6 +285,8 @@ test_late (void)
 
   g_file_set_contents (path, text, -1, &error);
   g_assert_no_error (error);
+  /* libvirtd, whose file this is, has not been there for long. */
+  g_assert_no_errno (utimensat (AT_FDCWD, session->dir, long_ago, 0));
   glib_session_attach (session);
   g_assert_cmpint (lxcmon_monitor_get_init_pid (LXCMON_MONITOR (session->client)), ==, 4711);
   glib_test_drain ();

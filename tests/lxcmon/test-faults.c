@@ -36,6 +36,8 @@ fault_errno (CoreCall call, guint n, gboolean sticky)
     { CORE_CALL_fstatat64, { EIO, ENOMEM, EACCES } },
     { CORE_CALL_fcntl64, { EMFILE, EINVAL, EAGAIN } },
     { CORE_CALL_epoll_create1, { EMFILE, ENFILE, ENOMEM } },
+    { CORE_CALL_inotify_init1, { EMFILE, ENFILE, ENOMEM } },
+    { CORE_CALL_inotify_add_watch, { ENOSPC, ENOMEM, ENOENT } },
     { CORE_CALL_timerfd_create, { EMFILE, ENODEV, ENOMEM } },
     { CORE_CALL_epoll_ctl, { ENOMEM, ENOSPC } },
     { CORE_CALL_epoll_wait, { EINTR } },

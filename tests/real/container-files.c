@@ -10,6 +10,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <gio/gio.h>
 #include <glib/gstdio.h>
@@ -213,6 +214,15 @@ container_files_write_status (const char *name, const char *uuid, const char *ro
                                    G_FILE_SET_CONTENTS_CONSISTENT
                                        | G_FILE_SET_CONTENTS_ONLY_EXISTING,
                                    0600, error);
+}
+
+void
+container_forget_driver (void)
+{
+  struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = 1 } };
+
+  (void) utimensat (AT_FDCWD, CONTAINER_RUNTIME_DIR "/driver.pid", times, 0);
+  (void) utimensat (AT_FDCWD, CONTAINER_RUNTIME_DIR, times, 0);
 }
 
 void

@@ -241,7 +241,10 @@ container_start_controller (Container *self, GError **error)
   if (!make_ready (self, error))
     return FALSE;
   if (start_process (self, error))
-    return TRUE;
+    {
+      container_forget_driver ();
+      return TRUE;
+    }
   container_kill_controller (self);
   container_sweep (self);
   return FALSE;
@@ -265,6 +268,7 @@ container_continue (Container *self, GError **error)
   process_clear_fd (&self->continue_fds[0]);
   process_clear_fd (&self->continue_fds[1]);
   process_clear_fd (&self->answer_fd);
+  container_forget_driver ();
   return TRUE;
 }
 

@@ -148,6 +148,7 @@ container_wait_end (Container *self, int timeout_ms, GError **error)
   if (!self->adopted)
     waitpid (self->controller, &self->wait_status, 0);
   forget_controller (self);
+  container_forget_driver ();
   return TRUE;
 }
 

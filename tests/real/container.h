@@ -92,6 +92,10 @@ gboolean container_command (Container *self, const char *line, GError **error);
 /* Sends the controller a signal. Does nothing if there is none. */
 void container_signal (Container *self, int signum);
 
+/* As if no driver had been there for long: for 10 s after one has gone, its containers are kept for it. Starting and
+ * ending a container does it too. */
+void container_forget_driver (void);
+
 /* Waits for the controller's end and reaps it. What it left in the runtime directory stays until the next
  * start or container_free (), so that a test can check it. */
 gboolean container_wait_end (Container *self, int timeout_ms, GError **error);
