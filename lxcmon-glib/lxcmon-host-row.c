@@ -357,7 +357,7 @@ on_event (GObject *owner, LxcmonSession *session, const LxcmonEvent *event)
       report (self, LXCMON_REPORT_EXIT, &model, NULL);
       break;
     case LXCMON_EVENT_CLOSED:
-      if (!model.exited
+      if (event->error != NULL
           && (self->yields != NULL || event->error->code == LXCMON_MONITOR_ERROR_BUSY))
         finish_yield (self, event->error);
       else

@@ -19,8 +19,8 @@
  *
  * A driver without containers, to test against: while it is started, it holds the write lock on
  * `driver.pid` in a directory, as a running libvirtd does in its runtime directory. Attaching to a
- * controller in that directory then fails with %LXCMON_MONITOR_ERROR_BUSY. A child process holds the
- * lock, and ends at the latest when this process does. To be used by one thread at a time.
+ * controller in that directory then fails with %LXCMON_MONITOR_ERROR_BUSY, and clients that are attached are closed
+ * with it. A child process holds the lock, and ends at the latest when this process does. To be used by one thread at a time.
  *
  * Since: 0.1
  */

@@ -59,7 +59,7 @@ struct _LxcmonCallbacks
  * @keepalive_interval: in milliseconds, or 0 for never: a PING is sent after this long without a message,
  *   or after twice as long at most. If the same time passes again without an answer, the connection is
  *   closed with %LXCMON_MONITOR_ERROR_TIMED_OUT
- * @force: connect without a busy check; for the container's own driver
+ * @force: connect without a busy check, and stay connected if libvirtd starts; for the container's own driver
  * @wait_if_busy: wait for the slot if it is taken, instead of failing with %LXCMON_MONITOR_ERROR_BUSY
  *
  * How to attach.

@@ -21,7 +21,8 @@ typedef struct _LxcmonHub LxcmonHub;
  * @LXCMON_EVENT_ATTACHED: the controller has accepted the connection: the attach has succeeded
  * @LXCMON_EVENT_INIT: the container's init has started
  * @LXCMON_EVENT_EXIT: the container has ended
- * @LXCMON_EVENT_CLOSED: the controller has closed the connection; the last event of an attach that
+ * @LXCMON_EVENT_CLOSED: the connection has ended: the controller has closed it, or libvirtd has started and needs the
+ *   slot (%LXCMON_MONITOR_ERROR_BUSY: the container runs on); the last event of an attach that
  *   succeeded
  * @LXCMON_EVENT_FAILED: the attach has failed, after lxcmon_connection_attach() returned true; the last
  *   event of such an attach

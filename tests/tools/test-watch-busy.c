@@ -113,6 +113,31 @@ test_driver_runs (Room *room)
   close (fd);
 }
 
+/* It starts while a container is watched. */
+static void
+test_driver_starts (Room *room)
+{
+  const char *yields
+      = "lxcmon: web1: libvirtd has started \\(pid \\d+\\) and needs .+ The container runs "
+        "on, and is not watched any more\\.\n";
+  g_autofree char *messages = g_strconcat ("lxcmon: web1: attached\n", yields, NULL);
+  g_autoptr (LxcmonMockDriver) driver = lxcmon_mock_driver_new (room->dir);
+
+  room_start (room);
+  Command *command = command_start ("watch", room->path, NULL);
+  command_expect_line (command, TIME_PATTERN " web1 init pid=4711");
+  g_assert_true (lxcmon_mock_driver_start (driver, NULL));
+  command_expect_end (command, 6, TIME_PATTERN " web1 closed error=busy: libvirtd has .+\n",
+                      messages);
+
+  lxcmon_mock_driver_stop (driver);
+  room_wait_attached (room->controller, 0);
+  command = command_start ("wait", room->path, NULL);
+  room_wait_attached (room->controller, 1);
+  g_assert_true (lxcmon_mock_driver_start (driver, NULL));
+  command_expect_end (command, 6, NOTHING, yields);
+}
+
 /* A file without a lock is no driver. */
 static void
 test_driver_has_gone (Room *room)
@@ -187,6 +212,7 @@ main (int argc, char **argv)
   room_test_add ("/tool/watch-busy/force-busy", test_force_busy);
   room_test_add ("/tool/watch-busy/wait-if-busy", test_wait_if_busy);
   room_test_add ("/tool/watch-busy/driver-runs", test_driver_runs);
+  room_test_add ("/tool/watch-busy/driver-starts", test_driver_starts);
   room_test_add ("/tool/watch-busy/driver-has-gone", test_driver_has_gone);
   room_test_add ("/tool/watch-busy/late", test_late);
   room_test_add ("/tool/watch-busy/late-with-init", test_late_with_init);
