@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A host that cannot watch its directory: inotify's instances are used up.
+ * A host that cannot watch its directory, as inotify's instances are used up, and one that is stopped in a forked
+ * child.
  */
 
 #include "common/glib-host.h"
 #include "common/glib-test.h"
 
 #include <errno.h>
+#include <glib/gstdio.h>
 #include <stdlib.h>
 #include <sys/inotify.h>
 #include <sys/syscall.h>
@@ -74,10 +76,46 @@ test_no_monitor (void)
   exit (0);
 }
 
+/* A thread of GIO's handles an event of the directory while this process is forked, and may have a lock then, which
+ * nobody releases in the child: that can stop its copy of a host nevertheless. */
+static int
+stop_in_child (gpointer data)
+{
+  alarm (20);
+  lxcmon_monitor_list_stop (((GlibHost *) data)->list);
+  return TRUE;
+}
+
+static void
+test_fork (void)
+{
+  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autofree char *path = glib_host_path (host, "noise");
+  guint n_rounds = glib_test_is_slow () ? 50 : 1000;
+
+  glib_host_add (host, "web1", 11);
+  glib_host_start (host);
+  glib_host_wait_attached (host, "web1");
+  for (guint i = 0; i < n_rounds; i++)
+    {
+      g_autoptr (GlibHost) other = glib_host_new ();
+
+      glib_host_add (other, "web2", 12);
+      glib_host_start (other);
+      glib_host_drop (other, "web2");
+      for (guint n = i % 32; n > 0; n--)
+        g_thread_yield ();
+      GlibTestChild child = glib_test_fork (stop_in_child, host);
+      g_assert_cmpint (glib_test_join (&child), ==, TRUE);
+    }
+  g_assert_cmpint (glib_host_state (host, "web1"), ==, LXCMON_STATE_ATTACHED);
+}
+
 int
 main (int argc, char **argv)
 {
   glib_test_init (&argc, &argv);
   glib_test_add ("/host/watch/no-monitor", test_no_monitor);
+  glib_test_add ("/host/watch/fork", test_fork);
   return g_test_run ();
 }
