@@ -90,7 +90,6 @@ static void
 test_fork (void)
 {
   g_autoptr (GlibHost) host = glib_host_new ();
-  g_autofree char *path = glib_host_path (host, "noise");
   guint n_rounds = glib_test_is_slow () ? 50 : 1000;
 
   glib_host_add (host, "web1", 11);
