@@ -41,7 +41,12 @@ _lxcmon_host_watch_stop (LxcmonHost *self)
   if (self->monitor != NULL)
     {
       g_signal_handlers_disconnect_by_data (self->monitor, self);
-      g_file_monitor_cancel (self->monitor);
+      /* In a forked child, it is the parent's: a thread of GIO's that is not there may have its lock. */
+      if (_lxcmon_main_source_was_forked (
+              _lxcmon_monitor_list_get_source (_lxcmon_host_get_list (self))))
+        self->monitor = NULL;
+      else
+        g_file_monitor_cancel (self->monitor);
       g_clear_object (&self->monitor);
     }
   g_clear_pointer (&self->watched, g_free);

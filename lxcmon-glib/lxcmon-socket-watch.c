@@ -7,6 +7,8 @@
 
 #include "lxcmon-socket-watch-private.h"
 
+#include <unistd.h>
+
 #include <glib/gstdio.h>
 
 #define CHECK_INTERVAL_MS 50
@@ -16,6 +18,7 @@ struct _LxcmonSocketWatch
   void (*check) (gpointer user_data);
   gpointer user_data;
   GFileMonitor *monitor;
+  pid_t pid; /* which process has made it */
   GSource *timer;
 };
 
@@ -86,6 +89,7 @@ _lxcmon_socket_watch_new (const char *path, GMainContext *context,
 
   self->check = check;
   self->user_data = user_data;
+  self->pid = getpid ();
   /* A file monitor emits in the context that is thread-default when it is created. If it cannot be
    * created, the timer finds the socket a little later. */
   g_main_context_push_thread_default (context);
@@ -109,8 +113,12 @@ _lxcmon_socket_watch_free (LxcmonSocketWatch *self)
   if (self->monitor != NULL)
     {
       g_signal_handlers_disconnect_by_data (self->monitor, self);
-      g_file_monitor_cancel (self->monitor);
-      g_object_unref (self->monitor);
+      /* In a forked child, it is the parent's: a thread of GIO's that is not there may have its lock. */
+      if (self->pid == getpid ())
+        {
+          g_file_monitor_cancel (self->monitor);
+          g_object_unref (self->monitor);
+        }
     }
   g_free (self);
 }
