@@ -35,13 +35,25 @@ on_changed (GFileMonitor *monitor, GFile *file, GFile *other, GFileMonitorEvent 
   _lxcmon_host_scan_soon (self);
 }
 
+static gboolean
+was_forked (LxcmonHost *self)
+{
+  LxcmonMainSource *source = _lxcmon_monitor_list_get_source (_lxcmon_host_get_list (self));
+
+  return source != NULL && lxcmon_hub_was_forked (_lxcmon_main_source_get_hub (source));
+}
+
 void
 _lxcmon_host_watch_stop (LxcmonHost *self)
 {
   if (self->monitor != NULL)
     {
       g_signal_handlers_disconnect_by_data (self->monitor, self);
-      g_file_monitor_cancel (self->monitor);
+      /* A thread of GIO's may have held its lock when this process was forked, and the child has no such thread. */
+      if (was_forked (self))
+        self->monitor = NULL;
+      else
+        g_file_monitor_cancel (self->monitor);
       g_clear_object (&self->monitor);
     }
   g_clear_pointer (&self->watched, g_free);
