@@ -72,8 +72,8 @@ struct _LxcmonHost
   gboolean force;
 
   /* While it is started: */
-  GSource *source;             /* dispatched when there is something to do */
-  GQueue pending;              /* of LxcmonHostRow: to be attached */
+  GSource *source; /* dispatched when there is something to do */
+  GQueue pending;  /* of LxcmonHostRow: to be attached */
   GFileMonitor *monitor;
   char *watched; /* what it watches: the runtime directory, or its nearest parent that exists */
   guint64 watched_device;

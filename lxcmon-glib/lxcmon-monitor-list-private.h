@@ -20,7 +20,7 @@ LXCMON_EXPORT LxcmonMainSource *_lxcmon_monitor_list_get_source (LxcmonMonitorLi
 LXCMON_EXPORT guint _lxcmon_monitor_list_get_epoch (LxcmonMonitorList *self);
 LXCMON_EXPORT gboolean _lxcmon_monitor_list_is_starting (LxcmonMonitorList *self);
 LXCMON_EXPORT LxcmonAcquiredContext *_lxcmon_monitor_list_acquire_context (LxcmonMonitorList *self,
-                                                          const char *function);
+                                                                           const char *function);
 LXCMON_EXPORT void _lxcmon_monitor_list_started (LxcmonMonitorList *self, const GError *error);
 LXCMON_EXPORT void _lxcmon_monitor_list_add (LxcmonMonitorList *self, GPtrArray *monitors);
 LXCMON_EXPORT void _lxcmon_monitor_list_remove (LxcmonMonitorList *self, LxcmonMonitor *monitor);
