@@ -64,6 +64,14 @@ def read_bench(lines):
     return figures, goals
 
 
+def shorten(figure):
+    """Two runs differ by more than the fourth digit."""
+    if not re.fullmatch(r"[0-9.]+", figure):
+        return figure
+    value = float(figure)
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def find(figures, measure, peer, n):
     """The figure of a peer, and how many connections it was measured with: fewer where there were not enough
     descriptors."""
@@ -82,9 +90,9 @@ def measured_table(figures):
             m, value = find(figures, measure, peer, n)
             cell = ""
             if value is not None and value[0] != "-":
-                cell = value[0]
+                cell = shorten(value[0])
                 if measure in ("latency", "one-write", "storm", "wave", "bulk") and peer in ("signal", "core", "client"):
-                    cell += f" ({value[1]}×)"
+                    cell += f" ({shorten(value[1])}×)"
                 if full is not None and m < full:
                     cell += " *"
             cells.append(cell)
@@ -117,7 +125,7 @@ def goals_table(goals):
                 worst[text] = (figure, held if known is None else held and known[1])
         if worst:
             yield (f"| {name} | " + "<br>".join(worst) + " | "
-                   + "<br>".join(figure + ("" if held else " **missed**") for figure, held in worst.values()) + " |")
+                   + "<br>".join(shorten(figure) + ("" if held else " **missed**") for figure, held in worst.values()) + " |")
 
 
 def replace(page, table):
