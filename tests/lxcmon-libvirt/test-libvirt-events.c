@@ -1,113 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What libvirt's events and lists mean, given to a host by hand: each line of the table, what a list changes
- * and what it must not change, and handlers that run a main loop, stop the host, or drop it.
+ * What libvirt's events and lists mean, given to a host by hand: each line of the table, what a list changes,
+ * and what it must not change.
  */
 
-#include <string.h>
-
 #include "common/glib-test.h"
-#include "lxcmon-libvirt/lxcmon-libvirt-host-private.h"
-#include "record.h"
-
-#define STARTED  LXCMON_LIBVIRT_EVENT_STARTED
-#define STOPPED  LXCMON_LIBVIRT_EVENT_STOPPED
-#define REBOOTED LXCMON_LIBVIRT_EVENT_REBOOTED
-
-/* The text is the uuid, and up to a slash the name. The init of a controller has the next pid. */
-static LxcmonLibvirtDomain *
-domain_new (const char *text, gint id)
-{
-  LxcmonLibvirtDomain *self = g_new0 (LxcmonLibvirtDomain, 1);
-
-  g_strlcpy (self->uuid, text, sizeof self->uuid);
-  self->name = g_strndup (text, strcspn (text, "/"));
-  self->id = id;
-  self->controller_pid = id;
-  self->init_pid = id > 0 ? id + 1 : 0;
-  return self;
-}
-
-static LxcmonLibvirtEvent *
-event_new (LxcmonLibvirtEventType type, guint serial)
-{
-  LxcmonLibvirtEvent *self = g_new0 (LxcmonLibvirtEvent, 1);
-
-  self->type = type;
-  self->serial = serial;
-  return self;
-}
-
-/* Does what the host does when its link reports an event, and what the main loop does then. */
-static void
-feed_step (Record *record, LxcmonLibvirtStepFunc func, LxcmonLibvirtEvent *event)
-{
-  LxcmonMainSource *source = _lxcmon_monitor_list_get_source (record->list);
-  LxcmonLibvirtStep *step = _lxcmon_libvirt_step_new (record->host, func);
-
-  step->event = event;
-  _lxcmon_libvirt_step_push (record->host, step);
-  _lxcmon_main_source_run_steps (source);
-}
-
-static void
-feed (Record *record, guint serial, LxcmonLibvirtEventType type, const char *name, gint id)
-{
-  LxcmonLibvirtEvent *event = event_new (type, serial);
-
-  event->domain = domain_new (name, type != STOPPED ? id : 0);
-  event->detail = type == STOPPED ? id : 0;
-  feed_step (record, _lxcmon_libvirt_host_apply_event, event);
-}
-
-/* "web1=42 web2=43" */
-static void
-feed_list (Record *record, guint serial, const char *text)
-{
-  LxcmonLibvirtEvent *event = event_new (LXCMON_LIBVIRT_EVENT_LISTED, serial);
-  g_auto (GStrv) words = g_strsplit (text, " ", -1);
-
-  event->domains = g_ptr_array_new_with_free_func ((GDestroyNotify) _lxcmon_libvirt_domain_free);
-  for (guint i = 0; words[i] != NULL && *words[i] != '\0'; i++)
-    {
-      char *id = strchr (words[i], '=');
-      *id = '\0';
-      g_ptr_array_add (event->domains,
-                       domain_new (words[i], (gint) g_ascii_strtoll (id + 1, NULL, 10)));
-    }
-  feed_step (record, _lxcmon_libvirt_host_apply_list, event);
-}
-
-/* As the host does when its link has lost the connection. */
-static void
-feed_loss (Record *record)
-{
-  record->host->is_listed = FALSE;
-  _lxcmon_libvirt_host_end_held (record->host);
-  _lxcmon_main_source_run_steps (_lxcmon_monitor_list_get_source (record->list));
-}
-
-static LxcmonMonitor *
-get_row (Record *record, const char *name)
-{
-  LxcmonMonitor *row = lxcmon_monitor_list_lookup (record->list, name);
-
-  g_assert_nonnull (row);
-  return row;
-}
-
-/* A host that is started, with a list that the test makes. Its own driver has no events. */
-static Record *
-record_with (const char *list)
-{
-  Record *record = record_new (lxcmon_libvirt_host_new_for_uri ("test:///default"));
-
-  record_run (record);
-  feed_list (record, 1, list);
-  record_clear (record);
-  return record;
-}
+#include "feed.h"
 
 typedef struct
 {
@@ -130,7 +29,7 @@ static void
 test_stopped (gconstpointer data)
 {
   const StoppedCase *test = data;
-  g_autoptr (Record) record = record_with ("a=10 b=20");
+  g_autoptr (Record) record = feed_record_new ("a=10 b=20");
 
   feed (record, 1, STOPPED, "a", test->detail);
   if (g_str_has_suffix (test->expected, "lost"))
@@ -168,7 +67,7 @@ static void
 test_held (gconstpointer data)
 {
   const HeldCase *test = data;
-  g_autoptr (Record) record = record_with ("a=10 b=20");
+  g_autoptr (Record) record = feed_record_new ("a=10 b=20");
   gint64 start = g_get_monotonic_time ();
 
   feed (record, 1, STOPPED, "a", VIR_DOMAIN_EVENT_STOPPED_FAILED);
@@ -186,8 +85,8 @@ test_held (gconstpointer data)
 static void
 test_held_to_the_end (gconstpointer data)
 {
-  g_autoptr (Record) record = record_with ("a=10 b=20");
-  g_autoptr (LxcmonMonitor) row = g_object_ref (get_row (record, "a"));
+  g_autoptr (Record) record = feed_record_new ("a=10 b=20");
+  g_autoptr (LxcmonMonitor) row = g_object_ref (feed_get_row (record, "a"));
   gboolean is_stopped = GPOINTER_TO_INT (data);
 
   feed (record, 1, STOPPED, "a", VIR_DOMAIN_EVENT_STOPPED_FAILED);
@@ -215,7 +114,7 @@ stop_and_start (gpointer user_data)
 static void
 test_held_and_started (void)
 {
-  g_autoptr (Record) record = record_with ("a=10");
+  g_autoptr (Record) record = feed_record_new ("a=10");
   guint n = record->n_starts_done;
 
   feed (record, 1, STOPPED, "a", VIR_DOMAIN_EVENT_STOPPED_FAILED);
@@ -232,8 +131,8 @@ test_held_and_started (void)
 static void
 test_held_and_dropped (void)
 {
-  g_autoptr (Record) record = record_with ("a=10");
-  g_autoptr (LxcmonMonitor) row = g_object_ref (get_row (record, "a"));
+  g_autoptr (Record) record = feed_record_new ("a=10");
+  g_autoptr (LxcmonMonitor) row = g_object_ref (feed_get_row (record, "a"));
   gpointer host = record->host;
 
   g_object_add_weak_pointer (host, &host);
@@ -246,7 +145,7 @@ test_held_and_dropped (void)
 static void
 test_started (void)
 {
-  g_autoptr (Record) record = record_with ("");
+  g_autoptr (Record) record = feed_record_new ("");
 
   feed (record, 1, STARTED, "a", 10);
   LxcmonMonitor *row = lxcmon_monitor_list_lookup (record->list, "a");
@@ -262,7 +161,7 @@ test_started (void)
 static void
 test_started_and_listed (void)
 {
-  g_autoptr (Record) record = record_with ("a=10");
+  g_autoptr (Record) record = feed_record_new ("a=10");
 
   feed (record, 1, STARTED, "a", 10);
   g_assert_cmpstr (record->changes->str, ==, "");
@@ -272,7 +171,7 @@ test_started_and_listed (void)
 static void
 test_started_anew (void)
 {
-  g_autoptr (Record) record = record_with ("a=10");
+  g_autoptr (Record) record = feed_record_new ("a=10");
 
   feed (record, 1, STARTED, "a", 20);
   record_assert (record, "a closed lost, a init 21");
@@ -282,7 +181,7 @@ test_started_anew (void)
 static void
 test_rebooted (void)
 {
-  g_autoptr (Record) record = record_with ("a=10");
+  g_autoptr (Record) record = feed_record_new ("a=10");
   LxcmonMonitor *row = lxcmon_monitor_list_lookup (record->list, "a");
 
   feed (record, 1, REBOOTED, "a", 20);
@@ -303,7 +202,7 @@ test_rebooted (void)
 static void
 test_relisted (void)
 {
-  g_autoptr (Record) record = record_with ("a=10 b=20 c=30");
+  g_autoptr (Record) record = feed_record_new ("a=10 b=20 c=30");
   g_autoptr (LxcmonMonitor) a = g_object_ref (lxcmon_monitor_list_lookup (record->list, "a"));
   g_autoptr (LxcmonMonitor) b = g_object_ref (lxcmon_monitor_list_lookup (record->list, "b"));
 
@@ -320,7 +219,7 @@ test_relisted (void)
 static void
 test_event_before_list (void)
 {
-  g_autoptr (Record) record = record_with ("a=10 b=20 c=30");
+  g_autoptr (Record) record = feed_record_new ("a=10 b=20 c=30");
 
   feed_loss (record);
   feed (record, 2, STOPPED, "a", VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN);
@@ -341,7 +240,7 @@ test_event_before_list (void)
 static void
 test_event_of_failed_connection (void)
 {
-  g_autoptr (Record) record = record_with ("a=10");
+  g_autoptr (Record) record = feed_record_new ("a=10");
 
   feed_loss (record);
   feed (record, 2, STARTED, "b", 20);
@@ -355,7 +254,7 @@ test_event_of_failed_connection (void)
 static void
 test_unknown_id (void)
 {
-  g_autoptr (Record) record = record_with ("");
+  g_autoptr (Record) record = feed_record_new ("");
 
   feed (record, 1, STARTED, "a", 0);
   record_assert (record, "a init 0");
@@ -369,7 +268,7 @@ test_unknown_id (void)
 static void
 test_sorted (void)
 {
-  g_autoptr (Record) record = record_with ("m=10");
+  g_autoptr (Record) record = feed_record_new ("m=10");
   static const char *const names[] = { "z", "a", "n", "B", "m-1", "1" };
 
   for (guint i = 0; i < G_N_ELEMENTS (names); i++)
@@ -384,7 +283,7 @@ test_sorted (void)
 static void
 test_namesake (void)
 {
-  g_autoptr (Record) record = record_with ("a=10");
+  g_autoptr (Record) record = feed_record_new ("a=10");
 
   feed (record, 1, STARTED, "a/2", 20);
   record_assert (record, "a closed lost, a init 21");
@@ -396,19 +295,16 @@ test_namesake (void)
   feed_list (record, 2, "a/2=20");
   record_assert (record, "");
   record_assert_names (record, "a");
-  g_assert_cmpint (lxcmon_monitor_get_controller_pid (get_row (record, "a")), ==, 30);
+  g_assert_cmpint (lxcmon_monitor_get_controller_pid (feed_get_row (record, "a")), ==, 30);
 }
 
 /* A pid that is known stays known. */
 static void
 test_pids (void)
 {
-  g_autoptr (Record) record = record_with ("a=10");
-  LxcmonLibvirtEvent *event = event_new (STARTED, 1);
+  g_autoptr (Record) record = feed_record_new ("a=10");
 
-  event->domain = domain_new ("a", 10);
-  event->domain->init_pid = 0;
-  feed_step (record, _lxcmon_libvirt_host_apply_event, event);
+  feed_start_without_init (record, 1, "a", 10);
   record_assert (record, "a init 11");
 }
 
@@ -428,19 +324,19 @@ on_waited (GObject *object, GAsyncResult *result, gpointer user_data)
 static void
 test_wait (void)
 {
-  g_autoptr (Record) record = record_with ("a=10 b=20 c=30");
+  g_autoptr (Record) record = feed_record_new ("a=10 b=20 c=30");
   g_autoptr (GString) trace = g_string_new (NULL);
 
-  lxcmon_monitor_wait_exit_async (get_row (record, "a"), NULL, on_waited, trace);
+  lxcmon_monitor_wait_exit_async (feed_get_row (record, "a"), NULL, on_waited, trace);
   feed (record, 1, REBOOTED, "a", 11);
   glib_test_wait_until (trace->len > 0);
   g_assert_cmpstr (trace->str, ==, "2  ");
-  lxcmon_monitor_wait_exit_async (get_row (record, "b"), NULL, on_waited, trace);
+  lxcmon_monitor_wait_exit_async (feed_get_row (record, "b"), NULL, on_waited, trace);
   feed (record, 1, STOPPED, "b", VIR_DOMAIN_EVENT_STOPPED_DESTROYED);
   glib_test_wait_until (trace->len > 3);
   g_assert_cmpstr (trace->str, ==, "2  -1 lxcmon-monitor-error-quark ");
   g_string_truncate (trace, 0);
-  lxcmon_monitor_wait_exit_async (get_row (record, "c"), NULL, on_waited, trace);
+  lxcmon_monitor_wait_exit_async (feed_get_row (record, "c"), NULL, on_waited, trace);
   lxcmon_monitor_list_stop (record->list);
   glib_test_wait_until (trace->len > 0);
   g_assert_cmpstr (trace->str, ==, "-1 g-io-error-quark ");
@@ -498,9 +394,9 @@ on_list_signal (gpointer self, gpointer monitor, gpointer value, GString *trace)
 static void
 test_notified (void)
 {
-  g_autoptr (Record) record = record_with ("a=10");
+  g_autoptr (Record) record = feed_record_new ("a=10");
   g_autoptr (GString) trace = g_string_new (NULL);
-  LxcmonMonitor *row = get_row (record, "a");
+  LxcmonMonitor *row = feed_get_row (record, "a");
 
   g_signal_connect (row, "notify", G_CALLBACK (on_notify), trace);
   g_signal_connect (row, "init", G_CALLBACK (on_row_init), trace);
@@ -515,197 +411,6 @@ test_notified (void)
                    "INIT state init-pid controller-pid exited exit-status end LIST ");
   g_signal_handlers_disconnect_by_data (row, trace);
   g_signal_handlers_disconnect_by_data (record->list, trace);
-}
-
-/* ---- Handlers ---- */
-
-typedef struct
-{
-  Record *record;
-  const char *at; /* how the trace ends when the handler does it */
-} Handler;
-
-/* The next event of the same container comes in a main loop within the handler of this one. */
-static void
-feed_next (gpointer user_data)
-{
-  Handler *self = user_data;
-
-  if (!g_str_has_suffix (self->record->trace->str, self->at))
-    return;
-  self->record->in_handler = NULL;
-  feed (self->record, 1, STARTED, "a", 20);
-}
-
-static void
-test_nested (gconstpointer data)
-{
-  g_autoptr (Record) record = record_with ("a=10");
-  Handler handler = { record, data };
-
-  record->in_handler = feed_next;
-  record->user_data = &handler;
-  feed (record, 1, STOPPED, "a", VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN);
-  record_assert (record, "a exit shutdown, a closed, a init 21");
-  record_assert_names (record, "a");
-}
-
-static void
-feed_stop (gpointer user_data)
-{
-  Handler *self = user_data;
-
-  if (!g_str_has_suffix (self->record->trace->str, self->at))
-    return;
-  self->record->in_handler = NULL;
-  feed (self->record, 1, STOPPED, "a", VIR_DOMAIN_EVENT_STOPPED_DESTROYED);
-}
-
-static void
-test_nested_in_reboot (gconstpointer data)
-{
-  g_autoptr (Record) record = record_with ("a=10");
-  Handler handler = { record, data };
-
-  record->in_handler = feed_stop;
-  record->user_data = &handler;
-  feed (record, 1, REBOOTED, "a", 20);
-  record_assert (record, "a exit reboot, a closed, a init 21, a closed destroyed");
-  record_assert_names (record, "");
-}
-
-/* A run whose end was not seen, and the next one, which ends in a main loop within a handler. */
-static void
-on_change (GListModel *list, guint position, guint removed, guint added, Handler *handler)
-{
-  Record *record = handler->record;
-
-  if (removed > 0 && handler->at == NULL)
-    {
-      handler->at = "done";
-      feed (record, 1, STOPPED, "a", VIR_DOMAIN_EVENT_STOPPED_DESTROYED);
-    }
-}
-
-static void
-test_nested_in_anew (gconstpointer data)
-{
-  g_autoptr (Record) record = record_with ("a=10");
-  Handler handler = { record, data };
-
-  if (data != NULL)
-    {
-      record->in_handler = feed_stop;
-      record->user_data = &handler;
-    }
-  else
-    g_signal_connect (record->host, "items-changed", G_CALLBACK (on_change), &handler);
-  feed (record, 1, STARTED, "a", 20);
-  record_assert (record, "a closed lost, a init 21, a closed destroyed");
-  record_assert_names (record, "");
-}
-
-/* The next event comes in a handler of the row's own: the list's signals come in order too. */
-static void
-feed_in_row (Record *record)
-{
-  feed (record, 1, STARTED, "a", 20);
-}
-
-static void
-test_nested_in_row (gconstpointer data)
-{
-  g_autoptr (Record) record = record_with ("a=10");
-  g_autoptr (LxcmonMonitor) row = g_object_ref (lxcmon_monitor_list_lookup (record->list, "a"));
-
-  g_signal_connect_swapped (row, data, G_CALLBACK (feed_in_row), record);
-  feed (record, 1, STOPPED, "a", VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN);
-  record_assert (record, "a exit shutdown, a closed, a init 21");
-  record_assert_names (record, "a");
-}
-
-/* While a list is applied, an event comes that is newer. */
-static void
-feed_start_of_c (gpointer user_data)
-{
-  Handler *self = user_data;
-
-  self->record->in_handler = NULL;
-  feed (self->record, 2, REBOOTED, "b", 21);
-  feed (self->record, 2, STARTED, "c", 30);
-}
-
-static void
-test_nested_in_list (void)
-{
-  g_autoptr (Record) record = record_with ("a=10 b=20");
-  Handler handler = { record, NULL };
-
-  feed_loss (record);
-  record->in_handler = feed_start_of_c;
-  record->user_data = &handler;
-  feed_list (record, 2, "b=20");
-  record_assert (record, "a closed lost, b exit reboot, b closed, b init 22, c init 31");
-  record_assert_names (record, "b c");
-}
-
-/* Stopped in a handler: nothing more is emitted. */
-static void
-stop (gpointer user_data)
-{
-  Handler *self = user_data;
-
-  if (g_str_has_suffix (self->record->trace->str, self->at))
-    lxcmon_monitor_list_stop (self->record->list);
-}
-
-static void
-test_stopped_in (gconstpointer data)
-{
-  g_autoptr (Record) record = record_with ("a=10");
-  Handler handler = { record, data };
-  const char *all = "a exit reboot, a closed, a init 21";
-
-  record->in_handler = stop;
-  record->user_data = &handler;
-  feed (record, 1, REBOOTED, "a", 20);
-  g_assert_true (g_str_has_prefix (all, record->trace->str));
-  g_assert_true (g_str_has_suffix (record->trace->str, data));
-  record_assert_names (record, "");
-}
-
-static void
-drop (gpointer user_data)
-{
-  Record *record = user_data;
-
-  g_clear_object (&record->host);
-}
-
-static void
-count_closed (LxcmonMonitor *monitor, const GError *error, guint *n_closed)
-{
-  (*n_closed)++;
-}
-
-/* The last reference is dropped in a handler: nothing more is emitted, by the rows either. */
-static void
-test_dropped (void)
-{
-  g_autoptr (Record) record = record_with ("a=10");
-  g_autoptr (LxcmonMonitor) row = g_object_ref (get_row (record, "a"));
-  gpointer host = record->host;
-  guint n_closed = 0;
-
-  g_object_add_weak_pointer (host, &host);
-  g_signal_connect (row, "closed", G_CALLBACK (count_closed), &n_closed);
-  record->in_handler = drop;
-  record->user_data = record;
-  feed (record, 1, STOPPED, "a", VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN);
-  g_assert_null (host);
-  record_assert (record, "a exit shutdown");
-  g_assert_cmpuint (n_closed, ==, 0);
-  g_assert_cmpint (lxcmon_monitor_get_state (row), ==, LXCMON_STATE_DETACHED);
 }
 
 int
@@ -740,20 +445,5 @@ main (int argc, char **argv)
   glib_test_add ("/libvirt-events/pids", test_pids);
   glib_test_add ("/libvirt-events/wait", test_wait);
   glib_test_add ("/libvirt-events/notified", test_notified);
-  glib_test_add_data ("/libvirt-events/nested/exit", test_nested, "exit shutdown");
-  glib_test_add_data ("/libvirt-events/nested/closed", test_nested, "closed");
-  glib_test_add_data ("/libvirt-events/nested-in-reboot/exit", test_nested_in_reboot,
-                      "exit reboot");
-  glib_test_add_data ("/libvirt-events/nested-in-reboot/closed", test_nested_in_reboot, "closed");
-  glib_test_add_data ("/libvirt-events/nested-in-reboot/init", test_nested_in_reboot, "init 21");
-  glib_test_add_data ("/libvirt-events/nested-in-anew/closed", test_nested_in_anew, "closed lost");
-  glib_test_add_data ("/libvirt-events/nested-in-anew/items-changed", test_nested_in_anew, NULL);
-  glib_test_add_data ("/libvirt-events/nested-in-row/exit", test_nested_in_row, "exit");
-  glib_test_add_data ("/libvirt-events/nested-in-row/closed", test_nested_in_row, "closed");
-  glib_test_add ("/libvirt-events/nested-in-list", test_nested_in_list);
-  glib_test_add_data ("/libvirt-events/stopped-in/exit", test_stopped_in, "exit reboot");
-  glib_test_add_data ("/libvirt-events/stopped-in/closed", test_stopped_in, "closed");
-  glib_test_add_data ("/libvirt-events/stopped-in/init", test_stopped_in, "init 21");
-  glib_test_add ("/libvirt-events/dropped", test_dropped);
   return g_test_run ();
 }
