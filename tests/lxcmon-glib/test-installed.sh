@@ -15,33 +15,9 @@ build=$1
 prefix=$2
 libdir=$3
 sources=$4
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
+# shellcheck source=tests/common/cases.sh
+. "$(dirname "$0")/../common/cases.sh"
 tree=$folder/tree$prefix
-number=0
-
-# try NAME COMMAND...: one case.
-try () {
-  number=$((number + 1))
-  name=$1
-  shift
-  if "$@" >"$folder/output" 2>&1; then
-    echo "ok $number $name"
-  else
-    echo "not ok $number $name"
-    sed 's/^/# /' "$folder/output"
-  fi
-}
-
-# try_shared NAME COMMAND...: one case of a shared library.
-try_shared () {
-  if [ "$DEFAULT_LIBRARY" = static ]; then
-    number=$((number + 1))
-    echo "ok $number $1 # SKIP no shared libraries are built"
-  else
-    try "$@"
-  fi
-}
 
 # The tree stands elsewhere than where it says, as a package's does before it is installed; what it
 # requires stands where it always does.

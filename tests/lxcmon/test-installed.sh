@@ -16,32 +16,8 @@ prefix=$2
 libdir=$3
 symbols=$4
 program=$5
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-number=0
-
-# try NAME COMMAND...: one case.
-try () {
-  number=$((number + 1))
-  name=$1
-  shift
-  if "$@" >"$folder/output" 2>&1; then
-    echo "ok $number $name"
-  else
-    echo "not ok $number $name"
-    sed 's/^/# /' "$folder/output"
-  fi
-}
-
-# try_shared NAME COMMAND...: one case of a shared library.
-try_shared () {
-  if [ "$DEFAULT_LIBRARY" = static ]; then
-    number=$((number + 1))
-    echo "ok $number $1 # SKIP no shared libraries are built"
-  else
-    try "$@"
-  fi
-}
+# shellcheck source=tests/common/cases.sh
+. "$(dirname "$0")/../common/cases.sh"
 
 flags () {
   PKG_CONFIG_LIBDIR="$folder/tree$prefix/$libdir/pkgconfig:$("$PKG_CONFIG" --variable pc_path pkg-config)" \

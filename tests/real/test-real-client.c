@@ -61,7 +61,7 @@ test_reboot (void)
 
 /* If no client is accepted and no libvirtd runs, any client gets the slot, and INIT. */
 static void
-test_default_manners (void)
+test_defaults (void)
 {
   g_autoptr (Container) container = container_new ("real-client");
   g_autoptr (Watch) watch = watch_new (container);
@@ -228,7 +228,7 @@ main (int argc, char *argv[])
   real_test_add ("/real/client/shutdown", test_shutdown);
   real_test_add ("/real/client/exit-42", test_exit_42);
   real_test_add ("/real/client/reboot", test_reboot);
-  real_test_add ("/real/client/default-manners", test_default_manners);
+  real_test_add ("/real/client/defaults", test_defaults);
   real_test_add ("/real/client/blocking", test_blocking);
   real_test_add ("/real/client/blocking-driver", test_blocking_driver);
   real_test_add ("/real/client/all-pending", test_all_pending);

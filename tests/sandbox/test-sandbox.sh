@@ -11,22 +11,8 @@
 set -eu
 
 sandbox=$1
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-number=0
-
-# try NAME COMMAND...: one case.
-try () {
-  number=$((number + 1))
-  name=$1
-  shift
-  if "$@" >"$folder/output" 2>&1; then
-    echo "ok $number $name"
-  else
-    echo "not ok $number $name"
-    sed 's/^/# /' "$folder/output"
-  fi
-}
+# shellcheck source=tests/common/cases.sh
+. "$(dirname "$0")/../common/cases.sh"
 
 # gone PID: it has ended, or does so within 10 seconds.
 gone () {

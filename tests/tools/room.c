@@ -6,6 +6,7 @@
 
 #include "room.h"
 
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <unistd.h>
 
@@ -13,6 +14,19 @@ char *
 room_build_path (Room *self, const char *base)
 {
   return g_build_filename (self->dir, base, NULL);
+}
+
+/* Locks driver.pid as libvirtd does. The lock belongs to this process, until the descriptor is closed. */
+int
+room_lock_driver (Room *self)
+{
+  g_autofree char *path = room_build_path (self, "driver.pid");
+  struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+  int fd = open (path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+
+  g_assert_cmpint (fd, >=, 0);
+  g_assert_cmpint (fcntl (fd, F_SETLK, &lock), ==, 0);
+  return fd;
 }
 
 static void

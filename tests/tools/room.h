@@ -26,6 +26,7 @@ typedef void (*RoomFunc) (Room *room);
 
 void room_test_add (const char *path, RoomFunc func);
 char *room_build_path (Room *self, const char *base);
+int room_lock_driver (Room *self);
 void room_start (Room *self);
 LxcmonMockController *room_add (Room *self, const char *base, int init_pid);
 void room_finish (LxcmonMockController *controller, LxcmonExitStatus status);

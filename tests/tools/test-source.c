@@ -6,7 +6,6 @@
  * cover libvirtd itself.
  */
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -184,24 +183,11 @@ test_no_libvirt (Room *room)
 
 #endif
 
-/* Locks driver.pid as libvirtd does. The lock belongs to this process. */
-static int
-lock_driver (Room *room)
-{
-  g_autofree char *path = room_build_path (room, "driver.pid");
-  struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-  int fd = open (path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-
-  g_assert_cmpint (fd, >=, 0);
-  g_assert_cmpint (fcntl (fd, F_SETLK, &lock), ==, 0);
-  return fd;
-}
-
 /* The driver of another directory is not the one that answers at lxc:///system. */
 static void
 test_other_driver (Room *room)
 {
-  int fd = lock_driver (room);
+  int fd = room_lock_driver (room);
 
   room_start (room);
   command_expect_end (command_start ("watch", "--runtime-dir", room->dir, "web1", NULL), 6, NOTHING,
@@ -234,7 +220,7 @@ test_list_source (Room *room)
   room_start (room);
   g_assert_true (lxcmon_client_attach (client, NULL, NULL));
   expect_listed (room, "direct");
-  int fd = lock_driver (room);
+  int fd = room_lock_driver (room);
   expect_listed (room, "libvirt");
   close (fd);
   lxcmon_client_detach (client);

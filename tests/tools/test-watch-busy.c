@@ -5,7 +5,6 @@
  * --wait-if-busy, and attaching late.
  */
 
-#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -77,19 +76,6 @@ test_wait_if_busy (Room *room)
   command_expect_end (events.command, 0, NOTHING, NOTHING);
 }
 
-/* Locks driver.pid as libvirtd does. The lock belongs to this process. */
-static int
-lock_driver (Room *room)
-{
-  g_autofree char *path = room_build_path (room, "driver.pid");
-  struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-  int fd = open (path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-
-  g_assert_cmpint (fd, >=, 0);
-  g_assert_cmpint (fcntl (fd, F_SETLK, &lock), ==, 0);
-  return fd;
-}
-
 static void
 test_driver_runs (Room *room)
 {
@@ -97,7 +83,7 @@ test_driver_runs (Room *room)
       "lxcmon: web1: \\S+ \\(pid %d\\) manages the containers .+/web1\\.sock and needs .+\n" WAIT_HINT
           FORCE_HINT,
       (int) getpid ());
-  int fd = lock_driver (room);
+  int fd = room_lock_driver (room);
 
   room_start (room);
   command_expect_end (command_start ("watch", "--runtime-dir", room->dir, "web1", NULL), 6, NOTHING,
@@ -142,7 +128,7 @@ test_driver_starts (Room *room)
 static void
 test_driver_has_gone (Room *room)
 {
-  close (lock_driver (room));
+  close (room_lock_driver (room));
   end_holder (start_holder (room));
 }
 
