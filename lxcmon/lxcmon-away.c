@@ -36,8 +36,8 @@
 
 /* ---- Since when ---- */
 
-/* How long ago a file was changed, by the monotonic clock. A time in the future is no time: the clock was set. It
- * counts as the moment when the directory became known. */
+/* How long ago a file was changed, by the monotonic clock. If the time is in the future, the clock was set: the
+ * moment when the directory became known is used instead. */
 static int64_t
 get_age (const struct stat *info, const LxcmonDriverDir *dir)
 {
@@ -120,7 +120,7 @@ parse_pid (const char *value, const char *end)
 
 /**
  * _lxcmon_away_parse:
- * @text: the begin of a status XML
+ * @text: the beginning of a status XML
  *
  * Finds the controller's pid.
  *
@@ -154,7 +154,7 @@ _lxcmon_away_parse (const char *text)
   return 0;
 }
 
-/* Reads the begin of the XML beside a socket. An empty text means that there is none. */
+/* Reads the beginning of the XML beside a socket. An empty text means that there is none. */
 static bool
 read_xml (const LxcmonTarget *target, char text[TEXT_SIZE], LxcmonError *error)
 {

@@ -57,14 +57,6 @@ _lxcmon_driver_watch_init (LxcmonDriverWatch *self, LxcmonPoller *poller)
   };
 }
 
-static void
-close_fd (int *fd)
-{
-  if (*fd >= 0)
-    close (*fd);
-  *fd = -1;
-}
-
 /**
  * _lxcmon_driver_watch_close:
  *
@@ -78,11 +70,11 @@ _lxcmon_driver_watch_close (LxcmonDriverWatch *self)
       LxcmonDriverDir *dir = self->dirs;
 
       self->dirs = dir->next;
-      close_fd (&dir->dir_fd);
-      close_fd (&dir->file_fd);
+      _lxcmon_fd_clear (&dir->dir_fd);
+      _lxcmon_fd_clear (&dir->file_fd);
       free (dir);
     }
-  close_fd (&self->fd);
+  _lxcmon_fd_clear (&self->fd);
 }
 
 /* ---- Directories ---- */
@@ -97,7 +89,7 @@ stop_watching (LxcmonDriverWatch *self, LxcmonDriverDir *dir)
 
 /* A directory that can be forgotten, for another one to use its memory, or %NULL. */
 static LxcmonDriverDir *
-find_unused (LxcmonDriverWatch *self)
+take_unused (LxcmonDriverWatch *self)
 {
   for (LxcmonDriverDir *dir = self->dirs; dir != NULL; dir = dir->next)
     if (dir->clients == NULL
@@ -138,7 +130,7 @@ find_dir (LxcmonDriverWatch *self, int dir_fd, LxcmonError *error)
   if (dir != NULL)
     return dir;
 
-  dir = find_unused (self);
+  dir = take_unused (self);
   if (dir == NULL)
     dir = make_dir (self);
   if (dir == NULL)
@@ -160,12 +152,13 @@ find_dir (LxcmonDriverWatch *self, int dir_fd, LxcmonError *error)
 
 /* ---- The lock ---- */
 
+/* Whether the controller may still be there: also if that cannot be found out. */
 static bool
-has_peer (int fd)
+may_have_peer (int fd)
 {
   struct pollfd descriptor = { .fd = fd, .events = POLLRDHUP };
 
-  return poll (&descriptor, 1, 0) == 0;
+  return poll (&descriptor, 1, 0) <= 0;
 }
 
 /* Hangs up, so that the controllers accept the driver. What they have sent is read later. One that has hung up itself
@@ -174,7 +167,7 @@ static void
 hang_up (LxcmonDriverDir *self)
 {
   for (LxcmonDriverClient *client = self->clients; client != NULL; client = client->next)
-    if (client->fd >= 0 && !client->yielded && has_peer (client->fd))
+    if (client->fd >= 0 && !client->yielded && may_have_peer (client->fd))
       {
         client->yielded = true;
         (void) shutdown (client->fd, SHUT_RDWR);
@@ -189,7 +182,7 @@ ask (LxcmonDriverDir *self, int dir_fd, LxcmonError *error)
   bool done = _lxcmon_driver_find_again (dir_fd, &self->file_fd, &self->driver, error);
 
   if (self->clients == NULL)
-    close_fd (&self->file_fd);
+    _lxcmon_fd_clear (&self->file_fd);
   if (self->driver.running || was_running)
     self->seen_at = _lxcmon_clock_now ();
   if (self->driver.running)
@@ -370,7 +363,7 @@ handle_hints (LxcmonDriverWatch *self)
 /**
  * _lxcmon_driver_watch_serve:
  *
- * Hangs up for a driver that has started, at the begin of a round: before anything is read from any connection.
+ * Hangs up for a driver that has started, at the beginning of a round: before anything is read from any connection.
  */
 void
 _lxcmon_driver_watch_serve (LxcmonDriverWatch *self)
@@ -442,8 +435,8 @@ _lxcmon_driver_watch_remove (LxcmonDriverWatch *self, LxcmonDriverClient *client
   if (dir->clients != NULL)
     return;
 
-  close_fd (&dir->dir_fd);
-  close_fd (&dir->file_fd);
+  _lxcmon_fd_clear (&dir->dir_fd);
+  _lxcmon_fd_clear (&dir->file_fd);
   if (dir->ask_at != 0)
     {
       ask_later (dir, 0);

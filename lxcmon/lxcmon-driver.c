@@ -7,6 +7,7 @@
 
 #include "lxcmon-driver-private.h"
 #include "lxcmon-error-private.h"
+#include "lxcmon-fd-private.h"
 #include "lxcmon-process-private.h"
 #include "lxcmon-trust-private.h"
 
@@ -62,14 +63,6 @@ open_file (int dir_fd, int *fd, LxcmonError *error)
          || _lxcmon_error_set_system (error, errno, "cannot check for a driver: open " FILE_NAME);
 }
 
-static void
-close_file (int *fd)
-{
-  if (*fd >= 0)
-    close (*fd);
-  *fd = -1;
-}
-
 static bool
 is_same (int fd, const struct stat *info)
 {
@@ -99,13 +92,13 @@ _lxcmon_driver_find_again (int dir_fd, int *fd, LxcmonDriver *driver, LxcmonErro
   if (fstatat (dir_fd, FILE_NAME, &info, AT_SYMLINK_NOFOLLOW) < 0)
     {
       int stat_errno = errno;
-      close_file (fd);
+      _lxcmon_fd_clear (fd);
       return stat_errno == ENOENT
              || _lxcmon_error_set_system (error, stat_errno,
                                           "cannot check for a driver: stat " FILE_NAME);
     }
   if (!is_same (*fd, &info))
-    close_file (fd);
+    _lxcmon_fd_clear (fd);
   /* What is not a driver's is not opened: that may fail, or have effects. */
   if (!is_drivers (&info))
     return true;
@@ -131,7 +124,7 @@ _lxcmon_driver_find (int dir_fd, LxcmonDriver *driver, LxcmonError *error)
   int fd = -1;
   bool done = _lxcmon_driver_find_again (dir_fd, &fd, driver, error);
 
-  close_file (&fd);
+  _lxcmon_fd_clear (&fd);
   return done;
 }
 

@@ -3,3 +3,4 @@
 #pragma once
 
 int _lxcmon_fd_above_stdio (int fd);
+void _lxcmon_fd_clear (int *fd);

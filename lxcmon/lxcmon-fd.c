@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns which descriptor numbers the library uses.
+ * Owns which descriptor numbers the library uses, and how a descriptor is closed and forgotten.
  */
 
 #include "lxcmon-fd-private.h"
@@ -30,4 +30,18 @@ _lxcmon_fd_above_stdio (int fd)
   close (fd);
   errno = dup_errno;
   return higher;
+}
+
+/**
+ * _lxcmon_fd_clear:
+ * @fd: (inout): a descriptor, or -1; -1 after this
+ *
+ * Closes a descriptor.
+ */
+void
+_lxcmon_fd_clear (int *fd)
+{
+  if (*fd >= 0)
+    close (*fd);
+  *fd = -1;
 }
