@@ -353,6 +353,38 @@ test_no_inotify (CoreMode mode)
     }
 }
 
+static gboolean
+without_poll (CoreCall call, int *fault_errno)
+{
+  *fault_errno = ENOMEM;
+  return call == CORE_CALL_poll;
+}
+
+/* Whether the controller has ended cannot be found out. The test's own functions would need poll too. */
+static void
+test_no_poll (CoreMode mode)
+{
+  gint64 deadline = core_deadline ();
+  char bytes[64];
+  Fixture self;
+
+  fixture_init (&self, mode);
+  fixture_attach (&self);
+  core_child_start (&self.driver, core_child_lock, self.lock);
+  core_wrap_begin ();
+  core_wrap_set_fault (without_poll, 0, TRUE);
+  while (recv (self.session.peer, bytes, sizeof bytes, MSG_DONTWAIT) != 0)
+    {
+      core_session_dispatch (&self.session);
+      core_check_deadline (deadline, "the hang-up");
+    }
+  g_assert_true (core_wrap_has_struck ());
+  core_wrap_end ();
+  expect_busy (&self, "attached init(7) closed(busy)");
+  core_child_stop (&self.driver);
+  fixture_clear (&self);
+}
+
 /* A driver manages the containers of one directory. */
 static void
 test_two_directories (CoreMode mode)
@@ -404,6 +436,7 @@ main (int argc, char **argv)
   core_test_add ("/driver-watch/first-of-all", test_first_of_all);
   core_test_add_modes ("/driver-watch/force", test_force);
   core_test_add_modes ("/driver-watch/no-inotify", test_no_inotify);
+  core_test_add_modes ("/driver-watch/no-poll", test_no_poll);
   core_test_add_modes ("/driver-watch/two-directories", test_two_directories);
   core_test_add_modes ("/driver-watch/idle", test_idle);
 
