@@ -28,7 +28,8 @@ virConnectGetLibVersion (virConnectPtr handle, unsigned long *version)
   while (g_atomic_int_get (&version_calls_to_hold) > 0)
     {
       g_assert_cmpint (g_get_monotonic_time (), <, deadline);
-      g_atomic_int_set (&version_calls_to_hold, 2);
+      /* Only from 1: the test may set 0 at any moment. */
+      g_atomic_int_compare_and_exchange (&version_calls_to_hold, 1, 2);
       g_thread_yield ();
     }
   return 0;
