@@ -9,6 +9,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <stdarg.h>
@@ -227,9 +228,14 @@ __wrap_fcntl64 (int fd, int command, ...)
 int
 __wrap_open64 (const char *path, int flags, ...)
 {
+  va_list args;
+
+  va_start (args, flags);
+  mode_t mode = (flags & O_CREAT) != 0 ? va_arg (args, mode_t) : 0;
+  va_end (args);
   if (strikes (CORE_CALL_open64))
     return -1;
-  return __real_open64 (path, flags);
+  return __real_open64 (path, flags, mode);
 }
 
 int
