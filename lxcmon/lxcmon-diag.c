@@ -143,8 +143,17 @@ walk_datagram (const void *data, size_t size, DiagRowFunc func, void *user_data)
   return 1;
 }
 
-/* Returns the number of datagrams of the answer, or -1 with errno set. The kernel answers within send() and recv(): it
- * is never waited for. */
+/* Whether a datagram has rows. The end of a dump is a datagram of its own. */
+static bool
+has_rows (const void *data, size_t size)
+{
+  const struct nlmsghdr *header = data;
+
+  return NLMSG_OK (header, size) && header->nlmsg_type == SOCK_DIAG_BY_FAMILY;
+}
+
+/* Returns the number of datagrams with rows of the answer, or -1 with errno set. The rows of one are complete. The
+ * kernel answers within send() and recv(): it is never waited for. */
 static int
 exchange (int fd, const DiagRequest *request, DiagRowFunc func, void *user_data)
 {
@@ -168,8 +177,10 @@ exchange (int fd, const DiagRequest *request, DiagRowFunc func, void *user_data)
           return -1;
         }
       if (n > 0)
-        more = walk_datagram (buffer, (size_t) n, func, user_data);
-      n_datagrams++;
+        {
+          more = walk_datagram (buffer, (size_t) n, func, user_data);
+          n_datagrams += has_rows (buffer, (size_t) n);
+        }
     }
   if (n == 0)
     errno = EPROTO;
@@ -304,7 +315,7 @@ _lxcmon_diag_find_slots (LxcmonDiagSlot *slots, size_t n, LxcmonError *error)
   int n_datagrams = ask (&request, handle_row, &search);
   if (n_datagrams < 0)
     return fail (errno, error);
-  return n_datagrams == 1 ? LXCMON_DIAG_ANSWERED : LXCMON_DIAG_MAY_HAVE_MISSED;
+  return n_datagrams <= 1 ? LXCMON_DIAG_ANSWERED : LXCMON_DIAG_MAY_HAVE_MISSED;
 }
 
 /**
@@ -368,7 +379,7 @@ _lxcmon_diag_add_taken (LxcmonDiagFiles *files, LxcmonError *error)
     return fail (errno, error);
   if (search.failed)
     return fail (ENOMEM, error);
-  return n_datagrams == 1 ? LXCMON_DIAG_ANSWERED : LXCMON_DIAG_MAY_HAVE_MISSED;
+  return n_datagrams <= 1 ? LXCMON_DIAG_ANSWERED : LXCMON_DIAG_MAY_HAVE_MISSED;
 }
 
 typedef struct

@@ -6,9 +6,11 @@
  * answer.
  */
 
+#include "common/core-child.h"
 #include "common/core-peer.h"
 #include "common/core-test.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -216,6 +218,51 @@ test_many (void)
     }
 }
 
+enum
+{
+  N_MANY_PAIRS = 450
+};
+
+static LxcmonDiagResult
+ask_for_slot (const CoreListener *listener)
+{
+  LxcmonDiagSlot slot = { .listener = 0 };
+  struct stat info;
+
+  g_assert_no_errno (stat (listener->path, &info));
+  slot.file = _lxcmon_diag_get_file (&info);
+  LxcmonDiagResult result = _lxcmon_diag_find_slots (&slot, 1, NULL);
+  g_assert_cmpuint (slot.listener, ==, inode_of (listener->fd));
+  return result;
+}
+
+/* The sockets of a network namespace of its own are few. */
+static int
+ask_alone (gconstpointer data)
+{
+  CoreListener listener;
+  int pair[2];
+
+  g_assert_no_errno (unshare (CLONE_NEWNET));
+  core_listener_init (&listener);
+  g_assert_cmpint (ask_for_slot (&listener), ==, LXCMON_DIAG_ANSWERED);
+  for (int i = 0; i < N_MANY_PAIRS; i++)
+    g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+  g_assert_cmpint (ask_for_slot (&listener), ==, LXCMON_DIAG_MAY_HAVE_MISSED);
+  core_listener_clear (&listener);
+  return 0;
+}
+
+/* Only an answer of several datagrams may leave out sockets, and is worth asking again. */
+static void
+test_complete (void)
+{
+  if (geteuid () != 0)
+    g_test_skip ("needs root, for a network namespace");
+  else if (kernel_answers ())
+    g_assert_cmpint (core_child_run (ask_alone, NULL), ==, 0);
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -228,6 +275,7 @@ main (int argc, char *argv[])
   core_test_add ("/diag/bound", test_bound);
   core_test_add ("/diag/another-name", test_another_name);
   core_test_add ("/diag/many", test_many);
+  core_test_add ("/diag/complete", test_complete);
 
   return g_test_run ();
 }
