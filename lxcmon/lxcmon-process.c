@@ -211,6 +211,39 @@ read_clock (clockid_t clock)
 }
 
 /**
+ * lxcmon_process_get_start_ticks:
+ * @pid: a process
+ *
+ * When a process started, as the kernel counts it. Together with the pid this identifies the process: the next one
+ * with that pid has another number. In another time namespace it is another number too.
+ *
+ * Returns: clock ticks since the machine booted, or 0 if it is not known
+ *
+ * Since: 0.1
+ */
+uint64_t
+lxcmon_process_get_start_ticks (int pid)
+{
+  char path[64], text[FILE_SIZE_MAX];
+  unsigned long long ticks;
+
+  snprintf (path, sizeof path, "/proc/%d/stat", pid);
+  if (read_small_file (path, text) <= 0)
+    return 0;
+  /* The name, in brackets, may contain anything. The start is the 20th number after the state. */
+  const char *cursor = strrchr (text, ')');
+  if (cursor == NULL
+      || sscanf (
+             cursor + 1,
+             " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+             &ticks)
+             != 1)
+    return 0;
+
+  return ticks;
+}
+
+/**
  * lxcmon_process_get_start:
  * @pid: a process
  *
@@ -223,23 +256,10 @@ read_clock (clockid_t clock)
 int64_t
 lxcmon_process_get_start (int pid)
 {
-  char path[64], text[FILE_SIZE_MAX];
-  unsigned long long ticks;
+  uint64_t ticks = lxcmon_process_get_start_ticks (pid);
   long ticks_per_second = sysconf (_SC_CLK_TCK);
 
-  if (pid <= 0 || ticks_per_second <= 0)
-    return 0;
-  snprintf (path, sizeof path, "/proc/%d/stat", pid);
-  if (read_small_file (path, text) <= 0)
-    return 0;
-  /* The name, in brackets, may contain anything. The start is the 20th number after the state. */
-  const char *cursor = strrchr (text, ')');
-  if (cursor == NULL
-      || sscanf (
-             cursor + 1,
-             " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-             &ticks)
-             != 1)
+  if (ticks == 0 || ticks_per_second <= 0)
     return 0;
 
   int64_t since_boot = (int64_t) ((double) ticks / (double) ticks_per_second * 1e6);

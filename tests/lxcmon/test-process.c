@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What /proc tells: a container's init among a controller's children, a process's name, and
+ * What /proc tells: a container's init among a controller's children, a process's name, when it started, and
  * whether it is the one that listens.
  */
 
@@ -151,6 +151,44 @@ test_serves (void)
   g_assert_false (lxcmon_process_serves (getpid (), inode, geteuid ()));
 }
 
+/* The 22nd field, as a shell would count it: the second one has no spaces here. */
+static guint64
+get_22nd_field (pid_t pid)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/%d/stat", (int) pid);
+  g_autofree char *text = NULL;
+
+  g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
+  g_auto (GStrv) fields = g_strsplit (text, " ", -1);
+  g_assert_cmpuint (g_strv_length (fields), >, 22);
+  return g_ascii_strtoull (fields[21], NULL, 10);
+}
+
+static void
+test_start_ticks (void)
+{
+  char old[16];
+  int stop;
+  guint64 own = lxcmon_process_get_start_ticks (getpid ());
+
+  g_assert_cmpuint (own, >, 0);
+  g_assert_cmpuint (own, ==, get_22nd_field (getpid ()));
+  /* Whatever the process calls itself. */
+  g_assert_no_errno (prctl (PR_GET_NAME, old));
+  g_assert_no_errno (prctl (PR_SET_NAME, "a) S 1 2 3 (b"));
+  g_assert_cmpuint (lxcmon_process_get_start_ticks (getpid ()), ==, own);
+  g_assert_no_errno (prctl (PR_SET_NAME, old));
+
+  g_usleep (2 * G_USEC_PER_SEC / (gulong) sysconf (_SC_CLK_TCK));
+  pid_t later = start_child (FALSE, &stop);
+  g_assert_cmpuint (lxcmon_process_get_start_ticks (later), >, own);
+  g_assert_cmpuint (lxcmon_process_get_start_ticks (later), ==, get_22nd_field (later));
+  stop_child (later, stop);
+  g_assert_cmpuint (lxcmon_process_get_start_ticks (later), ==, 0);
+  g_assert_cmpuint (lxcmon_process_get_start_ticks (0), ==, 0);
+  g_assert_cmpuint (lxcmon_process_get_start_ticks (-1), ==, 0);
+}
+
 /* A stranger's process has a socket of that number, and is believed in nothing. */
 static void
 test_strangers_process (void)
@@ -198,6 +236,7 @@ main (int argc, char *argv[])
   core_test_add ("/process/name-of-nobody", test_name_of_nobody);
   core_test_add ("/process/serves", test_serves);
   core_test_add ("/process/strangers-process", test_strangers_process);
+  core_test_add ("/process/start-ticks", test_start_ticks);
 
   return g_test_run ();
 }
