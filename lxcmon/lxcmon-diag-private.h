@@ -3,7 +3,8 @@
 #pragma once
 
 /*
- * Who has a controller's client slot, asked of the kernel by the socket's file, without connecting to it.
+ * Who has a controller's client slot, asked of the kernel by the socket's file, without connecting to it; and which
+ * sockets listen.
  */
 
 #include "lxcmon-error.h"
@@ -28,6 +29,18 @@ typedef struct
   unsigned int n_queued;     /* clients in the backlog, dead ones included */
 } LxcmonDiagSlot;
 
+/* A socket that listens. Its path is what its process has bound: any bytes, perhaps relative, not NUL-terminated. */
+typedef struct
+{
+  uint64_t inode;
+  unsigned int uid; /* who has made it; UINT_MAX if the kernel does not say */
+  LxcmonDiagFile file;
+  const char *path;
+  size_t path_length; /* at least 1 */
+} LxcmonDiagListener;
+
+typedef void (*LxcmonDiagListenerFunc) (const LxcmonDiagListener *listener, void *user_data);
+
 /* A list of files that grows */
 typedef struct
 {
@@ -48,5 +61,7 @@ LxcmonDiagFile _lxcmon_diag_get_file (const struct stat *info);
 int _lxcmon_diag_compare_files (const void *a, const void *b);
 LxcmonDiagResult _lxcmon_diag_find_slots (LxcmonDiagSlot *slots, size_t n, LxcmonError *error);
 LxcmonDiagResult _lxcmon_diag_add_taken (LxcmonDiagFiles *files, LxcmonError *error);
+LxcmonDiagResult _lxcmon_diag_list_listeners (LxcmonDiagListenerFunc func, void *user_data,
+                                              LxcmonError *error);
 bool _lxcmon_diag_files_add (LxcmonDiagFiles *files, LxcmonDiagFile file);
 bool _lxcmon_diag_find_peer (uint64_t socket_inode, uint64_t *peer_inode);

@@ -28,6 +28,10 @@
 /* The kernel sends datagrams of up to 32 KiB if there is space for them. */
 #define DATAGRAM_SIZE_MAX 32768
 
+/* What the kernel is asked, for error messages */
+#define QUESTION_CLIENTS   "which clients a controller has"
+#define QUESTION_LISTENERS "which sockets listen"
+
 /* How the kernel encodes a device */
 #define MINOR_BITS 20
 
@@ -47,6 +51,8 @@ typedef struct
   LxcmonDiagFile file;
   unsigned int uid;
   unsigned int queue_length;
+  const char *name; /* into the answer, and not NUL-terminated */
+  size_t name_length;
 } DiagRow;
 
 typedef void (*DiagRowFunc) (const DiagRow *row, void *user_data);
@@ -68,6 +74,11 @@ parse_attribute (DiagRow *row, unsigned int type, const uint8_t *data, size_t si
     row->queue_length = numbers[0];
   else if (type == UNIX_DIAG_UID)
     row->uid = numbers[0];
+  else if (type == UNIX_DIAG_NAME)
+    {
+      row->name = (const char *) data;
+      row->name_length = strnlen (row->name, size);
+    }
 }
 
 static DiagRow
@@ -227,10 +238,10 @@ means_unavailable (int system_errno)
 }
 
 static LxcmonDiagResult
-fail (int system_errno, LxcmonError *error)
+fail (int system_errno, const char *question, LxcmonError *error)
 {
-  _lxcmon_error_set_system (error, system_errno,
-                            "cannot ask the kernel, by sock_diag, which clients a controller has");
+  _lxcmon_error_set_system (error, system_errno, "cannot ask the kernel, by sock_diag, %s",
+                            question);
   return means_unavailable (system_errno) ? LXCMON_DIAG_UNAVAILABLE : LXCMON_DIAG_FAILED;
 }
 
@@ -314,7 +325,7 @@ _lxcmon_diag_find_slots (LxcmonDiagSlot *slots, size_t n, LxcmonError *error)
     slots[i].n_bound = slots[i].n_accepted = slots[i].n_queued = 0;
   int n_datagrams = ask (&request, handle_row, &search);
   if (n_datagrams < 0)
-    return fail (errno, error);
+    return fail (errno, QUESTION_CLIENTS, error);
   return n_datagrams <= 1 ? LXCMON_DIAG_ANSWERED : LXCMON_DIAG_MAY_HAVE_MISSED;
 }
 
@@ -376,9 +387,60 @@ _lxcmon_diag_add_taken (LxcmonDiagFiles *files, LxcmonError *error)
   int n_datagrams = ask (&request, handle_accepted, &search);
 
   if (n_datagrams < 0)
-    return fail (errno, error);
+    return fail (errno, QUESTION_CLIENTS, error);
   if (search.failed)
-    return fail (ENOMEM, error);
+    return fail (ENOMEM, QUESTION_CLIENTS, error);
+  return n_datagrams <= 1 ? LXCMON_DIAG_ANSWERED : LXCMON_DIAG_MAY_HAVE_MISSED;
+}
+
+typedef struct
+{
+  LxcmonDiagListenerFunc func;
+  void *user_data;
+} ListenerSearch;
+
+static void
+handle_listener (const DiagRow *row, void *user_data)
+{
+  const ListenerSearch *search = user_data;
+
+  if (!row->has_file || row->name_length == 0)
+    return;
+  const LxcmonDiagListener listener = {
+    .inode = row->inode,
+    .uid = row->uid,
+    .file = row->file,
+    .path = row->name,
+    .path_length = row->name_length,
+  };
+  search->func (&listener, search->user_data);
+}
+
+/**
+ * _lxcmon_diag_list_listeners:
+ * @func: called for each; what it gets is valid during the call
+ * @user_data: data for @func
+ * @error: (out) (optional): return location for an error; set unless the kernel has answered
+ *
+ * Lists the sockets that listen and are bound to a file.
+ *
+ * Returns: whether the kernel has answered
+ */
+LxcmonDiagResult
+_lxcmon_diag_list_listeners (LxcmonDiagListenerFunc func, void *user_data, LxcmonError *error)
+{
+  ListenerSearch search = { .func = func, .user_data = user_data };
+  DiagRequest request = {
+    .header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
+    .request = {
+      .udiag_states = 1u << TCP_LISTEN,
+      .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_VFS | UDIAG_SHOW_UID,
+    },
+  };
+  int n_datagrams = ask (&request, handle_listener, &search);
+
+  if (n_datagrams < 0)
+    return fail (errno, QUESTION_LISTENERS, error);
   return n_datagrams <= 1 ? LXCMON_DIAG_ANSWERED : LXCMON_DIAG_MAY_HAVE_MISSED;
 }
 

@@ -8,3 +8,4 @@
 #define LXCMON_PROCESS_NAME_SIZE 16
 
 bool _lxcmon_process_get_name (int pid, char name[LXCMON_PROCESS_NAME_SIZE]);
+int _lxcmon_process_has_socket (int pid, uint64_t inode);

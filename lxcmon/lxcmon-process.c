@@ -146,28 +146,55 @@ _lxcmon_process_get_name (int pid, char name[LXCMON_PROCESS_NAME_SIZE])
   return true;
 }
 
-/* Whether a process has a socket open. Returns -1 if its descriptors cannot be read. */
+/* Whether a descriptor of a process is what a link says. Returns -1 with errno set if that cannot be read. */
 static int
-has_socket (int pid, uint64_t inode)
+is_link_to (int dir_fd, const char *name, const char *wanted)
 {
-  char path[64], wanted[64], link[64];
-  struct dirent *entry;
-  bool found = false;
+  char link[64];
+  ssize_t length = readlinkat (dir_fd, name, link, sizeof link - 1);
+
+  /* "." and ".." are no links, and the process may close descriptors meanwhile. */
+  if (length < 0)
+    return errno == EINVAL || errno == ENOENT ? 0 : -1;
+  link[length] = '\0';
+  return strcmp (link, wanted) == 0;
+}
+
+/**
+ * _lxcmon_process_has_socket:
+ *
+ * Finds out whether a process has a socket open.
+ *
+ * Returns: 1 if it has, 0 if it has not, or -1 with errno set if its descriptors cannot be read
+ */
+int
+_lxcmon_process_has_socket (int pid, uint64_t inode)
+{
+  char path[64], wanted[64];
+  const struct dirent *entry;
+  int has = 0;
 
   snprintf (path, sizeof path, "/proc/%d/fd", pid);
   DIR *dir = opendir (path);
   if (dir == NULL)
     return -1;
   snprintf (wanted, sizeof wanted, "socket:[%" PRIu64 "]", inode);
-  for (int i = 0; i < DESCRIPTORS_MAX && !found && (entry = readdir (dir)) != NULL; i++)
+  for (int i = 0; i < DESCRIPTORS_MAX && has == 0; i++)
     {
-      ssize_t length = readlinkat (dirfd (dir), entry->d_name, link, sizeof link - 1);
-      link[length > 0 ? length : 0] = '\0';
-      found = strcmp (link, wanted) == 0;
+      errno = 0;
+      entry = readdir (dir);
+      if (entry != NULL)
+        has = is_link_to (dirfd (dir), entry->d_name, wanted);
+      else if (errno != 0)
+        has = -1;
+      else
+        break;
     }
+  int saved_errno = errno;
   closedir (dir);
+  errno = saved_errno;
 
-  return found;
+  return has;
 }
 
 /**
@@ -193,7 +220,7 @@ lxcmon_process_serves (int pid, uint64_t listener, unsigned int listener_uid)
   snprintf (path, sizeof path, "/proc/%d", pid);
   if (pid <= 0 || listener == 0 || stat (path, &info) < 0 || !_lxcmon_is_trusted (info.st_uid))
     return false;
-  int has = has_socket (pid, listener);
+  int has = _lxcmon_process_has_socket (pid, listener);
   if (has >= 0)
     return has;
 

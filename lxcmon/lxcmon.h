@@ -7,6 +7,7 @@
  */
 
 #include <lxcmon/lxcmon-connection.h>
+#include <lxcmon/lxcmon-daemon.h>
 #include <lxcmon/lxcmon-decoder.h>
 #include <lxcmon/lxcmon-encode.h>
 #include <lxcmon/lxcmon-error.h>

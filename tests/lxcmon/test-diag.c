@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What sock_diag says: whether a connection of ours was accepted, and which sockets and clients a file has. The first
- * test checks that it names files as fstat() does, on the file system at hand. Skipped where the kernel does not
- * answer.
+ * What sock_diag says: whether a connection of ours was accepted, which sockets and clients a file has, and which
+ * sockets listen. The first test checks that it names files as fstat() does, on the file system at hand. Skipped where
+ * the kernel does not answer.
  */
 
 #include "common/core-child.h"
@@ -12,6 +12,7 @@
 
 #include <sched.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -263,6 +264,59 @@ test_complete (void)
     g_assert_cmpint (core_child_run (ask_alone, NULL), ==, 0);
 }
 
+typedef struct
+{
+  const CoreListener *listener;
+  guint n;
+} Wanted;
+
+static void
+compare_listener (const LxcmonDiagListener *found, void *user_data)
+{
+  Wanted *wanted = user_data;
+  struct stat info;
+
+  if (found->path_length != strlen (wanted->listener->path)
+      || memcmp (found->path, wanted->listener->path, found->path_length) != 0)
+    return;
+  g_assert_no_errno (stat (wanted->listener->path, &info));
+  LxcmonDiagFile file = _lxcmon_diag_get_file (&info);
+  g_assert_cmpint (_lxcmon_diag_compare_files (&found->file, &file), ==, 0);
+  g_assert_cmpuint (found->inode, ==, inode_of (wanted->listener->fd));
+  g_assert_cmpuint (found->uid, ==, geteuid ());
+  wanted->n++;
+}
+
+/* How often a listener is in the list. */
+static guint
+count_listener (const CoreListener *listener)
+{
+  Wanted wanted = { .listener = listener };
+
+  g_assert_cmpint (_lxcmon_diag_list_listeners (compare_listener, &wanted, NULL), <,
+                   LXCMON_DIAG_UNAVAILABLE);
+  return wanted.n;
+}
+
+static void
+test_listeners (void)
+{
+  CoreListener listener;
+
+  if (!kernel_answers ())
+    return;
+  core_listener_init_full (&listener, "web1", SOCK_STREAM, -1);
+  g_assert_cmpuint (count_listener (&listener), ==, 0); /* bound only */
+  g_assert_no_errno (listen (listener.fd, 1));
+  g_assert_cmpuint (count_listener (&listener), ==, 1);
+  int client = core_listener_connect (&listener);
+  int accepted = core_listener_accept (&listener);
+  g_assert_cmpuint (count_listener (&listener), ==, 1);
+  close (accepted);
+  close (client);
+  core_listener_clear (&listener);
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -276,6 +330,7 @@ main (int argc, char *argv[])
   core_test_add ("/diag/another-name", test_another_name);
   core_test_add ("/diag/many", test_many);
   core_test_add ("/diag/complete", test_complete);
+  core_test_add ("/diag/listeners", test_listeners);
 
   return g_test_run ();
 }

@@ -7,6 +7,7 @@
 
 #include "common/core-test.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -151,6 +152,26 @@ test_serves (void)
   g_assert_false (lxcmon_process_serves (getpid (), inode, geteuid ()));
 }
 
+static void
+test_has_socket (void)
+{
+  int pair[2], stop;
+
+  g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+  guint64 inode = inode_of (pair[0]);
+  g_assert_cmpint (_lxcmon_process_has_socket (getpid (), inode), ==, 1);
+  g_assert_cmpint (_lxcmon_process_has_socket (getpid (), 0), ==, 0);
+  close (pair[0]);
+  close (pair[1]);
+  g_assert_cmpint (_lxcmon_process_has_socket (getpid (), inode), ==, 0);
+
+  /* That there is no process is no answer. */
+  pid_t pid = start_child (FALSE, &stop);
+  stop_child (pid, stop);
+  g_assert_cmpint (_lxcmon_process_has_socket (pid, inode), ==, -1);
+  g_assert_cmpint (errno, ==, ENOENT);
+}
+
 /* The 22nd field, as a shell would count it: the second one has no spaces here. */
 static guint64
 get_22nd_field (pid_t pid)
@@ -236,6 +257,7 @@ main (int argc, char *argv[])
   core_test_add ("/process/name-of-nobody", test_name_of_nobody);
   core_test_add ("/process/serves", test_serves);
   core_test_add ("/process/strangers-process", test_strangers_process);
+  core_test_add ("/process/has-socket", test_has_socket);
   core_test_add ("/process/start-ticks", test_start_ticks);
 
   return g_test_run ();
