@@ -9,9 +9,11 @@
 #include "lxcmon-hub-private.h"
 #include "lxcmon-attach-private.h"
 #include "lxcmon-error-private.h"
+#include "lxcmon-runtime-dir-private.h"
 
 #include <poll.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* After so many events lxcmon_hub_dispatch() returns, so that the loop's other sources are served. */
 #define EVENTS_PER_DISPATCH 1024
@@ -183,6 +185,37 @@ bool
 lxcmon_hub_was_forked (const LxcmonHub *self)
 {
   return _lxcmon_poller_was_forked (&self->poller);
+}
+
+/**
+ * lxcmon_hub_find_driver:
+ * @self: a hub
+ * @runtime_dir: (nullable): a directory; %NULL for %LXCMON_RUNTIME_DIR
+ * @driver: (out): the driver
+ * @error: (out) (optional): return location for an error
+ *
+ * Finds out whether a driver is running, as lxcmon_runtime_dir_find_driver() does, and takes down when it was last
+ * seen: for 10 seconds after that, its containers are kept for it, and connections of the hub do not attach to them.
+ * A program that knows when a driver ends calls this then. Otherwise, the hub finds it out with the next attach.
+ *
+ * Returns: false with @error set if that could not be found out
+ *
+ * Since: 0.1
+ */
+bool
+lxcmon_hub_find_driver (LxcmonHub *self, const char *runtime_dir, LxcmonDriver *driver,
+                        LxcmonError *error)
+{
+  int dir_fd = _lxcmon_runtime_dir_open (runtime_dir, error);
+
+  *driver = (LxcmonDriver){ .running = false };
+  if (dir_fd < 0)
+    return false;
+  const LxcmonDriverDir *dir = _lxcmon_driver_watch_ask (&self->driver_watch, dir_fd, error);
+  close (dir_fd);
+  if (dir != NULL)
+    *driver = dir->driver;
+  return dir != NULL;
 }
 
 /**

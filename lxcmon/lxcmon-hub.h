@@ -22,6 +22,7 @@
  */
 
 #include "lxcmon-event.h"
+#include "lxcmon-runtime-dir.h"
 
 LXCMON_BEGIN_DECLS
 
@@ -65,6 +66,8 @@ LXCMON_EXPORT bool lxcmon_hub_next_event (LxcmonHub *self, LxcmonEvent *event);
 LXCMON_EXPORT void lxcmon_hub_dispatch (LxcmonHub *self);
 LXCMON_EXPORT size_t lxcmon_hub_get_n_connections (const LxcmonHub *self);
 LXCMON_EXPORT bool lxcmon_hub_was_forked (const LxcmonHub *self);
+LXCMON_EXPORT bool lxcmon_hub_find_driver (LxcmonHub *self, const char *runtime_dir,
+                                           LxcmonDriver *driver, LxcmonError *error);
 LXCMON_EXPORT void lxcmon_hub_set_log (LxcmonHub *self, LxcmonLogLevel level, LxcmonLogFunc func,
                                        void *user_data);
 

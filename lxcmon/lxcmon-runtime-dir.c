@@ -6,7 +6,7 @@
  * would be taken for containers that have ended.
  */
 
-#include "lxcmon-runtime-dir.h"
+#include "lxcmon-runtime-dir-private.h"
 
 #include "lxcmon-diag-private.h"
 #include "lxcmon-driver-private.h"
@@ -44,12 +44,20 @@ struct _LxcmonRuntimeDir
   LxcmonDriver driver;
 };
 
-static int
-open_directory (const char *path, LxcmonError *error)
+/**
+ * _lxcmon_runtime_dir_open:
+ * @path: (nullable): a directory; %NULL for %LXCMON_RUNTIME_DIR
+ *
+ * Returns: a descriptor, or -1 with @error set
+ */
+int
+_lxcmon_runtime_dir_open (const char *path, LxcmonError *error)
 {
   struct stat info;
   int fd;
 
+  if (path == NULL)
+    path = LXCMON_RUNTIME_DIR;
   if (path[0] == '\0')
     {
       _lxcmon_error_set (error, LXCMON_MONITOR_ERROR_FAILED, EINVAL,
@@ -314,7 +322,7 @@ find_stale (LxcmonRuntimeDir *self, int dir_fd, LxcmonError *error)
 static bool
 scan (LxcmonRuntimeDir *self, const char *path, LxcmonScanFlags flags, LxcmonError *error)
 {
-  int dir_fd = open_directory (path, error);
+  int dir_fd = _lxcmon_runtime_dir_open (path, error);
 
   if (dir_fd < 0)
     return false;
@@ -470,7 +478,7 @@ lxcmon_runtime_dir_get_driver (const LxcmonRuntimeDir *self)
 bool
 lxcmon_runtime_dir_find_driver (const char *runtime_dir, LxcmonDriver *driver, LxcmonError *error)
 {
-  int dir_fd = open_directory (runtime_dir != NULL ? runtime_dir : LXCMON_RUNTIME_DIR, error);
+  int dir_fd = _lxcmon_runtime_dir_open (runtime_dir, error);
 
   *driver = (LxcmonDriver){ .running = false };
   if (dir_fd < 0)

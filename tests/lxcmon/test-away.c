@@ -152,6 +152,33 @@ test_seen (void)
   fixture_clear (&self);
 }
 
+/* A program that knows when the driver ends makes the hub find it out then. */
+static void
+test_found (void)
+{
+  LxcmonHub *hub;
+  LxcmonDriver found;
+  CoreChild driver;
+  LxcmonError error;
+  Fixture self;
+
+  fixture_init (&self, getpid ());
+  hub = self.session.hub;
+  core_child_start (&driver, core_child_lock, self.lock);
+  g_assert_true (lxcmon_hub_find_driver (hub, self.listener.dir, &found, &error));
+  g_assert_true (found.running);
+  core_child_stop (&driver);
+  set_age (self.lock, 100);
+  set_age (self.listener.dir, 100);
+  g_assert_true (lxcmon_hub_find_driver (hub, self.listener.dir, &found, &error));
+  g_assert_false (found.running);
+  g_assert_true (is_busy (&self));
+  g_assert_false (lxcmon_hub_find_driver (hub, "/nonexistent", &found, &error));
+  g_assert_cmpint (error.code, ==, LXCMON_MONITOR_ERROR_NOT_FOUND);
+  g_assert_false (found.running);
+  fixture_clear (&self);
+}
+
 /* Another process, no XML, a link to one, none of a regular file; and a driver that forces its way. */
 static void
 test_not_libvirts (void)
@@ -218,6 +245,7 @@ main (int argc, char **argv)
   core_test_add ("/away/parse", test_parse);
   core_test_add ("/away/times", test_times);
   core_test_add ("/away/seen", test_seen);
+  core_test_add ("/away/found", test_found);
   core_test_add ("/away/not-libvirts", test_not_libvirts);
   core_test_add ("/away/waiting", test_waiting);
 
