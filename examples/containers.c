@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The containers of this host in a GTK 4 list. The LxcmonHost is the model of the list view, and each cell
- * follows a property of its monitor. A container that has ended is shown for some seconds, with how it ended.
+ * The containers of this host in a GTK 4 list, directly or through libvirtd. The LxcmonHost is the model of the list
+ * view, and each cell follows a property of its monitor. A container that has ended is shown for some seconds, with
+ * how it ended. If the list cannot be kept up to date, the reason is shown below it.
  *
  *   containers [RUNTIME-DIR]
  */
@@ -78,12 +79,38 @@ add_column (GtkColumnView *view, const Column *column)
   g_object_unref (added);
 }
 
+/* Shows a text while there is an error, and hides the label otherwise. */
+static gboolean
+format_error (GBinding *binding, const GValue *from, GValue *to, gpointer user_data)
+{
+  const GError *error = g_value_get_boxed (from);
+  GObject *label = g_binding_dup_target (binding);
+
+  gtk_widget_set_visible (GTK_WIDGET (label), error != NULL);
+  g_value_take_string (to, error != NULL ? g_strdup_printf ("Not up to date: %s", error->message)
+                                         : g_strdup (""));
+  g_object_unref (label);
+  return TRUE;
+}
+
+static GtkWidget *
+make_error_label (LxcmonHost *host)
+{
+  GtkWidget *label = gtk_label_new (NULL);
+
+  gtk_label_set_wrap (GTK_LABEL (label), TRUE);
+  gtk_label_set_xalign (GTK_LABEL (label), 0);
+  g_object_bind_property_full (host, "error", label, "label", G_BINDING_SYNC_CREATE, format_error,
+                               NULL, NULL, NULL);
+  return label;
+}
+
 static void
 on_started (GObject *object, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (GError) error = NULL;
 
-  if (lxcmon_monitor_list_start_finish (LXCMON_MONITOR_LIST (object), result, &error))
+  if (lxcmon_host_start_finish (LXCMON_HOST (object), result, &error))
     return;
   g_printerr ("containers: %s\n", error->message);
   g_application_quit (user_data);
@@ -94,6 +121,7 @@ on_activate (GtkApplication *app, gpointer user_data)
 {
   LxcmonHost *host = user_data;
   GtkWidget *window = gtk_application_window_new (app);
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0);
   GtkWidget *scrolled = gtk_scrolled_window_new ();
   GtkSelectionModel *model
       = GTK_SELECTION_MODEL (gtk_no_selection_new (G_LIST_MODEL (g_object_ref (host))));
@@ -102,18 +130,21 @@ on_activate (GtkApplication *app, gpointer user_data)
   for (guint i = 0; i < G_N_ELEMENTS (columns); i++)
     add_column (GTK_COLUMN_VIEW (view), &columns[i]);
   gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scrolled), view);
-  gtk_window_set_child (GTK_WINDOW (window), scrolled);
+  gtk_widget_set_vexpand (scrolled, TRUE);
+  gtk_box_append (GTK_BOX (box), scrolled);
+  gtk_box_append (GTK_BOX (box), make_error_label (host));
+  gtk_window_set_child (GTK_WINDOW (window), box);
   gtk_window_set_title (GTK_WINDOW (window), "Containers");
   gtk_window_set_default_size (GTK_WINDOW (window), 480, 320);
   gtk_window_present (GTK_WINDOW (window));
-  lxcmon_monitor_list_start_async (LXCMON_MONITOR_LIST (host), NULL, on_started, app);
+  lxcmon_host_start_async (host, NULL, on_started, app);
 }
 
 int
 main (int argc, char **argv)
 {
   g_autoptr (GtkApplication) app = gtk_application_new (NULL, G_APPLICATION_NON_UNIQUE);
-  /* Dropping the last reference stops the host. */
+  /* It is kept until the program ends: if the last reference is dropped, the host stops, and its list is empty. */
   g_autoptr (LxcmonHost) host = lxcmon_host_new (argc > 1 ? argv[1] : NULL);
 
   lxcmon_host_set_linger_timeout (host, LINGER_MS);

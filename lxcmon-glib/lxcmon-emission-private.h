@@ -3,7 +3,7 @@
 #pragma once
 
 /*
- * What a list of monitors emits for one report of one of them.
+ * What a host emits for one report of one of its monitors.
  */
 
 #include "lxcmon-monitor-private.h"
@@ -11,7 +11,8 @@
 typedef struct _LxcmonEmission LxcmonEmission;
 
 void _lxcmon_emission_install_signals (GObjectClass *klass);
-LxcmonEmission *_lxcmon_emission_new (guint epoch, LxcmonMonitor *monitor, LxcmonReport report,
-                                      const LxcmonModel *model, const GError *error);
+LxcmonEmission *_lxcmon_emission_new (const guint *epoch, LxcmonMonitor *monitor,
+                                      LxcmonReport report, const LxcmonModel *model,
+                                      const GError *error);
 void _lxcmon_emission_free (gpointer data);
-void _lxcmon_emission_run (const LxcmonEmission *self, GObject *list, guint epoch);
+void _lxcmon_emission_run (const LxcmonEmission *self, GObject *host);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the signals of lists of monitors, and each of their emissions between the event and its step.
+ * Owns the signals of hosts, and each of their emissions between the event and its step.
  */
 
 #include "lxcmon-emission-private.h"
@@ -21,7 +21,8 @@ static guint signals[N_SIGNALS];
 
 struct _LxcmonEmission
 {
-  guint epoch;
+  const guint *current_epoch; /* the host's */
+  guint epoch;                /* that of the report */
   LxcmonMonitor *monitor;
   LxcmonReport report;
   gint pid;
@@ -31,17 +32,18 @@ struct _LxcmonEmission
 
 /*< private >
  * _lxcmon_emission_new:
- * @epoch: the list's
+ * @epoch: (transfer none): the host's
  *
- * Returns: what a list is to emit for a report of one of its monitors
+ * Returns: what a host is to emit for a report of one of its monitors
  */
 LxcmonEmission *
-_lxcmon_emission_new (guint epoch, LxcmonMonitor *monitor, LxcmonReport report,
+_lxcmon_emission_new (const guint *epoch, LxcmonMonitor *monitor, LxcmonReport report,
                       const LxcmonModel *model, const GError *error)
 {
   LxcmonEmission *self = g_new0 (LxcmonEmission, 1);
 
-  self->epoch = epoch;
+  self->current_epoch = epoch;
+  self->epoch = *epoch;
   self->monitor = g_object_ref (monitor);
   self->report = report;
   self->pid = model->init_pid;
@@ -62,26 +64,26 @@ _lxcmon_emission_free (gpointer data)
 
 /*< private >
  * _lxcmon_emission_run:
- * @list: the list
- * @epoch: its epoch now; if it has changed, the list was stopped, and nothing is emitted
+ *
+ * Emits the signal, unless the host was stopped since.
  */
 void
-_lxcmon_emission_run (const LxcmonEmission *self, GObject *list, guint epoch)
+_lxcmon_emission_run (const LxcmonEmission *self, GObject *host)
 {
-  if (self->epoch != epoch)
+  if (self->epoch != *self->current_epoch)
     return;
 
   switch (self->report)
     {
     case LXCMON_REPORT_INIT:
-      g_signal_emit (list, signals[SIGNAL_INIT], 0, self->monitor, self->pid);
+      g_signal_emit (host, signals[SIGNAL_INIT], 0, self->monitor, self->pid);
       break;
     case LXCMON_REPORT_EXIT:
-      g_signal_emit (list, signals[SIGNAL_EXIT], _lxcmon_exit_status_to_detail (self->status),
+      g_signal_emit (host, signals[SIGNAL_EXIT], _lxcmon_exit_status_to_detail (self->status),
                      self->monitor, self->status);
       break;
     case LXCMON_REPORT_CLOSED:
-      g_signal_emit (list, signals[SIGNAL_CLOSED], 0, self->monitor, self->error);
+      g_signal_emit (host, signals[SIGNAL_CLOSED], 0, self->monitor, self->error);
       break;
     case LXCMON_REPORT_CHANGED:
     default:
@@ -95,8 +97,8 @@ _lxcmon_emission_install_signals (GObjectClass *klass)
   const GType type = G_OBJECT_CLASS_TYPE (klass);
 
   /**
-   * LxcmonMonitorList::init:
-   * @self: the list
+   * LxcmonHost::init:
+   * @self: the host
    * @monitor: the container's monitor
    * @pid: the pid of the container's init in the pid namespace of the caller, or 0 if it is not known
    *
@@ -110,8 +112,8 @@ _lxcmon_emission_install_signals (GObjectClass *klass)
   g_signal_set_va_marshaller (signals[SIGNAL_INIT], type, _lxcmon_marshal_VOID__OBJECT_INTv);
 
   /**
-   * LxcmonMonitorList::exit:
-   * @self: the list
+   * LxcmonHost::exit:
+   * @self: the host
    * @monitor: the container's monitor
    * @status: how the container ended
    *
@@ -126,8 +128,8 @@ _lxcmon_emission_install_signals (GObjectClass *klass)
   g_signal_set_va_marshaller (signals[SIGNAL_EXIT], type, _lxcmon_marshal_VOID__OBJECT_ENUMv);
 
   /**
-   * LxcmonMonitorList::closed:
-   * @self: the list
+   * LxcmonHost::closed:
+   * @self: the host
    * @monitor: the container's monitor
    * @error: (nullable): %NULL if "exit" was emitted before; otherwise the reason why it is not known how
    *   the container ended, in the domain [error@Lxcmon.MonitorError]

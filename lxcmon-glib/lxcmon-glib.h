@@ -10,7 +10,6 @@
 #include <lxcmon-glib/lxcmon-client.h>
 #include <lxcmon-glib/lxcmon-enums.h>
 #include <lxcmon-glib/lxcmon-host.h>
-#include <lxcmon-glib/lxcmon-monitor-list.h>
 #include <lxcmon-glib/lxcmon-monitor.h>
 #include <lxcmon/lxcmon-types.h>
 #include <lxcmon/lxcmon-version.h>

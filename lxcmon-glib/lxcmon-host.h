@@ -6,20 +6,42 @@
 #error "Only <lxcmon-glib/lxcmon-glib.h> can be included directly."
 #endif
 
-#include <lxcmon-glib/lxcmon-monitor-list.h>
+#include <lxcmon-glib/lxcmon-monitor.h>
 
 G_BEGIN_DECLS
 
 #define LXCMON_TYPE_HOST (lxcmon_host_get_type ())
 
 LXCMON_AVAILABLE_IN_0_1
-G_DECLARE_FINAL_TYPE (LxcmonHost, lxcmon_host, LXCMON, HOST, LxcmonMonitorList)
+G_DECLARE_FINAL_TYPE (LxcmonHost, lxcmon_host, LXCMON, HOST, GObject)
 
 LXCMON_AVAILABLE_IN_0_1
 LxcmonHost *lxcmon_host_new (const char *runtime_dir);
+LXCMON_AVAILABLE_IN_0_1
+LxcmonHost *lxcmon_host_new_for_uri (const char *uri);
+
+LXCMON_AVAILABLE_IN_0_1
+void lxcmon_host_start_async (LxcmonHost *self, GCancellable *cancellable,
+                              GAsyncReadyCallback callback, gpointer user_data);
+LXCMON_AVAILABLE_IN_0_1
+gboolean lxcmon_host_start_finish (LxcmonHost *self, GAsyncResult *result, GError **error);
+LXCMON_AVAILABLE_IN_0_1
+gboolean lxcmon_host_start (LxcmonHost *self, GCancellable *cancellable, GError **error);
+LXCMON_AVAILABLE_IN_0_1
+void lxcmon_host_stop (LxcmonHost *self);
+LXCMON_AVAILABLE_IN_0_1
+LxcmonMonitor *lxcmon_host_lookup (LxcmonHost *self, const char *name);
 
 LXCMON_AVAILABLE_IN_0_1
 const char *lxcmon_host_get_runtime_dir (LxcmonHost *self);
+LXCMON_AVAILABLE_IN_0_1
+const char *lxcmon_host_get_uri (LxcmonHost *self);
+LXCMON_AVAILABLE_IN_0_1
+LxcmonSource lxcmon_host_get_source (LxcmonHost *self);
+LXCMON_AVAILABLE_IN_0_1
+gboolean lxcmon_host_get_connected (LxcmonHost *self);
+LXCMON_AVAILABLE_IN_0_1
+const GError *lxcmon_host_get_error (LxcmonHost *self);
 LXCMON_AVAILABLE_IN_0_1
 gboolean lxcmon_host_get_force (LxcmonHost *self);
 LXCMON_AVAILABLE_IN_0_1

@@ -179,6 +179,8 @@ lxcmon_monitor_describe_end (LxcmonMonitor *self)
     case LXCMON_END_ERROR:
       return g_strdup ("ended with an error");
     case LXCMON_END_UNKNOWN:
+      if (!lxcmon_monitor_get_exited (self))
+        return g_strdup ("ended while it was not watched; how is not known");
       return g_strdup_printf ("ended with the unknown status %d",
                               lxcmon_monitor_get_exit_raw (self));
     case LXCMON_END_LOST:

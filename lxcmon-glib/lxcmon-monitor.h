@@ -34,8 +34,9 @@ typedef enum /*< underscore_name=lxcmon_source >*/
  * @LXCMON_END_SHUTDOWN: the container's init ended, in any way but a reboot
  * @LXCMON_END_REBOOT: the container's init called reboot(2)
  * @LXCMON_END_ERROR: the controller reported an error
- * @LXCMON_END_UNKNOWN: the controller reported a status that this version of lxcmon has no name for
- * @LXCMON_END_LOST: the controller ended without EXIT: how the container ended is not known
+ * @LXCMON_END_UNKNOWN: how the container ended is not known: nobody watched it, or the controller reported a status
+ *   that this version of lxcmon has no name for
+ * @LXCMON_END_LOST: the controller ended without EXIT
  * @LXCMON_END_DESTROYED: the container was destroyed through libvirt
  *
  * How a run of a container ended.

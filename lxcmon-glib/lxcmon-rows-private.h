@@ -3,13 +3,40 @@
 #pragma once
 
 /*
- * The rows of a list of monitors, in a #GListStore.
+ * The rows of a host: the one list that all backends change. lxcmon-libvirt uses it too; the header is not
+ * installed.
  */
 
-#include <lxcmon-glib/lxcmon-glib.h>
+#include "lxcmon-main-source-private.h"
+#include "lxcmon-row-private.h"
 
-int _lxcmon_rows_compare (gconstpointer a, gconstpointer b, gpointer user_data);
-int _lxcmon_rows_compare_pointed (gconstpointer a, gconstpointer b);
-gboolean _lxcmon_rows_find (GListStore *rows, const char *name, guint *position);
-void _lxcmon_rows_remove (GListStore *rows, LxcmonMonitor *monitor);
-void _lxcmon_rows_remove_all (GListStore *rows, gboolean quietly);
+typedef struct
+{
+  GObject *host;    /* emits the signals; it contains this struct */
+  GListStore *list; /* of LxcmonRow, sorted by name, byte by byte */
+  GMainContext *context;
+
+  /* The host's settings, in ms */
+  guint reboot_timeout;
+  guint linger_timeout;
+
+  char **names; /* of the containers that become rows; NULL for all */
+
+  guint epoch;   /* changes when the host is started and stopped */
+  gint disposed; /* atomic: nothing is emitted any more */
+
+  LxcmonMainSource *source; /* while started */
+} LxcmonRows;
+
+void _lxcmon_rows_init (LxcmonRows *self, GObject *host);
+void _lxcmon_rows_clear (LxcmonRows *self);
+void _lxcmon_rows_remove_all (LxcmonRows *self);
+
+LXCMON_EXPORT gboolean _lxcmon_rows_want (LxcmonRows *self, const char *name);
+LXCMON_EXPORT LxcmonRow *_lxcmon_rows_lookup (LxcmonRows *self, const char *name);
+LXCMON_EXPORT GPtrArray *_lxcmon_rows_copy (LxcmonRows *self);
+LXCMON_EXPORT void _lxcmon_rows_add (LxcmonRows *self, GPtrArray *rows);
+LXCMON_EXPORT void _lxcmon_rows_remove (LxcmonRows *self, LxcmonRow *row);
+LXCMON_EXPORT void _lxcmon_rows_report (LxcmonRows *self, LxcmonRow *row, LxcmonReport report,
+                                        const LxcmonModel *model, const GError *error);
+void _lxcmon_rows_notify (LxcmonRows *self, const char *property);

@@ -1,39 +1,35 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the order of a list's rows, by the bytes of their names, and the removal of rows from the list.
+ * Owns the rows of a host: their order, by the bytes of their names, and what the host emits for them. It
+ * does not know how containers are found.
  */
 
 #include "lxcmon-rows-private.h"
 
-#include "lxcmon-monitor-private.h"
+#include "lxcmon-emission-private.h"
 #include "lxcmon-waits-private.h"
 
 #include <string.h>
 
-int
-_lxcmon_rows_compare (gconstpointer a, gconstpointer b, gpointer user_data)
+static int
+compare (gconstpointer a, gconstpointer b, gpointer user_data)
 {
   return strcmp (lxcmon_monitor_get_name ((LxcmonMonitor *) a),
                  lxcmon_monitor_get_name ((LxcmonMonitor *) b));
 }
 
-int
-_lxcmon_rows_compare_pointed (gconstpointer a, gconstpointer b)
+static int
+compare_pointed (gconstpointer a, gconstpointer b)
 {
-  return _lxcmon_rows_compare (*(gconstpointer *) a, *(gconstpointer *) b, NULL);
+  return compare (*(gconstpointer *) a, *(gconstpointer *) b, NULL);
 }
 
-/*< private >
- * _lxcmon_rows_find:
- * @position: (out): the first row whose name is not less than @name
- *
- * Returns: whether it has that name
- */
-gboolean
-_lxcmon_rows_find (GListStore *rows, const char *name, guint *position)
+/* Finds the first row whose name is not less than @name. Returns whether it has that name. */
+static gboolean
+find (LxcmonRows *self, const char *name, guint *position)
 {
-  GListModel *model = G_LIST_MODEL (rows);
+  GListModel *model = G_LIST_MODEL (self->list);
   guint low = 0, high = g_list_model_get_n_items (model);
   gboolean found = FALSE;
 
@@ -51,6 +47,93 @@ _lxcmon_rows_find (GListStore *rows, const char *name, guint *position)
     }
   *position = low;
   return found;
+}
+
+void
+_lxcmon_rows_init (LxcmonRows *self, GObject *host)
+{
+  self->host = host;
+  self->list = g_list_store_new (LXCMON_TYPE_MONITOR);
+  self->context = g_main_context_ref_thread_default ();
+}
+
+void
+_lxcmon_rows_clear (LxcmonRows *self)
+{
+  g_clear_object (&self->list);
+  g_clear_pointer (&self->names, g_strfreev);
+  g_clear_pointer (&self->context, g_main_context_unref);
+}
+
+/*< private >
+ * _lxcmon_rows_want:
+ * @name: a container's, which has no row
+ *
+ * Returns: whether it is to have one
+ */
+gboolean
+_lxcmon_rows_want (LxcmonRows *self, const char *name)
+{
+  return self->names == NULL || g_strv_contains ((const char *const *) self->names, name);
+}
+
+/*< private >
+ * _lxcmon_rows_lookup:
+ *
+ * Returns: (transfer none) (nullable): the row of a name
+ */
+LxcmonRow *
+_lxcmon_rows_lookup (LxcmonRows *self, const char *name)
+{
+  guint position;
+
+  if (!find (self, name, &position))
+    return NULL;
+  g_autoptr (LxcmonMonitor) row = g_list_model_get_item (G_LIST_MODEL (self->list), position);
+  return (LxcmonRow *) row; /* the list holds a reference too */
+}
+
+/*< private >
+ * _lxcmon_rows_copy:
+ *
+ * Returns: (transfer full): the rows of now, for a walk during which handlers may change the list
+ */
+GPtrArray *
+_lxcmon_rows_copy (LxcmonRows *self)
+{
+  guint n = g_list_model_get_n_items (G_LIST_MODEL (self->list));
+  GPtrArray *rows = g_ptr_array_new_full (n, g_object_unref);
+
+  for (guint i = 0; i < n; i++)
+    g_ptr_array_add (rows, g_list_model_get_item (G_LIST_MODEL (self->list), i));
+  return rows;
+}
+
+/*< private >
+ * _lxcmon_rows_add:
+ * @rows: of #LxcmonRow, with names that the list does not have
+ *
+ * Adds rows: with one change of the list if it is empty, one after the other otherwise. A handler may
+ * stop the host.
+ */
+void
+_lxcmon_rows_add (LxcmonRows *self, GPtrArray *rows)
+{
+  guint epoch = self->epoch;
+
+  for (guint i = 0; i < rows->len; i++)
+    {
+      _lxcmon_monitor_set_context (rows->pdata[i], self->context);
+      _lxcmon_monitor_set_watched (rows->pdata[i], TRUE);
+    }
+  g_ptr_array_sort (rows, compare_pointed);
+  if (rows->len > 0 && g_list_model_get_n_items (G_LIST_MODEL (self->list)) == 0)
+    {
+      g_list_store_splice (self->list, 0, 0, rows->pdata, rows->len);
+      return;
+    }
+  for (guint i = 0; i < rows->len && self->epoch == epoch; i++)
+    g_list_store_insert_sorted (self->list, rows->pdata[i], compare, NULL);
 }
 
 /* A row was removed from the list. Calls that wait for its end fail with @why. A row that is closed keeps
@@ -78,45 +161,87 @@ end_row (LxcmonMonitor *monitor, gboolean quietly, const GError *why)
  * Removes a row, if it is in the list: its container has ended.
  */
 void
-_lxcmon_rows_remove (GListStore *rows, LxcmonMonitor *monitor)
+_lxcmon_rows_remove (LxcmonRows *self, LxcmonRow *row)
 {
+  LxcmonMonitor *monitor = (LxcmonMonitor *) row;
   g_autoptr (LxcmonMonitor) alive = g_object_ref (monitor);
-  g_autoptr (LxcmonMonitor) row = NULL;
+  g_autoptr (LxcmonMonitor) found = NULL;
   guint position;
 
-  if (!_lxcmon_rows_find (rows, lxcmon_monitor_get_name (monitor), &position))
+  if (!find (self, lxcmon_monitor_get_name (monitor), &position))
     return;
-  row = g_list_model_get_item (G_LIST_MODEL (rows), position);
-  if (row != monitor)
+  found = g_list_model_get_item (G_LIST_MODEL (self->list), position);
+  if (found != monitor)
     return;
 
-  g_autoptr (GError) lost
-      = g_error_new (LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_LOST,
-                     "%s has ended while it was not attached, and it is not known how",
-                     lxcmon_monitor_get_name (monitor));
-  g_list_store_remove (rows, position);
+  g_autoptr (GError) lost = _lxcmon_row_new_unseen_error (row);
+  g_list_store_remove (self->list, position);
   end_row (monitor, FALSE, lost);
 }
 
 /*< private >
  * _lxcmon_rows_remove_all:
  *
- * @quietly: whether nothing is to be notified
- *
- * Removes all rows, with one change of the list: it is stopped.
+ * Removes all rows, with one change of the list: the host is stopped.
  */
 void
-_lxcmon_rows_remove_all (GListStore *rows, gboolean quietly)
+_lxcmon_rows_remove_all (LxcmonRows *self)
 {
-  guint n = g_list_model_get_n_items (G_LIST_MODEL (rows));
-  g_autoptr (GPtrArray) removed = g_ptr_array_new_full (n, g_object_unref);
+  gboolean quietly = g_atomic_int_get (&self->disposed);
+  g_autoptr (GPtrArray) removed = _lxcmon_rows_copy (self);
   g_autoptr (GError) cancelled
-      = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "the list was stopped");
+      = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "the host was stopped");
 
-  for (guint i = 0; i < n; i++)
-    g_ptr_array_add (removed, g_list_model_get_item (G_LIST_MODEL (rows), i));
-  if (n > 0)
-    g_list_store_remove_all (rows);
-  for (guint i = 0; i < n; i++)
+  if (removed->len > 0)
+    g_list_store_remove_all (self->list);
+  for (guint i = 0; i < removed->len; i++)
     end_row (removed->pdata[i], quietly, cancelled);
+}
+
+/* A step: the host's own signal, after the monitor's. */
+static void
+emit (GObject *host, gpointer data)
+{
+  _lxcmon_emission_run (data, host);
+}
+
+/*< private >
+ * _lxcmon_rows_report:
+ * @self: the rows of a host that is started
+ * @row: one of them, to which the caller holds a reference
+ *
+ * Like _lxcmon_monitor_report(). The host's own signal is a step that runs after the monitor's handlers
+ * and notifications, or earlier if one of them runs a main loop. It runs before the steps that are
+ * already queued, which belong to later events.
+ */
+void
+_lxcmon_rows_report (LxcmonRows *self, LxcmonRow *row, LxcmonReport report,
+                     const LxcmonModel *model, const GError *error)
+{
+  LxcmonMonitor *monitor = (LxcmonMonitor *) row;
+
+  if (g_atomic_int_get (&self->disposed))
+    return;
+  if (model->controller_pid != _lxcmon_monitor_get_model (monitor)->controller_pid)
+    _lxcmon_row_learn_controller (row, model->controller_pid);
+  if (report == LXCMON_REPORT_CLOSED)
+    row->controller_start = 0; /* that run is over */
+  if (report != LXCMON_REPORT_CHANGED)
+    _lxcmon_main_source_push_first (self->source, self->host, emit,
+                                    _lxcmon_emission_new (&self->epoch, monitor, report, model,
+                                                          error),
+                                    _lxcmon_emission_free);
+  _lxcmon_monitor_report (monitor, report, model, error);
+}
+
+/*< private >
+ * _lxcmon_rows_notify:
+ *
+ * Notifies a property of the host, unless it is being disposed of.
+ */
+void
+_lxcmon_rows_notify (LxcmonRows *self, const char *property)
+{
+  if (!g_atomic_int_get (&self->disposed))
+    g_object_notify (self->host, property);
 }

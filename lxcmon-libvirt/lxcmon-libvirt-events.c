@@ -17,13 +17,14 @@
  * follows. It is reported before any other event of its container.
  */
 
-#include "lxcmon-libvirt-host-private.h"
+#include "lxcmon-libvirt-backend-private.h"
 
 /* Destroyed was reported within 9 ms after Failed. */
 #define HOLD_MS 250
 
-typedef LxcmonLibvirtHost Host;
-typedef LxcmonLibvirtMonitor Row;
+typedef LxcmonLibvirtBackend Backend;
+typedef LxcmonLibvirtRun Run;
+typedef LxcmonRow Row;
 typedef LxcmonLibvirtDomain Domain;
 typedef LxcmonLibvirtStep Step;
 
@@ -32,33 +33,91 @@ typedef LxcmonLibvirtStep Step;
 /* What is decided, in the order in which it is to happen. */
 typedef struct
 {
-  Host *host;
+  Backend *backend;
   GQueue steps;
 } Plan;
 
-static void
-report_row (Host *self, const Step *step)
+static LxcmonRows *
+get_rows (Backend *self)
 {
-  _lxcmon_monitor_list_report (LXCMON_MONITOR_LIST (self), LXCMON_MONITOR (step->row), step->report,
-                               &step->model, step->error);
+  return _lxcmon_backend_get_rows (LXCMON_BACKEND (self));
+}
+
+static Run *
+get_run (Row *row)
+{
+  return _lxcmon_libvirt_row_get_run (row);
 }
 
 static void
-add_rows (Host *self, const Step *step)
+report_row (Backend *self, const Step *step)
 {
-  _lxcmon_monitor_list_add (LXCMON_MONITOR_LIST (self), step->rows);
+  _lxcmon_rows_report (get_rows (self), step->row, step->report, &step->model, step->error);
+}
+
+/* A container that has ended may still be in the list. */
+static void
+add_rows (Backend *self, const Step *step)
+{
+  LxcmonRows *rows = get_rows (self);
+  guint epoch = _lxcmon_backend_get_epoch (LXCMON_BACKEND (self));
+
+  for (guint i = 0; i < step->rows->len; i++)
+    {
+      Row *before = _lxcmon_rows_lookup (rows, lxcmon_monitor_get_name (step->rows->pdata[i]));
+
+      if (before != NULL)
+        _lxcmon_rows_remove (rows, before);
+      if (_lxcmon_backend_get_epoch (LXCMON_BACKEND (self)) != epoch)
+        return;
+    }
+  _lxcmon_rows_add (rows, step->rows);
+}
+
+/* A step: the row has stayed in the list for the linger timeout. */
+static void
+remove_lingering_row (Backend *self, const Step *step)
+{
+  _lxcmon_rows_remove (get_rows (self), step->row);
+}
+
+static gboolean
+on_linger_timeout (gpointer user_data)
+{
+  Run *run = user_data;
+  Step *step = _lxcmon_libvirt_step_new (run->backend, remove_lingering_row);
+
+  step->row = g_object_ref (run->row);
+  _lxcmon_libvirt_step_push (step);
+  return G_SOURCE_REMOVE;
+}
+
+/* Calls a function once, unless the row is released before. */
+static void
+start_timer (Backend *self, Run *run, guint ms, GSourceFunc func)
+{
+  _lxcmon_libvirt_run_clear_timer (run);
+  run->timer = g_timeout_source_new (ms);
+  g_source_set_static_name (run->timer, "[lxcmon] libvirt row");
+  g_source_set_callback (run->timer, func, run, NULL);
+  g_source_attach (run->timer, get_rows (self)->context);
 }
 
 static void
-remove_row (Host *self, const Step *step)
+remove_row (Backend *self, const Step *step)
 {
-  _lxcmon_monitor_list_remove (LXCMON_MONITOR_LIST (self), LXCMON_MONITOR (step->row));
+  guint linger = get_rows (self)->linger_timeout;
+
+  if (linger > 0 && get_run (step->row) != NULL)
+    start_timer (self, get_run (step->row), linger, on_linger_timeout);
+  else
+    _lxcmon_rows_remove (get_rows (self), step->row);
 }
 
 static Step *
 plan_step (Plan *self, LxcmonLibvirtStepFunc func)
 {
-  Step *step = _lxcmon_libvirt_step_new (self->host, func);
+  Step *step = _lxcmon_libvirt_step_new (self->backend, func);
 
   g_queue_push_tail (&self->steps, step);
   return step;
@@ -80,16 +139,17 @@ static void
 plan_removal (Plan *self, Row *row)
 {
   plan_step (self, remove_row)->row = g_object_ref (row);
-  g_hash_table_remove (self->host->by_uuid, row->uuid);
+  if (get_run (row) != NULL)
+    g_hash_table_remove (self->backend->by_uuid, get_run (row)->uuid);
 }
 
 /* Makes the row of a container that has appeared; it has still to be added to the list. */
 static Row *
-make_row (Host *self, const Domain *domain)
+make_row (Backend *self, const Domain *domain)
 {
-  Row *row = _lxcmon_libvirt_monitor_new (domain);
+  Row *row = _lxcmon_libvirt_row_new (self, domain);
 
-  g_hash_table_replace (self->by_uuid, row->uuid, row);
+  g_hash_table_replace (self->by_uuid, get_run (row)->uuid, row);
   return row;
 }
 
@@ -98,7 +158,7 @@ make_row (Host *self, const Domain *domain)
 static void
 plan_addition (Plan *self, Row *row)
 {
-  gboolean is_empty = g_list_model_get_n_items (G_LIST_MODEL (self->host)) == 0;
+  gboolean is_empty = g_list_model_get_n_items (G_LIST_MODEL (get_rows (self->backend)->list)) == 0;
   Step *step = g_queue_peek_tail (&self->steps);
 
   if (!is_empty || step == NULL || step->func != add_rows)
@@ -115,7 +175,7 @@ plan_push (Plan *self)
   Step *step;
 
   while ((step = g_queue_pop_tail (&self->steps)) != NULL)
-    _lxcmon_libvirt_step_push_first (self->host, step);
+    _lxcmon_libvirt_step_push_first (step);
 }
 
 /* ---- Starts and ends ---- */
@@ -138,20 +198,24 @@ end_with_exit (Plan *plan, Row *row, LxcmonExitStatus status, LxcmonEnd end)
 static void
 clear_held (Row *row)
 {
-  row->held = NULL;
-  if (row->hold_timer != NULL)
-    g_source_destroy (row->hold_timer);
-  g_clear_pointer (&row->hold_timer, g_source_unref);
+  Run *run = get_run (row);
+
+  if (run == NULL)
+    return;
+  run->held = NULL;
+  _lxcmon_libvirt_run_clear_timer (run);
 }
 
-/* The container has ended without EXIT, or EXIT was not seen. */
+/* The container has ended without EXIT, or that was not seen. */
 static void
-end_without_exit (Plan *plan, Row *row, LxcmonMonitorError code, const char *why)
+end_without_exit (Plan *plan, Row *row, LxcmonEnd end, const char *why)
 {
+  LxcmonMonitorError code
+      = end == LXCMON_END_DESTROYED ? LXCMON_MONITOR_ERROR_DESTROYED : LXCMON_MONITOR_ERROR_LOST;
   LxcmonModel model = *_lxcmon_monitor_get_model (LXCMON_MONITOR (row));
 
   model.state = LXCMON_STATE_CLOSED;
-  model.end = code == LXCMON_MONITOR_ERROR_DESTROYED ? LXCMON_END_DESTROYED : LXCMON_END_LOST;
+  model.end = end;
   clear_held (row);
   plan_report (plan, row, LXCMON_REPORT_CLOSED, &model,
                g_error_new (LXCMON_MONITOR_ERROR, (int) code, "%s: %s",
@@ -162,41 +226,39 @@ end_without_exit (Plan *plan, Row *row, LxcmonMonitorError code, const char *why
 static void
 end_held (Plan *plan, Row *row)
 {
-  if (row->held != NULL)
-    end_without_exit (plan, row, LXCMON_MONITOR_ERROR_LOST, row->held);
+  if (get_run (row)->held != NULL)
+    end_without_exit (plan, row, LXCMON_END_LOST, get_run (row)->held);
 }
 
 /* A step: no other event has followed. */
 static void
-apply_held (Host *self, const Step *step)
+apply_held (Backend *self, const Step *step)
 {
   Plan plan = { self, G_QUEUE_INIT };
 
-  end_held (&plan, step->row);
+  if (get_run (step->row) != NULL)
+    end_held (&plan, step->row);
   plan_push (&plan);
 }
 
 static gboolean
 on_hold_timeout (gpointer user_data)
 {
-  Row *row = user_data;
-  Step *step = _lxcmon_libvirt_step_new (row->host, apply_held);
+  Run *run = user_data;
+  Step *step = _lxcmon_libvirt_step_new (run->backend, apply_held);
 
-  step->row = g_object_ref (row);
-  _lxcmon_libvirt_step_push (row->host, step);
+  step->row = g_object_ref (run->row);
+  _lxcmon_libvirt_step_push (step);
   return G_SOURCE_REMOVE;
 }
 
-/* Holds an end. The timer is destroyed before the row, and before the host is stopped. */
 static void
-hold (Host *self, Row *row, const char *why)
+hold (Backend *self, Row *row, const char *why)
 {
-  row->held = why;
-  row->host = self;
-  row->hold_timer = g_timeout_source_new (HOLD_MS);
-  g_source_set_static_name (row->hold_timer, "[lxcmon] libvirt end held");
-  g_source_set_callback (row->hold_timer, on_hold_timeout, row, NULL);
-  g_source_attach (row->hold_timer, _lxcmon_monitor_list_get_context (LXCMON_MONITOR_LIST (self)));
+  Run *run = get_run (row);
+
+  run->held = why;
+  start_timer (self, run, HOLD_MS, on_hold_timeout);
 }
 
 /* Adds what a domain contains to what is known of the run that its row is about. */
@@ -205,11 +267,20 @@ complete (Row *row, const Domain *domain)
 {
   LxcmonModel model = *_lxcmon_monitor_get_model (LXCMON_MONITOR (row));
 
+  model.source = LXCMON_SOURCE_LIBVIRT;
+  model.state = LXCMON_STATE_ATTACHED;
   if (model.controller_pid == 0)
     model.controller_pid = domain->controller_pid;
   if (model.init_pid == 0)
     model.init_pid = domain->init_pid;
   return model;
+}
+
+/* Takes down that a connection has reported an event of a container before its list. */
+static void
+set_reported (Backend *self, const char *uuid, guint serial)
+{
+  g_hash_table_insert (self->reported, g_strdup (uuid), GUINT_TO_POINTER (serial));
 }
 
 /* ---- Events ---- */
@@ -224,53 +295,90 @@ decide_stopped (Plan *plan, Row *row, int detail)
       plan_removal (plan, row);
       break;
     case VIR_DOMAIN_EVENT_STOPPED_DESTROYED:
-      end_without_exit (plan, row, LXCMON_MONITOR_ERROR_DESTROYED,
-                        "it was destroyed through libvirt");
+      end_without_exit (plan, row, LXCMON_END_DESTROYED, "it was destroyed through libvirt");
       break;
     case VIR_DOMAIN_EVENT_STOPPED_FAILED:
-      hold (plan->host, row, "its controller ended without EXIT");
+      hold (plan->backend, row, "its controller ended without EXIT");
       break;
     default:
       /* Crashed, migrated, saved, and what newer versions may add: no LXC container has ended so yet. */
-      hold (plan->host, row, "libvirt does not say that it was shut down");
+      hold (plan->backend, row, "libvirt does not say that it was shut down");
       break;
     }
 }
 
-/* Finds a row, unless it is about to leave the list. */
-static Row *
-find_by_name (Host *self, const char *name)
+/* Whether a row has not ended: it may still be in the list afterwards. */
+static gboolean
+is_open (Backend *self, Row *row)
 {
-  Row *row = (Row *) lxcmon_monitor_list_lookup (LXCMON_MONITOR_LIST (self), name);
+  if (get_run (row) == NULL)
+    return lxcmon_monitor_get_state (LXCMON_MONITOR (row)) != LXCMON_STATE_CLOSED;
+  return g_hash_table_lookup (self->by_uuid, get_run (row)->uuid) == row;
+}
 
-  return row != NULL && g_hash_table_lookup (self->by_uuid, row->uuid) == row ? row : NULL;
+/* Finds a row, which may be another backend's, unless it has ended. */
+static Row *
+find_by_name (Backend *self, const char *name)
+{
+  Row *row = _lxcmon_rows_lookup (get_rows (self), name);
+
+  return row != NULL && is_open (self, row) ? row : NULL;
+}
+
+/* Finds the row that another backend has left, if it is about the run of @domain, or waits for it after a
+ * reboot. A name alone never joins two runs. */
+static Row *
+adopt_row (Plan *plan, const Domain *domain, guint serial)
+{
+  Backend *self = plan->backend;
+  Row *row = _lxcmon_rows_lookup (get_rows (self), domain->name);
+  gboolean is_next = row != NULL && row->reboot_until > g_get_monotonic_time ();
+
+  if (row == NULL || get_run (row) != NULL)
+    return NULL;
+  if (!is_next && !_lxcmon_row_is_run_of (row, domain->controller_pid))
+    return NULL;
+
+  row->reboot_until = 0;
+  _lxcmon_libvirt_row_adopt (row, self, domain);
+  g_hash_table_replace (self->by_uuid, get_run (row)->uuid, g_object_ref (row));
+  get_run (row)->init_reported = is_next || lxcmon_monitor_get_init_pid (LXCMON_MONITOR (row)) != 0;
+  if (is_next)
+    {
+      const LxcmonModel next = _lxcmon_libvirt_model_new (domain);
+      plan_report (plan, row, LXCMON_REPORT_INIT, &next, NULL);
+      set_reported (self, domain->uuid, serial);
+    }
+  return row;
 }
 
 static void
 decide_started (Plan *plan, Row *row, const Domain *domain)
 {
-  Row *before = row != NULL ? row : find_by_name (plan->host, domain->name);
+  Row *before = row != NULL ? row : find_by_name (plan->backend, domain->name);
 
   /* A uuid, or a name, belongs to one container at a time. */
-  if (before != NULL && (before != row || row->id != domain->id))
+  if (before != NULL && (before != row || get_run (row)->id != domain->id))
     {
-      end_without_exit (plan, before, LXCMON_MONITOR_ERROR_LOST, "its end was not seen");
+      end_without_exit (plan, before, LXCMON_END_UNKNOWN, "its end was not seen");
       row = NULL;
     }
+  if (row == NULL && !_lxcmon_rows_want (get_rows (plan->backend), domain->name))
+    return;
   if (row == NULL)
     {
-      row = make_row (plan->host, domain);
+      row = make_row (plan->backend, domain);
       plan_addition (plan, row);
     }
-  if (!row->init_reported)
+  if (!get_run (row)->init_reported)
     {
       const LxcmonModel model = complete (row, domain);
-      row->init_reported = TRUE;
+      get_run (row)->init_reported = TRUE;
       plan_report (plan, row, LXCMON_REPORT_INIT, &model, NULL);
     }
 }
 
-/* The row stays in the list. */
+/* The row stays in the list, unless the host does not follow reboots. */
 static void
 decide_rebooted (Plan *plan, Row *row, const Domain *domain)
 {
@@ -281,29 +389,40 @@ decide_rebooted (Plan *plan, Row *row, const Domain *domain)
       decide_started (plan, NULL, domain);
       return;
     }
+  /* The list had the next run already. */
+  if (domain->id != 0 && get_run (row)->id == domain->id)
+    return;
   end_with_exit (plan, row, LXCMON_EXIT_STATUS_REBOOT, LXCMON_END_REBOOT);
-  row->id = domain->id;
-  row->init_reported = TRUE;
+  if (get_rows (plan->backend)->reboot_timeout == 0)
+    {
+      plan_removal (plan, row);
+      decide_started (plan, NULL, domain);
+      return;
+    }
+  get_run (row)->id = domain->id;
+  get_run (row)->init_reported = TRUE;
   plan_report (plan, row, LXCMON_REPORT_INIT, &next, NULL);
 }
 
 /*< private >
- * _lxcmon_libvirt_host_apply_event:
+ * _lxcmon_libvirt_backend_apply_event:
  *
  * A step: something has happened to a container. If that was reported before the list is applied, it is
  * newer than what the list says of the container.
  */
 void
-_lxcmon_libvirt_host_apply_event (Host *self, const Step *step)
+_lxcmon_libvirt_backend_apply_event (Backend *self, const Step *step)
 {
   const Domain *domain = step->event->domain;
   Row *row = g_hash_table_lookup (self->by_uuid, domain->uuid);
   Plan plan = { self, G_QUEUE_INIT };
 
   if (!self->is_listed)
-    g_hash_table_insert (self->reported, g_strdup (domain->uuid),
-                         GUINT_TO_POINTER (step->event->serial));
-  if (row != NULL && row->held != NULL && step->event->detail != VIR_DOMAIN_EVENT_STOPPED_DESTROYED)
+    set_reported (self, domain->uuid, step->event->serial);
+  if (row == NULL && step->event->type != LXCMON_LIBVIRT_EVENT_STOPPED)
+    row = adopt_row (&plan, domain, step->event->serial);
+  if (row != NULL && get_run (row)->held != NULL
+      && step->event->detail != VIR_DOMAIN_EVENT_STOPPED_DESTROYED)
     {
       end_held (&plan, row);
       row = NULL;
@@ -330,26 +449,27 @@ _lxcmon_libvirt_host_apply_event (Host *self, const Step *step)
 
 /* Whether a connection has reported an event of a container before its list. */
 static gboolean
-was_reported (Host *self, const char *uuid, guint serial)
+was_reported (Backend *self, const char *uuid, guint serial)
 {
   return g_hash_table_lookup (self->reported, uuid) == GUINT_TO_POINTER (serial);
 }
 
 /* Whether an event has reported something newer about the container, or about another one of its name. */
 static gboolean
-is_outdated (Host *self, const Domain *listed, guint serial)
+is_outdated (Backend *self, const Domain *listed, guint serial)
 {
   Row *found = find_by_name (self, listed->name);
 
   return was_reported (self, listed->uuid, serial)
-         || (found != NULL && was_reported (self, found->uuid, serial));
+         || (found != NULL && get_run (found) != NULL
+             && was_reported (self, get_run (found)->uuid, serial));
 }
 
 /* Whether the listed domain is the run that the row is about. */
 static gboolean
-is_same_life (Row *row, const Domain *listed)
+is_same_run (Row *row, const Domain *listed)
 {
-  return row->id == listed->id || row->id == 0;
+  return get_run (row)->id == listed->id || get_run (row)->id == 0;
 }
 
 /* Compares a row with what the list has of its uuid. */
@@ -357,42 +477,55 @@ static void
 compare_row (Plan *plan, Row *row, const Domain *listed)
 {
   if (listed == NULL)
-    end_without_exit (plan, row, LXCMON_MONITOR_ERROR_LOST,
+    end_without_exit (plan, row, LXCMON_END_UNKNOWN,
                       "it ended while the connection to libvirtd was lost");
-  else if (!is_same_life (row, listed))
-    end_without_exit (plan, row, LXCMON_MONITOR_ERROR_LOST,
+  else if (!is_same_run (row, listed))
+    end_without_exit (plan, row, LXCMON_END_UNKNOWN,
                       "it ended and was started again while the connection to libvirtd was lost");
   else
     {
       LxcmonModel model = complete (row, listed);
-      row->id = listed->id;
+      get_run (row)->id = listed->id;
       plan_report (plan, row, LXCMON_REPORT_CHANGED, &model, NULL);
     }
+}
+
+/* A row of another backend that is not in the list. */
+static void
+end_left_row (Plan *plan, Row *row)
+{
+  if (is_open (plan->backend, row))
+    end_without_exit (plan, row, LXCMON_END_UNKNOWN, "it ended while nobody was attached to it");
+  else
+    plan_removal (plan, row);
 }
 
 static void
 compare_rows (Plan *plan, GHashTable *listed, guint serial)
 {
-  GListModel *rows = G_LIST_MODEL (plan->host);
-  guint n = g_list_model_get_n_items (rows);
+  g_autoptr (GPtrArray) rows = _lxcmon_rows_copy (get_rows (plan->backend));
 
-  for (guint i = 0; i < n; i++)
+  for (guint i = 0; i < rows->len; i++)
     {
-      g_autoptr (LxcmonLibvirtMonitor) row = g_list_model_get_item (rows, i);
+      Row *row = rows->pdata[i];
+      const Run *run = get_run (row);
 
-      if (!was_reported (plan->host, row->uuid, serial))
-        compare_row (plan, row, g_hash_table_lookup (listed, row->uuid));
+      _lxcmon_row_unwatch_end (row);
+      if (run == NULL)
+        end_left_row (plan, row);
+      else if (is_open (plan->backend, row) && !was_reported (plan->backend, run->uuid, serial))
+        compare_row (plan, row, g_hash_table_lookup (listed, run->uuid));
     }
 }
 
 /*< private >
- * _lxcmon_libvirt_host_apply_list:
+ * _lxcmon_libvirt_backend_apply_list:
  *
  * A step: the rows become what the list has, but for the containers of which the same connection has
  * reported events before it.
  */
 void
-_lxcmon_libvirt_host_apply_list (Host *self, const Step *step)
+_lxcmon_libvirt_backend_apply_list (Backend *self, const Step *step)
 {
   g_autoptr (GHashTable) listed = g_hash_table_new (g_str_hash, g_str_equal);
   g_autoptr (GPtrArray) appeared = g_ptr_array_new ();
@@ -404,8 +537,11 @@ _lxcmon_libvirt_host_apply_list (Host *self, const Step *step)
       Row *row = g_hash_table_lookup (self->by_uuid, domain->uuid);
 
       g_hash_table_insert (listed, domain->uuid, domain);
+      if (row == NULL)
+        row = adopt_row (&plan, domain, step->event->serial);
       if (!is_outdated (self, domain, step->event->serial)
-          && (row == NULL || !is_same_life (row, domain)))
+          && (row == NULL || !is_same_run (row, domain))
+          && _lxcmon_rows_want (get_rows (self), domain->name))
         g_ptr_array_add (appeared, domain);
     }
   compare_rows (&plan, listed, step->event->serial);
@@ -418,15 +554,65 @@ _lxcmon_libvirt_host_apply_list (Host *self, const Step *step)
 
 /* ---- The end of a connection ---- */
 
+/* A step: a controller has ended while libvirtd could not report it. */
+static void
+apply_unseen_end (Backend *self, const Step *step)
+{
+  Plan plan = { self, G_QUEUE_INIT };
+
+  if (!self->is_listed && get_run (step->row) != NULL && is_open (self, step->row))
+    end_without_exit (&plan, step->row, LXCMON_END_UNKNOWN,
+                      "it ended while the connection to libvirtd was lost");
+  plan_push (&plan);
+}
+
+static gboolean
+on_controller_end (gpointer user_data)
+{
+  Run *run = user_data;
+  Step *step = _lxcmon_libvirt_step_new (run->backend, apply_unseen_end);
+
+  step->row = g_object_ref (run->row);
+  _lxcmon_libvirt_step_push (step);
+  return G_SOURCE_REMOVE;
+}
+
+/* libvirtd may have ended before it could report the end of a controller: that cannot be watched any more. */
+static void
+watch_end (Backend *self, Row *row)
+{
+  Run *run = get_run (row);
+
+  if (!_lxcmon_row_watch_end (row, get_rows (self)->context, on_controller_end, run)
+      && _lxcmon_row_has_ended (row))
+    on_controller_end (run);
+}
+
 /*< private >
- * _lxcmon_libvirt_host_end_held:
+ * _lxcmon_libvirt_backend_watch_ends:
+ *
+ * Watches for the ends of the controllers, since no event will report them.
+ */
+void
+_lxcmon_libvirt_backend_watch_ends (Backend *self)
+{
+  GHashTableIter iter;
+  gpointer row;
+
+  g_hash_table_iter_init (&iter, self->by_uuid);
+  while (g_hash_table_iter_next (&iter, NULL, &row))
+    watch_end (self, row);
+}
+
+/*< private >
+ * _lxcmon_libvirt_backend_end_held:
  *
  * Plans to report all ends that are held, since no event will follow.
  *
  * Returns: whether there are any
  */
 gboolean
-_lxcmon_libvirt_host_end_held (Host *self)
+_lxcmon_libvirt_backend_end_held (Backend *self)
 {
   g_autoptr (GList) rows = g_hash_table_get_values (self->by_uuid);
   Plan plan = { self, G_QUEUE_INIT };
@@ -440,18 +626,26 @@ _lxcmon_libvirt_host_end_held (Host *self)
 }
 
 /*< private >
- * _lxcmon_libvirt_host_forget:
+ * _lxcmon_libvirt_backend_forget:
  *
- * Forgets all containers, when the host is stopped.
+ * Forgets all containers. Their rows stay as they are, and are no backend's.
  */
 void
-_lxcmon_libvirt_host_forget (Host *self)
+_lxcmon_libvirt_backend_forget (Backend *self)
 {
-  g_autoptr (GList) rows = g_hash_table_get_values (self->by_uuid);
+  g_autoptr (GPtrArray) rows = _lxcmon_rows_copy (get_rows (self));
 
-  for (GList *link = rows; link != NULL; link = link->next)
-    clear_held (link->data);
-  g_hash_table_remove_all (self->by_uuid);
   g_hash_table_remove_all (self->reported);
+  g_hash_table_remove_all (self->by_uuid);
+  for (guint i = 0; i < rows->len; i++)
+    {
+      LxcmonRow *row = rows->pdata[i];
+      const Run *run = get_run (row);
+
+      if (run == NULL || run->backend != self)
+        continue;
+      _lxcmon_row_unwatch_end (row);
+      _lxcmon_row_set_data (row, NULL, NULL);
+    }
   self->is_listed = FALSE;
 }

@@ -18,11 +18,13 @@ struct _LxcmonLibvirtLink
   LxcmonLibvirtLinkFunc func;
   GMainContext *context;
   char *uri;
+  gboolean keeps_trying;
 
   GMutex mutex;
   GCond cond;
   gboolean stopped;
-  int lost; /* a virConnectCloseReason, or LXCMON_LIBVIRT_NOT_LOST */
+  gboolean retries; /* libvirtd may be there now: the pause between two attempts ends */
+  int lost;         /* a virConnectCloseReason, or LXCMON_LIBVIRT_NOT_LOST */
 
   gint serial;    /* counts attempts to connect; atomic */
   guint reported; /* in the owner's context: reports of earlier connections come too late */

@@ -22,7 +22,7 @@ typedef enum
   LXCMON_LIBVIRT_EVENT_LISTED,
   /* The connection was lost. The link tries to connect again until it is stopped. */
   LXCMON_LIBVIRT_EVENT_LOST,
-  /* The first connection failed. Nothing more is reported. */
+  /* The first connection failed. Nothing more is reported, unless the link keeps trying. */
   LXCMON_LIBVIRT_EVENT_FAILED
 } LxcmonLibvirtEventType;
 
@@ -41,9 +41,17 @@ typedef struct _LxcmonLibvirtLink LxcmonLibvirtLink;
 /* Receives an event in the owner's context; @event is the receiver's to free. */
 typedef void (*LxcmonLibvirtLinkFunc) (GObject *owner, LxcmonLibvirtEvent *event);
 
+typedef struct
+{
+  const char *uri;       /* of libvirtd */
+  virConnectPtr handle;  /* a connection to use first, which is taken over; or NULL */
+  gboolean keeps_trying; /* also after the first connection has failed */
+} LxcmonLibvirtLinkSettings;
+
 LxcmonLibvirtLink *_lxcmon_libvirt_link_start (GObject *owner, LxcmonLibvirtLinkFunc func,
-                                               GMainContext *context, const char *uri,
-                                               virConnectPtr handle);
+                                               GMainContext *context,
+                                               const LxcmonLibvirtLinkSettings *settings);
+void _lxcmon_libvirt_link_retry (LxcmonLibvirtLink *self);
 void _lxcmon_libvirt_link_stop (LxcmonLibvirtLink *self);
 
 void _lxcmon_libvirt_event_free (LxcmonLibvirtEvent *self);

@@ -208,15 +208,20 @@ report_loss (LxcmonLibvirtLink *self)
                      "the connection to %s was lost: %s", self->uri, get_reason (reason)));
 }
 
-static void
+/* Returns whether the pause was ended because libvirtd may be there. */
+static gboolean
 sleep_unless_stopped (LxcmonLibvirtLink *self, gint64 pause_ms)
 {
   gint64 deadline = g_get_monotonic_time () + pause_ms * G_TIME_SPAN_MILLISECOND;
 
   g_mutex_lock (&self->mutex);
-  while (!self->stopped && g_cond_wait_until (&self->cond, &self->mutex, deadline))
+  while (!self->stopped && !self->retries
+         && g_cond_wait_until (&self->cond, &self->mutex, deadline))
     ;
+  gboolean retries = self->retries;
+  self->retries = FALSE;
   g_mutex_unlock (&self->mutex);
+  return retries;
 }
 
 /* Tries to connect until it succeeds, or the link is stopped. */
@@ -228,7 +233,8 @@ connect_again (LxcmonLibvirtLink *self)
     {
       g_autoptr (GError) error = NULL;
 
-      sleep_unless_stopped (self, pause_ms);
+      if (sleep_unless_stopped (self, pause_ms))
+        pause_ms = PAUSE_MIN_MS;
       if (!_lxcmon_libvirt_link_is_stopped (self) && connect_once (self, &error))
         return TRUE;
       if (error != NULL)
@@ -248,6 +254,11 @@ link_run (gpointer data)
 
   if (!connected)
     post (self, LXCMON_LIBVIRT_EVENT_FAILED, NULL, error);
+  if (!connected && self->keeps_trying)
+    {
+      close_handle (self);
+      connected = connect_again (self);
+    }
   while (connected)
     {
       wait_for_loss (self);
@@ -268,8 +279,7 @@ link_run (gpointer data)
  * @owner: the object that reports go to; referred to weakly
  * @func: called for each event
  * @context: the main context in which it is called
- * @uri: the URI of libvirtd
- * @handle: (nullable) (transfer full): a connection to use first
+ * @settings: what to connect to
  *
  * Begins to keep a connection. Nothing is reported before this function has returned.
  *
@@ -277,20 +287,21 @@ link_run (gpointer data)
  */
 LxcmonLibvirtLink *
 _lxcmon_libvirt_link_start (GObject *owner, LxcmonLibvirtLinkFunc func, GMainContext *context,
-                            const char *uri, virConnectPtr handle)
+                            const LxcmonLibvirtLinkSettings *settings)
 {
   LxcmonLibvirtLink *self = g_atomic_rc_box_new0 (LxcmonLibvirtLink);
 
   g_weak_ref_init (&self->owner, owner);
   self->func = func;
   self->context = g_main_context_ref (context);
-  self->uri = g_strdup (uri);
+  self->uri = g_strdup (settings->uri);
+  self->keeps_trying = settings->keeps_trying;
   g_mutex_init (&self->mutex);
   g_cond_init (&self->cond);
   self->lost = LXCMON_LIBVIRT_NOT_LOST;
   self->lifecycle_id = self->reboot_id = -1;
-  self->handle = handle;
-  self->handle_is_new = handle != NULL;
+  self->handle = settings->handle;
+  self->handle_is_new = settings->handle != NULL;
   g_thread_unref (g_thread_new ("lxcmon-libvirt", link_run, _lxcmon_libvirt_link_ref (self)));
 
   return self;
@@ -310,4 +321,18 @@ _lxcmon_libvirt_link_stop (LxcmonLibvirtLink *self)
   g_cond_signal (&self->cond);
   g_mutex_unlock (&self->mutex);
   _lxcmon_libvirt_link_unref (self);
+}
+
+/*< private >
+ * _lxcmon_libvirt_link_retry:
+ *
+ * Connects at once if the link waits between two attempts, as libvirtd may have started.
+ */
+void
+_lxcmon_libvirt_link_retry (LxcmonLibvirtLink *self)
+{
+  g_mutex_lock (&self->mutex);
+  self->retries = TRUE;
+  g_cond_signal (&self->cond);
+  g_mutex_unlock (&self->mutex);
 }

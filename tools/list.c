@@ -10,15 +10,15 @@
 #include <lxcmon/lxcmon-process.h>
 #include <lxcmon/lxcmon-runtime-dir.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "escape.h"
 #include "message.h"
 #include "output.h"
-#include "source.h"
 #include "verbs.h"
 #include "watcher.h"
 
-#define N_COLUMNS 5
+#define N_COLUMNS 6 /* the last one only if there are several hosts */
 
 /* A line of the table, and the width of each of its texts on a terminal. */
 typedef struct
@@ -29,6 +29,7 @@ typedef struct
 
 typedef struct
 {
+  const char *host; /* NULL unless there are several */
   char *name;
   LxcmonSource source;
   const char *state; /* NULL where it cannot be known, as for served */
@@ -103,6 +104,15 @@ format_age (gint64 started)
 }
 
 static void
+clear_line (gpointer data)
+{
+  Line *self = data;
+
+  for (guint i = 0; i < N_COLUMNS; i++)
+    g_free (self->texts[i]);
+}
+
+static void
 add_line (GArray *lines, Line line)
 {
   for (guint i = 0; i < N_COLUMNS; i++)
@@ -119,13 +129,25 @@ add_container (GArray *lines, const Container *container)
       format_pid (container->init_pid),
       format_pid (container->controller_pid),
       format_age (container->started),
+      escape_for_line (container->host != NULL ? container->host : ""),
   } };
 
   add_line (lines, line);
 }
 
 static void
-print_lines (GArray *lines)
+print_line (Line *line, const gsize widths[N_COLUMNS], guint n_columns)
+{
+  for (guint i = 0; i < n_columns; i++)
+    {
+      gsize padding = widths[i] - line->widths[i] + 2;
+      gboolean is_last = i == n_columns - 1;
+      printf ("%s%*s", line->texts[i], is_last ? 0 : (int) padding, is_last ? "\n" : "");
+    }
+}
+
+static void
+print_lines (GArray *lines, guint n_columns)
 {
   gsize widths[N_COLUMNS] = { 0 };
 
@@ -133,29 +155,21 @@ print_lines (GArray *lines)
     for (guint column = 0; column < N_COLUMNS; column++)
       widths[column] = MAX (widths[column], g_array_index (lines, Line, i).widths[column]);
   for (guint i = 0; i < lines->len; i++)
-    {
-      Line *line = &g_array_index (lines, Line, i);
-      for (guint column = 0; column < N_COLUMNS; column++)
-        {
-          gsize padding = widths[column] - line->widths[column] + 2;
-          gboolean last = column == N_COLUMNS - 1;
-          printf ("%s%*s", line->texts[column], last ? 0 : (int) padding, last ? "\n" : "");
-          g_free (line->texts[column]);
-        }
-    }
+    print_line (&g_array_index (lines, Line, i), widths, n_columns);
   output_flush ();
 }
 
 static void
-print_table (GArray *containers)
+print_table (GArray *containers, gboolean has_hosts)
 {
   g_autoptr (GArray) lines = g_array_new (FALSE, FALSE, sizeof (Line));
 
+  g_array_set_clear_func (lines, clear_line);
   add_line (lines, (Line){ { g_strdup ("NAME"), g_strdup ("STATE"), g_strdup ("INIT-PID"),
-                             g_strdup ("CONTROLLER-PID"), g_strdup ("AGE") } });
+                             g_strdup ("CONTROLLER-PID"), g_strdup ("AGE"), g_strdup ("HOST") } });
   for (guint i = 0; i < containers->len; i++)
     add_container (lines, &g_array_index (containers, Container, i));
-  print_lines (lines);
+  print_lines (lines, has_hosts ? N_COLUMNS : N_COLUMNS - 1);
 }
 
 static void
@@ -165,6 +179,8 @@ print_json (const Container *container)
 
   json_builder_begin_object (builder);
   output_json_string (builder, "container", container->name);
+  if (container->host != NULL)
+    output_json_string (builder, "host", container->host);
   output_json_source (builder, container->source);
   output_json_string (builder, "state", container->state);
   output_json_pid (builder, "init_pid", container->init_pid);
@@ -182,7 +198,7 @@ static ExitCode
 print (const Options *options, GArray *containers)
 {
   if (!options->json)
-    print_table (containers);
+    print_table (containers, options_has_hosts (options));
   else
     for (guint i = 0; i < containers->len && !output_is_broken (); i++)
       print_json (&g_array_index (containers, Container, i));
@@ -209,24 +225,22 @@ describe_state (const LxcmonRuntimeSocket *socket)
 
 static void
 add_socket (GArray *containers, const char *dir, const LxcmonRuntimeSocket *socket,
-            gboolean has_driver)
+            LxcmonSource source)
 {
   g_autofree char *path = g_strconcat (dir, "/", socket->name, ".sock", NULL);
   gint controller_pid = _lxcmon_status_xml_find_controller (path, socket);
-  gboolean is_served = socket->n_served > 0;
   gint init_pid = lxcmon_process_find_init (controller_pid);
 
   if (init_pid == 0)
     init_pid = _lxcmon_status_xml_find_init (path, controller_pid);
-  add (containers,
-       (Container){
-           .name = g_strdup (socket->name),
-           .source = has_driver && is_served ? LXCMON_SOURCE_LIBVIRT : LXCMON_SOURCE_DIRECT,
-           .state = describe_state (socket),
-           .init_pid = init_pid,
-           .controller_pid = controller_pid,
-           .served = is_served,
-       });
+  add (containers, (Container){
+                       .name = g_strdup (socket->name),
+                       .source = source,
+                       .state = describe_state (socket),
+                       .init_pid = init_pid,
+                       .controller_pid = controller_pid,
+                       .served = socket->n_served > 0,
+                   });
 }
 
 /* What cannot be seen is not taken for what is not there. */
@@ -244,13 +258,14 @@ static void
 add_sockets (GArray *containers, const Options *options, LxcmonRuntimeDir *scan)
 {
   const char *dir = options->runtime_dir != NULL ? options->runtime_dir : LXCMON_RUNTIME_DIR;
-  gboolean has_driver = lxcmon_runtime_dir_get_driver (scan)->running;
+  gboolean has_driver = !options->direct && lxcmon_runtime_dir_get_driver (scan)->running;
+  LxcmonSource source = has_driver ? LXCMON_SOURCE_LIBVIRT : LXCMON_SOURCE_DIRECT;
   guint n_unknown = 0;
 
   for (gsize i = 0; i < lxcmon_runtime_dir_get_n_sockets (scan); i++)
     {
       const LxcmonRuntimeSocket *socket = lxcmon_runtime_dir_get_socket (scan, i);
-      add_socket (containers, dir, socket, has_driver);
+      add_socket (containers, dir, socket, source);
       n_unknown += socket->state == LXCMON_SOCKET_UNKNOWN;
     }
   warn_unknown (options, n_unknown);
@@ -285,16 +300,21 @@ list_by_scan (const Options *options)
 
 /* ---- Through libvirtd ---- */
 
-/* libvirtd is the client of all containers that it reports. */
-static ExitCode
-list_monitors (const Options *options, GListModel *monitors)
+typedef struct
 {
-  g_autoptr (GArray) containers = new_containers ();
+  const Options *options;
+  GArray *containers;
+} List;
 
+/* libvirtd is the client of all containers that it reports. */
+static void
+add_monitors (GArray *containers, const char *host, GListModel *monitors)
+{
   for (guint i = 0; i < g_list_model_get_n_items (monitors); i++)
     {
       g_autoptr (LxcmonMonitor) monitor = g_list_model_get_item (monitors, i);
       add (containers, (Container){
+                           .host = host,
                            .name = g_strdup (lxcmon_monitor_get_name (monitor)),
                            .source = lxcmon_monitor_get_source (monitor),
                            .state = "running",
@@ -303,22 +323,22 @@ list_monitors (const Options *options, GListModel *monitors)
                            .served = TRUE,
                        });
     }
-  return print (options, containers);
 }
 
 static ExitCode
 on_event (const Event *event, gpointer user_data)
 {
-  const Options *options = user_data;
+  List *self = user_data;
 
   switch (event->type)
     {
     case EVENT_LISTED:
-      return list_monitors (options, event->containers);
+      if (!event->is_first_list)
+        return EXIT_CODE_NONE;
+      add_monitors (self->containers, event->host, event->containers);
+      return EXIT_CODE_DONE;
     case EVENT_FAILED:
-      if (event->name != NULL)
-        return EXIT_CODE_NONE; /* it is listed nevertheless */
-      message_error (options, NULL, event->error);
+      message_error (self->options, event);
       return exit_code_for_error (event->error);
     case EVENT_SIGNAL:
       return (ExitCode) (EXIT_CODE_SIGNAL + event->signal);
@@ -327,27 +347,47 @@ on_event (const Event *event, gpointer user_data)
     }
 }
 
+/* The hosts are in the order of the options, whichever has answered first. */
+static int
+compare (gconstpointer a, gconstpointer b, gpointer user_data)
+{
+  const Container *one = a, *other = b;
+  const Options *options = user_data;
+
+  for (guint i = 0; one->host != other->host && options->connect[i] != NULL; i++)
+    if (options->connect[i] == one->host || options->connect[i] == other->host)
+      return options->connect[i] == one->host ? -1 : 1;
+  return strcmp (one->name, other->name);
+}
+
+static ExitCode
+list_by_libvirt (const Options *options)
+{
+  g_autoptr (GArray) containers = new_containers ();
+  List self = { options, containers };
+  ExitCode code = watcher_run (options, FALSE, on_event, &self);
+
+  if (code != EXIT_CODE_DONE)
+    return code;
+  g_array_sort_with_data (containers, compare, (gpointer) options);
+  return print (options, containers);
+}
+
 int
 list_main (int argc, char **argv)
 {
   g_auto (Options) options = { 0 };
   ExitCode code = EXIT_CODE_DONE;
 
-  if (!options_parse (&options,
-                      OPTIONS_JSON | OPTIONS_RUNTIME_DIR | OPTIONS_TIMEOUT | OPTIONS_CONNECT, NULL,
-                      "",
+  if (!options_parse (&options, OPTIONS_JSON | OPTIONS_HOST | OPTIONS_TIMEOUT, NULL, "",
                       "Lists the containers of the host without connecting to any; with --connect: "
                       "those\nthat libvirtd runs.",
                       argc, argv, &code))
     return code;
   if (options.arguments != NULL)
     return usage_error ("list: no arguments are expected");
-  if (!source_check (&options, &code))
-    return code;
   if (options.timeout > 0 && options.connect == NULL)
     return usage_error ("list: --timeout is only for --connect");
 
-  if (options.connect != NULL)
-    return watcher_run (&options, FALSE, on_event, &options);
-  return list_by_scan (&options);
+  return options.connect != NULL ? list_by_libvirt (&options) : list_by_scan (&options);
 }

@@ -61,6 +61,29 @@ message (const Options *options, const char *format, ...)
   print_line (text);
 }
 
+/* Returns: (transfer full): what a message about an event begins with */
+static char *
+make_subject (const Event *event)
+{
+  if (event->name == NULL || event->host == NULL)
+    return g_strdup (event->name != NULL ? event->name : event->host);
+  return g_strdup_printf ("%s on %s", event->name, event->host);
+}
+
+/* Some errors begin with the name of the container themselves. */
+static void
+print_error (const Options *options, const Event *event, const char *end)
+{
+  g_autofree char *subject = make_subject (event);
+  g_autofree char *prefix = g_strconcat (event->name != NULL ? event->name : "", ": ", NULL);
+  const char *text = event->error->message;
+
+  if (event->name != NULL && g_str_has_prefix (text, prefix))
+    text += strlen (prefix);
+  message (options, "%s%s%s%s", subject != NULL ? subject : "", subject != NULL ? ": " : "", text,
+           end);
+}
+
 /**
  * message_attached:
  *
@@ -71,11 +94,12 @@ message_attached (const Options *options, const Event *event)
 {
   gboolean is_direct = event->source == LXCMON_SOURCE_DIRECT;
   const char *how = is_direct ? "attached" : "watched through libvirt";
+  g_autofree char *subject = make_subject (event);
 
   if (event->init_pid > 0)
-    message (options, "%s: %s; its init is pid %d", event->name, how, event->init_pid);
+    message (options, "%s: %s; its init is pid %d", subject, how, event->init_pid);
   else
-    message (options, "%s: %s", event->name, how);
+    message (options, "%s: %s", subject, how);
 }
 
 /**
@@ -87,41 +111,40 @@ void
 message_force (const Options *options)
 {
   if (!options->force)
-    message (
-        options,
-        "--force connects nevertheless. A program that needs the slot, such as libvirtd, may "
-        "then miss the start and the end of the container, and not restart it after a reboot.");
+    message (options,
+             "--direct --force connects nevertheless. A program that needs the slot, such as "
+             "libvirtd, may then miss the start and the end of the container, and not restart it "
+             "after a reboot.");
 }
 
 /**
  * message_error:
- * @name: (nullable): a container's name
  *
- * Prints an error, and what can be done about it. Some errors begin with the name themselves.
+ * Prints why a container cannot be watched, and what can be done about it.
  */
 void
-message_error (const Options *options, const char *name, const GError *error)
+message_error (const Options *options, const Event *event)
 {
-  g_autofree char *prefix = name != NULL ? g_strconcat (name, ": ", NULL) : g_strdup ("");
-  gboolean has_prefix = g_str_has_prefix (error->message, prefix);
-
-  message (options, "%s%s", has_prefix ? "" : prefix, error->message);
-  if (!g_error_matches (error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_BUSY))
+  print_error (options, event, "");
+  if (!g_error_matches (event->error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_BUSY))
     return;
   message (options, "--wait-if-busy waits until the slot is free.");
   message_force (options);
 }
 
 /**
- * message_yielded:
+ * message_closed:
  *
- * Prints that a container runs on and is not watched any more.
+ * Prints why a container is not watched any more.
  */
 void
-message_yielded (const Options *options, const Event *event)
+message_closed (const Options *options, const Event *event)
 {
-  message (options, "%s: %s. The container runs on, and is not watched any more.", event->name,
-           event->error->message);
+  gboolean runs_on
+      = g_error_matches (event->error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_BUSY);
+
+  print_error (options, event,
+               runs_on ? ". The container runs on, and is not watched any more." : "");
 }
 
 /**

@@ -13,8 +13,8 @@ ExitCode usage_error (const char *format, ...) G_GNUC_PRINTF (1, 2);
 void message (const Options *options, const char *format, ...) G_GNUC_PRINTF (2, 3);
 void message_attached (const Options *options, const Event *event);
 void message_force (const Options *options);
-void message_yielded (const Options *options, const Event *event);
-void message_error (const Options *options, const char *name, const GError *error);
+void message_error (const Options *options, const Event *event);
+void message_closed (const Options *options, const Event *event);
 
 GLogWriterOutput message_write_log (GLogLevelFlags level, const GLogField *fields, gsize n_fields,
                                     gpointer user_data);

@@ -11,6 +11,9 @@
 #include "duration.h"
 #include "message.h"
 
+/* How long a container may be without a controller between the end before a reboot and the next start. */
+#define REBOOT_TIMEOUT_MS 10000
+
 static gboolean
 parse_timeout (const char *option, const char *value, gpointer data, GError **error)
 {
@@ -34,21 +37,19 @@ add_entries (GOptionContext *context, Options *self, OptionsSet set)
     { "json", 0, 0, G_OPTION_ARG_NONE, &self->json, "Print one JSON object per line", NULL },
     G_OPTION_ENTRY_NULL,
   };
-  GOptionEntry runtime_dir[] = {
+  GOptionEntry host[] = {
     { "runtime-dir", 0, 0, G_OPTION_ARG_FILENAME, &self->runtime_dir,
       "The directory of the controllers' sockets (default: /run/libvirt/lxc)", "DIR" },
+    { "direct", 0, 0, G_OPTION_ARG_NONE, &self->direct, "Never go through libvirtd", NULL },
+    { "connect", 0, 0, G_OPTION_ARG_STRING_ARRAY, &self->connect,
+      "Go through the libvirtd at URI, such as lxc:///system or lxc+ssh://host/system", "URI" },
     G_OPTION_ENTRY_NULL,
   };
   GOptionEntry client[] = {
     { "force", 0, 0, G_OPTION_ARG_NONE, &self->force,
-      "Skip the busy check; for the driver of the container", NULL },
-    { "wait-if-busy", 0, 0, G_OPTION_ARG_NONE, &self->wait_if_busy, "Wait until the slot is free",
-      NULL },
-    G_OPTION_ENTRY_NULL,
-  };
-  GOptionEntry connect[] = {
-    { "connect", 0, 0, G_OPTION_ARG_STRING, &self->connect,
-      "Use the libvirtd at URI, such as lxc:///system or lxc+ssh://host/system", "URI" },
+      "With --direct: skip the busy check; for the driver of the container", NULL },
+    { "wait-if-busy", 0, 0, G_OPTION_ARG_NONE, &self->wait_if_busy,
+      "Connect to the controller itself, and wait until its slot is free", NULL },
     G_OPTION_ENTRY_NULL,
   };
   GOptionEntry always[] = {
@@ -61,12 +62,10 @@ add_entries (GOptionContext *context, Options *self, OptionsSet set)
 
   if (set & OPTIONS_JSON)
     g_option_context_add_main_entries (context, json, NULL);
-  if (set & (OPTIONS_CLIENT | OPTIONS_RUNTIME_DIR))
-    g_option_context_add_main_entries (context, runtime_dir, NULL);
+  if (set & OPTIONS_HOST)
+    g_option_context_add_main_entries (context, host, NULL);
   if (set & OPTIONS_CLIENT)
     g_option_context_add_main_entries (context, client, NULL);
-  if (set & OPTIONS_CONNECT)
-    g_option_context_add_main_entries (context, connect, NULL);
   g_option_context_add_main_entries (context, always, NULL);
 }
 
@@ -84,6 +83,26 @@ set_main_group (GOptionContext *context, Options *self, OptionsSet set)
   if (set & OPTIONS_TIMEOUT)
     g_option_group_add_entries (group, timeout);
   g_option_context_set_main_group (context, group);
+}
+
+/* Returns a message about options that cannot be used together, or NULL. */
+static const char *
+find_conflict (const Options *self)
+{
+  if (self->force && !self->direct)
+    return "--force is only for --direct: otherwise a running libvirtd has its containers";
+  if (self->connect == NULL)
+    return NULL;
+  if (g_strv_contains ((const char *const *) self->connect, ""))
+    return "--connect: the URI is empty";
+  if (self->direct || self->wait_if_busy)
+    return "--connect goes through libvirtd; --direct and --wait-if-busy do not";
+  if (self->runtime_dir != NULL)
+    return "--connect goes through libvirtd; --runtime-dir is for this host";
+  for (guint i = 0; self->arguments != NULL && self->arguments[i] != NULL; i++)
+    if (options_is_path (self->arguments[i]))
+      return "--connect: libvirtd knows containers by name, and not by path";
+  return NULL;
 }
 
 /**
@@ -127,14 +146,17 @@ options_parse (Options *self, OptionsSet set, const GOptionEntry *more, const ch
       return FALSE;
     }
 
-  return TRUE;
+  const char *conflict = find_conflict (self);
+  if (conflict != NULL)
+    *code = usage_error ("%s", conflict);
+  return conflict == NULL;
 }
 
 void
 options_clear (Options *self)
 {
   g_clear_pointer (&self->runtime_dir, g_free);
-  g_clear_pointer (&self->connect, g_free);
+  g_clear_pointer (&self->connect, g_strfreev);
   g_clear_pointer (&self->arguments, g_strfreev);
 }
 
@@ -150,15 +172,44 @@ options_is_path (const char *argument)
 }
 
 /**
+ * options_has_hosts:
+ *
+ * Returns: whether there are several hosts, so that it has to be said which one is meant
+ */
+gboolean
+options_has_hosts (const Options *self)
+{
+  return self->connect != NULL && g_strv_length (self->connect) > 1;
+}
+
+/**
  * options_make_client:
  * @argument: a NAME or a PATH
+ * @follow: whether it attaches again after a reboot
  *
  * Returns: (transfer full): a client for the container
  */
 LxcmonClient *
-options_make_client (const Options *self, const char *argument)
+options_make_client (const Options *self, const char *argument, gboolean follow)
 {
   const char *property = options_is_path (argument) ? "socket-path" : "name";
+
   return g_object_new (LXCMON_TYPE_CLIENT, property, argument, "runtime-dir", self->runtime_dir,
-                       "force", self->force, "wait-if-busy", self->wait_if_busy, NULL);
+                       "force", self->force, "wait-if-busy", self->wait_if_busy, "reboot-timeout",
+                       follow ? REBOOT_TIMEOUT_MS : 0, NULL);
+}
+
+/**
+ * options_make_host:
+ * @uri: (nullable): one of those to connect to
+ * @follow: whether a container keeps its monitor when it reboots
+ *
+ * Returns: (transfer full): a host that is not started
+ */
+LxcmonHost *
+options_make_host (const Options *self, const char *uri, gboolean follow)
+{
+  return g_object_new (LXCMON_TYPE_HOST, "uri", self->direct ? "direct:" : uri, "runtime-dir",
+                       self->runtime_dir, "force", self->force, "reboot-timeout",
+                       follow ? REBOOT_TIMEOUT_MS : 0, NULL);
 }

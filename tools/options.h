@@ -14,12 +14,13 @@ typedef struct
 {
   gboolean json;
   gboolean quiet;
+  gboolean direct;
   gboolean force;
   gboolean wait_if_busy;
   gboolean version;
   char *runtime_dir;
-  char *connect; /* a URI of libvirt */
-  guint timeout; /* ms, 0 for none */
+  char **connect; /* URIs of libvirt, or NULL */
+  guint timeout;  /* ms, 0 for none */
   char **arguments;
 } Options;
 
@@ -27,10 +28,9 @@ typedef struct
 typedef enum
 {
   OPTIONS_JSON = 1 << 0,
-  OPTIONS_CLIENT = 1 << 1, /* how to connect to a controller */
-  OPTIONS_TIMEOUT = 1 << 2,
-  OPTIONS_RUNTIME_DIR = 1 << 3, /* part of OPTIONS_CLIENT too */
-  OPTIONS_CONNECT = 1 << 4,
+  OPTIONS_HOST = 1 << 1,   /* which containers */
+  OPTIONS_CLIENT = 1 << 2, /* how to connect to a controller */
+  OPTIONS_TIMEOUT = 1 << 3,
 } OptionsSet;
 
 gboolean options_parse (Options *self, OptionsSet set, const GOptionEntry *more,
@@ -38,6 +38,8 @@ gboolean options_parse (Options *self, OptionsSet set, const GOptionEntry *more,
                         ExitCode *code);
 void options_clear (Options *self);
 gboolean options_is_path (const char *argument);
-LxcmonClient *options_make_client (const Options *self, const char *argument);
+gboolean options_has_hosts (const Options *self);
+LxcmonClient *options_make_client (const Options *self, const char *argument, gboolean follow);
+LxcmonHost *options_make_host (const Options *self, const char *uri, gboolean follow);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, options_clear)

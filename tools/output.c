@@ -89,6 +89,12 @@ output_status_nick (LxcmonExitStatus status)
   return enum_nick (LXCMON_TYPE_EXIT_STATUS, status);
 }
 
+static const char *
+source_nick (LxcmonSource source)
+{
+  return enum_nick (LXCMON_TYPE_SOURCE, (int) source);
+}
+
 /* No other error domain is printed. */
 static const char *
 error_nick (const GError *error)
@@ -139,7 +145,7 @@ output_json_time (JsonBuilder *builder, const char *key, gint64 us)
 void
 output_json_source (JsonBuilder *builder, LxcmonSource source)
 {
-  output_json_string (builder, "source", enum_nick (LXCMON_TYPE_SOURCE, (int) source));
+  output_json_string (builder, "source", source_nick (source));
 }
 
 void
@@ -182,8 +188,11 @@ static const char *const event_names[] = {
   [EVENT_INIT] = "init",
   [EVENT_EXIT] = "exit",
   [EVENT_CLOSED] = "closed",
+  [EVENT_UNWATCHED] = "unwatched",
+  [EVENT_LISTED] = "listed",
   [EVENT_SOURCE_LOST] = "source-lost",
   [EVENT_SOURCE_BACK] = "source-back",
+  [EVENT_SOURCE_CHANGED] = "source-changed",
 };
 
 static void
@@ -213,6 +222,13 @@ add_details (JsonBuilder *builder, const Event *event)
     case EVENT_EXIT:
       output_json_exit (builder, event->status, event->exit_raw);
       break;
+    case EVENT_LISTED:
+      output_json_int (builder, "containers", event->n_containers);
+      break;
+    case EVENT_CLOSED:
+      output_json_string (builder, "end", enum_nick (LXCMON_TYPE_END, (int) event->end));
+      add_error (builder, event->error);
+      break;
     default:
       add_error (builder, event->error);
       break;
@@ -228,6 +244,8 @@ print_json (Output *self, const Event *event)
   output_json_time (builder, "time", g_get_real_time ());
   output_json_int (builder, "seq", (gint64) ++self->seq);
   output_json_source (builder, event->source);
+  if (event->host != NULL)
+    output_json_string (builder, "host", event->host);
   output_json_string (builder, "event", event_names[event->type]);
   if (event->name != NULL)
     output_json_string (builder, "container", event->name);
@@ -235,31 +253,44 @@ print_json (Output *self, const Event *event)
   output_json_line (builder);
 }
 
-static char *
-format_details (const Event *event)
+static void
+append_details (GString *line, const Event *event)
 {
   if (event->type == EVENT_INIT)
-    return g_strdup_printf (" pid=%d", event->init_pid);
+    g_string_append_printf (line, " pid=%d", event->init_pid);
   if (event->type == EVENT_EXIT)
-    return g_strdup_printf (" status=%s", output_status_nick (event->status));
+    g_string_append_printf (line, " status=%s", output_status_nick (event->status));
+  if (event->type == EVENT_LISTED)
+    g_string_append_printf (line, " containers=%u", event->n_containers);
+  if (event->type == EVENT_SOURCE_CHANGED)
+    g_string_append_printf (line, " source=%s", source_nick (event->source));
   if (event->error == NULL)
-    return g_strdup ("");
+    return;
 
   g_autofree char *text = escape_for_line (event->error->message);
-  return g_strdup_printf (" error=%s: %s", error_nick (event->error), text);
+  g_string_append_printf (line, " error=%s: %s", error_nick (event->error), text);
+}
+
+static void
+append_escaped (GString *line, const char *before, const char *text)
+{
+  g_autofree char *escaped = text != NULL ? escape_for_line (text) : NULL;
+
+  if (escaped != NULL)
+    g_string_append_printf (line, "%s%s", before, escaped);
 }
 
 static void
 print_text (const Event *event)
 {
   g_autofree char *time = format_time (g_get_real_time ());
-  g_autofree char *name = event->name != NULL ? escape_for_line (event->name) : NULL;
-  g_autofree char *details = format_details (event);
+  g_autoptr (GString) line = g_string_new (time);
 
-  if (name != NULL)
-    printf ("%s %s %s%s\n", time, name, event_names[event->type], details);
-  else
-    printf ("%s %s%s\n", time, event_names[event->type], details);
+  append_escaped (line, " ", event->name);
+  g_string_append_printf (line, " %s", event_names[event->type]);
+  append_escaped (line, " host=", event->host);
+  append_details (line, event);
+  printf ("%s\n", line->str);
   output_flush ();
 }
 

@@ -8,7 +8,6 @@
 
 #include "message.h"
 #include "output.h"
-#include "source.h"
 #include "verbs.h"
 #include "watcher.h"
 
@@ -30,13 +29,11 @@ on_event (const Event *event, gpointer user_data)
     case EVENT_EXIT:
       return print_status (event->status);
     case EVENT_CLOSED: /* without EXIT */
-      if (!g_error_matches (event->error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_BUSY))
-        message_error (options, event->name, event->error);
-      else
-        message_yielded (options, event);
+      message_closed (options, event);
       return exit_code_for_error (event->error);
+    case EVENT_UNWATCHED:
     case EVENT_FAILED:
-      message_error (options, event->name, event->error);
+      message_error (options, event);
       return exit_code_for_error (event->error);
     case EVENT_SOURCE_LOST:
       message (options, "%s; trying to connect again", event->error->message);
@@ -57,13 +54,13 @@ wait_main (int argc, char **argv)
   g_auto (Options) options = { 0 };
   ExitCode code = EXIT_CODE_DONE;
 
-  if (!options_parse (&options, OPTIONS_CLIENT | OPTIONS_TIMEOUT | OPTIONS_CONNECT, NULL,
-                      "NAME|PATH",
+  if (!options_parse (&options, OPTIONS_HOST | OPTIONS_CLIENT | OPTIONS_TIMEOUT, NULL, "NAME|PATH",
                       "Waits until a container has ended, and prints how. The exit code says the "
                       "same.",
-                      argc, argv, &code)
-      || !source_check (&options, &code))
+                      argc, argv, &code))
     return code;
+  if (options_has_hosts (&options))
+    return usage_error ("wait: only one --connect");
   if (options.arguments == NULL || g_strv_length (options.arguments) != 1)
     return usage_error ("wait: name one container");
 

@@ -7,7 +7,6 @@
 
 #include "message.h"
 #include "output.h"
-#include "source.h"
 #include "verbs.h"
 #include "watcher.h"
 
@@ -28,43 +27,40 @@ is_whole_host (const Watch *self)
 static ExitCode
 handle_closed (Watch *self, const Event *event)
 {
-  gboolean is_followed
-      = self->follow && event->error == NULL && event->status == LXCMON_EXIT_STATUS_REBOOT;
+  gboolean is_followed = self->follow && event->end == LXCMON_END_REBOOT;
 
   if (is_whole_host (self) || is_followed)
     return EXIT_CODE_NONE;
   if (g_error_matches (event->error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_BUSY))
-    message_yielded (self->options, event);
+    message_closed (self->options, event);
   return event->error != NULL ? exit_code_for_error (event->error) : EXIT_CODE_DONE;
 }
 
-/* The container is attached later, if it can be. */
-static void
+/* On a whole host, the container is watched later, if it can be. */
+static ExitCode
 handle_unwatched (Watch *self, const Event *event)
 {
-  gboolean is_busy
-      = g_error_matches (event->error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_BUSY);
-
-  message (self->options, "%s: %s", event->name, event->error->message);
-  if (is_busy && !self->has_said_hint)
+  if (!is_whole_host (self))
     {
-      message (self->options, "Such a container is attached when its slot is free.");
+      message_error (self->options, event);
+      return exit_code_for_error (event->error);
+    }
+  if (!self->has_said_hint
+      && g_error_matches (event->error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_BUSY))
+    {
+      message (self->options, "A container that is busy is watched as soon as its slot is free.");
       message_force (self->options);
       self->has_said_hint = TRUE;
     }
+  return EXIT_CODE_NONE;
 }
 
-/* The only time limit of a client is the one for the next controller after a reboot: then the container
- * has ended, and with EXIT. */
+/* The only time limit of a container is the one for the next controller after a reboot: then it has ended,
+ * and with EXIT. */
 static ExitCode
 handle_failed (Watch *self, const Event *event)
 {
-  if (event->name != NULL && is_whole_host (self))
-    {
-      handle_unwatched (self, event);
-      return EXIT_CODE_NONE;
-    }
-  message_error (self->options, event->name, event->error);
+  message_error (self->options, event);
   if (g_error_matches (event->error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_TIMED_OUT))
     return EXIT_CODE_DONE;
   return exit_code_for_error (event->error);
@@ -84,6 +80,8 @@ on_event (const Event *event, gpointer user_data)
       return EXIT_CODE_NONE;
     case EVENT_CLOSED:
       return handle_closed (self, event);
+    case EVENT_UNWATCHED:
+      return handle_unwatched (self, event);
     case EVENT_FAILED:
       return handle_failed (self, event);
     case EVENT_SIGNAL:
@@ -104,12 +102,11 @@ watch_main (int argc, char **argv)
     G_OPTION_ENTRY_NULL,
   };
 
-  if (!options_parse (&options, OPTIONS_JSON | OPTIONS_CLIENT | OPTIONS_TIMEOUT | OPTIONS_CONNECT,
+  if (!options_parse (&options, OPTIONS_JSON | OPTIONS_HOST | OPTIONS_CLIENT | OPTIONS_TIMEOUT,
                       entries, "[NAME|PATH]...",
                       "Prints the events of containers as they come, until all of them have ended. "
                       "Without a\ncontainer: those of the whole host, new containers included.",
-                      argc, argv, &code)
-      || !source_check (&options, &code))
+                      argc, argv, &code))
     return code;
 
   Watch self = { .options = &options, .output.json = options.json, .follow = !no_follow };

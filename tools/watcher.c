@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns the watch: the main loop, the clients of containers that are watched directly, and the list of
- * those that libvirtd reports, or of the whole host. Both are LxcmonMonitors and are handled alike. What
- * an event means, and when the watch of a container is over, is up to the verb.
+ * Owns the watch as a whole: what the arguments are, the main loop, and when it is over. What an event
+ * means, and when the watch of a container is over, is up to the verb.
  */
 
 #include "watcher.h"
 
 #include <glib-unix.h>
+#include <lxcmon/lxcmon-name.h>
 #include <signal.h>
 
 #include "message.h"
 #include "output.h"
-#include "source.h"
-
-/* How long a container may be without a controller between the end before a reboot and the next start. */
-#define REBOOT_TIMEOUT_MS 10000
+#include "subject.h"
 
 typedef struct
 {
@@ -25,17 +22,15 @@ typedef struct
   WatcherFunc func;
   gpointer user_data;
   GMainLoop *loop;
-  GPtrArray *clients;
-  LxcmonMonitorList *list; /* or NULL */
-  GHashTable *names;       /* those of the list that are watched, or NULL for all */
-  GHashTable *attached;    /* monitors that have been reported as attached */
-  guint n_open;            /* named containers whose watch is not over */
-  gboolean is_source_lost;
+  GPtrArray *subjects;
+  GHashTable *names; /* of containers in the hosts, and whether they are there; NULL for all */
+  guint n_unlisted;  /* hosts whose first list is to come */
+  guint n_open;      /* containers, or whole hosts, whose watch is not over */
   gboolean is_over;
   ExitCode code;
 } Watcher;
 
-/* ---- Reporting ---- */
+/* ---- Events ---- */
 
 static void
 quit (Watcher *self)
@@ -44,200 +39,40 @@ quit (Watcher *self)
   g_main_loop_quit (self->loop);
 }
 
-/* @monitor: the container's, or NULL if it has none */
+/* Before all hosts have listed their containers, more of them may be found. */
 static void
-finish (Watcher *self, const Event *event, LxcmonMonitor *monitor, ExitCode code)
+quit_if_done (Watcher *self)
 {
-  g_assert (event->name == NULL || self->n_open > 0);
-
-  self->code = event->type == EVENT_SIGNAL ? code : MAX (self->code, code);
-  if (event->name == NULL || --self->n_open == 0)
+  if (self->n_open == 0 && self->n_unlisted == 0)
     quit (self);
-  if (monitor != NULL)
-    g_signal_handlers_disconnect_by_data (monitor, self);
-  g_hash_table_remove (self->attached, monitor);
-  if (event->name != NULL && !g_ptr_array_find (self->clients, monitor, NULL))
-    g_hash_table_remove (self->names, event->name);
 }
 
-/* Returns whether the watch of the event's container goes on. */
+static void
+finish (Watcher *self, const Event *event, ExitCode code)
+{
+  self->code = event->type == EVENT_SIGNAL ? code : MAX (self->code, code);
+  if (event->type == EVENT_SIGNAL || (event->type == EVENT_FAILED && event->name == NULL))
+    {
+      quit (self);
+      return;
+    }
+  g_assert (self->n_open > 0);
+  self->n_open--;
+  quit_if_done (self);
+}
+
 static gboolean
-report (Watcher *self, const Event *event, LxcmonMonitor *monitor)
+report (Watcher *self, const Event *event)
 {
   if (self->is_over)
     return FALSE;
 
   ExitCode code = self->func (event, self->user_data);
   if (code != EXIT_CODE_NONE)
-    finish (self, event, monitor, code);
+    finish (self, event, code);
   if (output_is_broken ())
     quit (self); /* nobody can read what comes next */
   return code == EXIT_CODE_NONE && !self->is_over;
-}
-
-static Event
-make_event (EventType type, LxcmonMonitor *monitor)
-{
-  return (Event){
-    .type = type,
-    .source = lxcmon_monitor_get_source (monitor),
-    .name = lxcmon_monitor_get_name (monitor),
-    .controller_pid = lxcmon_monitor_get_controller_pid (monitor),
-    .init_pid = lxcmon_monitor_get_init_pid (monitor),
-    .status = lxcmon_monitor_get_exit_status (monitor),
-    .exit_raw = lxcmon_monitor_get_exit_raw (monitor),
-  };
-}
-
-/* ---- One container ---- */
-
-/* There is no signal for this. A property may be notified late, so other events ask for it too. */
-static gboolean
-report_attached (Watcher *self, LxcmonMonitor *monitor)
-{
-  if (!g_hash_table_add (self->attached, monitor))
-    return TRUE;
-
-  Event event = make_event (EVENT_ATTACHED, monitor);
-  return report (self, &event, monitor);
-}
-
-static void
-on_init (LxcmonMonitor *monitor, int pid, Watcher *self)
-{
-  Event event = make_event (EVENT_INIT, monitor);
-
-  event.init_pid = pid;
-  if (report_attached (self, monitor))
-    report (self, &event, monitor);
-}
-
-static void
-on_exit_signal (LxcmonMonitor *monitor, LxcmonExitStatus status, Watcher *self)
-{
-  Event event = make_event (EVENT_EXIT, monitor);
-
-  event.status = status;
-  if (report_attached (self, monitor))
-    report (self, &event, monitor);
-}
-
-static void
-on_closed (LxcmonMonitor *monitor, const GError *error, Watcher *self)
-{
-  Event event = make_event (EVENT_CLOSED, monitor);
-
-  event.error = error;
-  g_hash_table_remove (self->attached, monitor);
-  report (self, &event, monitor);
-}
-
-static void
-check_state (Watcher *self, LxcmonMonitor *monitor)
-{
-  if (lxcmon_monitor_get_state (monitor) == LXCMON_STATE_ATTACHED)
-    report_attached (self, monitor);
-}
-
-static void
-on_state (LxcmonMonitor *monitor, GParamSpec *pspec, Watcher *self)
-{
-  check_state (self, monitor);
-}
-
-/* A monitor that is detached and has an error could not be attached, at first or after a reboot. */
-static void
-check_error (Watcher *self, LxcmonMonitor *monitor)
-{
-  Event event = make_event (EVENT_FAILED, monitor);
-
-  event.error = lxcmon_monitor_get_error (monitor);
-  if (event.error != NULL && lxcmon_monitor_get_state (monitor) == LXCMON_STATE_DETACHED)
-    report (self, &event, monitor);
-}
-
-static void
-on_error (LxcmonMonitor *monitor, GParamSpec *pspec, Watcher *self)
-{
-  check_error (self, monitor);
-}
-
-static void
-subscribe (Watcher *self, LxcmonMonitor *monitor)
-{
-  g_signal_connect (monitor, "init", G_CALLBACK (on_init), self);
-  g_signal_connect (monitor, "exit", G_CALLBACK (on_exit_signal), self);
-  g_signal_connect (monitor, "closed", G_CALLBACK (on_closed), self);
-  g_signal_connect (monitor, "notify::state", G_CALLBACK (on_state), self);
-  g_signal_connect (monitor, "notify::error", G_CALLBACK (on_error), self);
-}
-
-static void
-add_client (Watcher *self, const char *argument)
-{
-  LxcmonClient *client = options_make_client (self->options, argument);
-
-  lxcmon_client_set_reboot_timeout (client, self->follow ? REBOOT_TIMEOUT_MS : 0);
-  subscribe (self, LXCMON_MONITOR (client));
-  g_ptr_array_add (self->clients, client);
-  self->n_open++;
-}
-
-/* ---- The list ---- */
-
-/* A container may be attached, or may have failed, before it is in the list. */
-static void
-on_items_changed (GListModel *list, guint position, guint removed, guint added, Watcher *self)
-{
-  for (guint i = position; i < position + added; i++)
-    {
-      g_autoptr (LxcmonMonitor) monitor = g_list_model_get_item (list, i);
-      const char *name = lxcmon_monitor_get_name (monitor);
-      if (self->names != NULL && !g_hash_table_contains (self->names, name))
-        continue;
-      subscribe (self, monitor);
-      check_error (self, monitor);
-      check_state (self, monitor);
-    }
-}
-
-/* The first connection is not reported, nor is the end of one that was not lost. */
-static void
-on_connected (LxcmonMonitorList *list, GParamSpec *pspec, Watcher *self)
-{
-  g_autoptr (GError) error = NULL;
-  gboolean is_connected = FALSE;
-
-  g_object_get (list, "connected", &is_connected, "error", &error, NULL);
-  gboolean is_lost = !is_connected && error != NULL;
-  if (self->is_source_lost == is_lost)
-    return;
-  self->is_source_lost = is_lost;
-  Event event = { .type = is_lost ? EVENT_SOURCE_LOST : EVENT_SOURCE_BACK,
-                  .source = LXCMON_SOURCE_LIBVIRT,
-                  .error = is_lost ? error : NULL };
-  report (self, &event, NULL);
-}
-
-static void
-make_list (Watcher *self, LxcmonSource source)
-{
-  self->list = source_new_list (self->options, source, self->follow);
-  g_signal_connect (self->list, "items-changed", G_CALLBACK (on_items_changed), self);
-  g_signal_connect (self->list, "notify::connected", G_CALLBACK (on_connected), self);
-}
-
-static void
-add_name (Watcher *self, const char *name)
-{
-  if (self->list == NULL)
-    {
-      make_list (self, LXCMON_SOURCE_LIBVIRT);
-      self->names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-    }
-  /* A container that is named twice is watched once. */
-  if (g_hash_table_add (self->names, g_strdup (name)))
-    self->n_open++;
 }
 
 static void
@@ -245,47 +80,144 @@ report_missing (Watcher *self)
 {
   g_autoptr (GError) error
       = g_error_new_literal (LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_NOT_FOUND,
-                             "libvirtd runs no container of this name");
-  g_autoptr (GList) names = self->names != NULL ? g_hash_table_get_keys (self->names) : NULL;
+                             "no container of this name runs");
+  g_autoptr (GList) names
+      = g_list_sort (g_hash_table_get_keys (self->names), (GCompareFunc) g_strcmp0);
 
-  names = g_list_sort (names, (GCompareFunc) g_strcmp0);
   for (GList *name = names; name != NULL; name = name->next)
-    if (lxcmon_monitor_list_lookup (self->list, name->data) == NULL)
+    if (!GPOINTER_TO_INT (g_hash_table_lookup (self->names, name->data)))
       {
-        Event event = {
-          .type = EVENT_FAILED, .source = LXCMON_SOURCE_LIBVIRT, .name = name->data, .error = error
-        };
-        report (self, &event, NULL);
+        self->n_open++;
+        report (self, &(Event){ .type = EVENT_FAILED, .name = name->data, .error = error });
       }
 }
 
 static void
-on_started (GObject *object, GAsyncResult *result, gpointer user_data)
+handle_found (Watcher *self, const Event *event)
 {
-  Watcher *self = user_data;
-  g_autoptr (GError) error = NULL;
-  gboolean is_listed = lxcmon_monitor_list_start_finish (self->list, result, &error);
-
-  if (is_listed)
-    report_missing (self);
-  Event event = { .type = is_listed ? EVENT_LISTED : EVENT_FAILED,
-                  .error = error,
-                  .containers = is_listed ? G_LIST_MODEL (object) : NULL };
-  report (self, &event, NULL);
+  self->n_open++;
+  g_hash_table_insert (self->names, g_strdup (event->name), GINT_TO_POINTER (TRUE));
 }
 
-/* ---- The whole watch ---- */
+/* A container that is named may be on any of the hosts. */
+static void
+handle_first_list (Watcher *self)
+{
+  if (self->names == NULL || self->n_unlisted > 0)
+    return;
+  report_missing (self);
+  quit_if_done (self);
+}
+
+/* ---- What is watched ---- */
+
+static gboolean on_event (const Event *event, gpointer user_data);
 
 static void
-add (Watcher *self, const char *argument)
+add_host (Watcher *self, const char *uri, const char *label)
 {
-  g_autofree char *name = NULL;
+  LxcmonHost *host = options_make_host (self->options, uri, self->follow);
 
-  if (source_choose (self->options, argument, &name) == LXCMON_SOURCE_LIBVIRT)
-    add_name (self, name);
-  else
-    add_client (self, argument);
+  g_ptr_array_add (self->subjects, subject_new_for_host (host, self->names, label, on_event, self));
+  self->n_unlisted++;
+  self->n_open += self->names == NULL;
 }
+
+static void
+add_hosts (Watcher *self)
+{
+  char **uris = self->options->connect;
+
+  if (uris == NULL)
+    add_host (self, NULL, NULL);
+  for (guint i = 0; uris != NULL && uris[i] != NULL; i++)
+    add_host (self, uris[i], options_has_hosts (self->options) ? uris[i] : NULL);
+}
+
+static void
+add_client (Watcher *self, const char *argument)
+{
+  LxcmonClient *client = options_make_client (self->options, argument, self->follow);
+
+  g_ptr_array_add (self->subjects, subject_new_for_client (client, on_event, self));
+  self->n_open++;
+}
+
+/* What is no container's name has a client too, which says why. */
+static gboolean
+needs_client (const Options *options, const char *argument)
+{
+  return options_is_path (argument) || options->wait_if_busy
+         || (options->connect == NULL && !lxcmon_name_check (argument, NULL));
+}
+
+/* A container that is named twice is watched once. */
+static void
+add_name (Watcher *self, const char *name)
+{
+  if (self->names == NULL)
+    self->names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  g_hash_table_insert (self->names, g_strdup (name), GINT_TO_POINTER (FALSE));
+}
+
+static void
+add_subjects (Watcher *self)
+{
+  char **arguments = self->options->arguments;
+
+  for (guint i = 0; arguments != NULL && arguments[i] != NULL; i++)
+    if (needs_client (self->options, arguments[i]))
+      add_client (self, arguments[i]);
+    else
+      add_name (self, arguments[i]);
+  if (arguments == NULL || self->names != NULL)
+    add_hosts (self);
+}
+
+/* ---- What a host cannot watch ---- */
+
+/* Whether a container that is named is not attached because it cannot be seen whether its slot is free. */
+static gboolean
+can_queue_up (Watcher *self, const Event *event)
+{
+  return event->type == EVENT_UNWATCHED && self->names != NULL
+         && event->source == LXCMON_SOURCE_DIRECT
+         && g_error_matches (event->error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_FAILED);
+}
+
+/* A client of its own is queued for the slot. */
+static void
+queue_up (Watcher *self, const char *name)
+{
+  self->n_open--; /* of the host */
+  add_client (self, name);
+  subject_start (self->subjects->pdata[self->subjects->len - 1]);
+}
+
+static gboolean
+on_event (const Event *event, gpointer user_data)
+{
+  Watcher *self = user_data;
+
+  if (event->type == EVENT_FOUND)
+    {
+      handle_found (self, event);
+      return TRUE;
+    }
+  if (can_queue_up (self, event))
+    {
+      queue_up (self, event->name);
+      return FALSE;
+    }
+  if (event->is_first_list)
+    self->n_unlisted--;
+  gboolean goes_on = report (self, event);
+  if (event->is_first_list)
+    handle_first_list (self);
+  return goes_on;
+}
+
+/* ---- The main loop ---- */
 
 /* In the main loop: an attach may fail at once. */
 static gboolean
@@ -293,10 +225,8 @@ start (gpointer user_data)
 {
   Watcher *self = user_data;
 
-  for (guint i = 0; i < self->clients->len; i++)
-    lxcmon_client_attach_async (g_ptr_array_index (self->clients, i), NULL, NULL, NULL);
-  if (self->list != NULL)
-    lxcmon_monitor_list_start_async (self->list, NULL, on_started, self);
+  for (guint i = 0; i < self->subjects->len; i++)
+    subject_start (self->subjects->pdata[i]);
   return G_SOURCE_REMOVE;
 }
 
@@ -314,14 +244,14 @@ on_timeout (gpointer user_data)
 static gboolean
 on_sigint (gpointer user_data)
 {
-  report (user_data, &(Event){ .type = EVENT_SIGNAL, .signal = SIGINT }, NULL);
+  report (user_data, &(Event){ .type = EVENT_SIGNAL, .signal = SIGINT });
   return G_SOURCE_CONTINUE;
 }
 
 static gboolean
 on_sigterm (gpointer user_data)
 {
-  report (user_data, &(Event){ .type = EVENT_SIGNAL, .signal = SIGTERM }, NULL);
+  report (user_data, &(Event){ .type = EVENT_SIGNAL, .signal = SIGTERM });
   return G_SOURCE_CONTINUE;
 }
 
@@ -346,23 +276,15 @@ run_loop (Watcher *self)
 static void
 stop (Watcher *self)
 {
-  for (guint i = 0; i < self->clients->len; i++)
-    {
-      g_signal_handlers_disconnect_by_data (g_ptr_array_index (self->clients, i), self);
-      lxcmon_client_detach (g_ptr_array_index (self->clients, i));
-    }
-  if (self->list != NULL)
-    {
-      g_signal_handlers_disconnect_by_data (self->list, self);
-      lxcmon_monitor_list_stop (self->list);
-    }
+  for (guint i = 0; i < self->subjects->len; i++)
+    subject_stop (self->subjects->pdata[i]);
   while (g_main_context_iteration (NULL, FALSE))
     ;
 }
 
 /**
  * watcher_run:
- * @options: its arguments are the containers to watch; without any: all of the host
+ * @options: its arguments are the containers to watch; without any: all of the hosts
  * @follow: whether the watch of a container goes on after a reboot
  * @func: called with each event
  *
@@ -378,21 +300,15 @@ watcher_run (const Options *options, gboolean follow, WatcherFunc func, gpointer
                    .func = func,
                    .user_data = user_data,
                    .loop = g_main_loop_new (NULL, FALSE),
-                   .clients = g_ptr_array_new_with_free_func (g_object_unref),
-                   .attached = g_hash_table_new (NULL, NULL),
+                   .subjects = g_ptr_array_new_with_free_func ((GDestroyNotify) subject_free),
                    .code = EXIT_CODE_DONE };
 
-  if (options->arguments == NULL)
-    make_list (&self, source_choose (options, NULL, NULL));
-  for (char **argument = options->arguments; argument != NULL && *argument != NULL; argument++)
-    add (&self, *argument);
+  add_subjects (&self);
   run_loop (&self);
   stop (&self);
 
-  g_hash_table_unref (self.attached);
+  g_ptr_array_unref (self.subjects);
   g_clear_pointer (&self.names, g_hash_table_unref);
-  g_clear_object (&self.list);
-  g_ptr_array_unref (self.clients);
   g_main_loop_unref (self.loop);
   return self.code;
 }

@@ -3,7 +3,7 @@
 #pragma once
 
 /*
- * Watches containers, directly or through libvirtd, and reports events to one function.
+ * Watches containers, and reports events to one function.
  */
 
 #include "event.h"

@@ -1,33 +1,42 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Watches one container until it ends. The argument is its name, or the path of its controller's socket.
+// Prints how the containers of this host start and end. The argument is the directory of the controllers' sockets, if
+// it is not libvirt's usual one.
 
 int main (string[] args) {
-    if (args.length != 2) {
-        stderr.printf ("usage: %s NAME|PATH\n", args[0]);
+    if (args.length > 2) {
+        printerr ("usage: %s [RUNTIME-DIR]\n", args[0]);
         return 1;
     }
 
     var loop = new MainLoop ();
-    // Keep the client: dropping the last reference detaches it.
-    var client = "/" in args[1] ? new Lxcmon.Client.for_path (args[1]) : new Lxcmon.Client (args[1]);
-    var statuses = (EnumClass) typeof (Lxcmon.ExitStatus).class_ref ();
+    // Keep the host: if the last reference is dropped, it stops, and no event is reported any more.
+    var host = new Lxcmon.Host (args[1]);
     int result = 0;
 
-    client.init.connect (pid => stdout.printf ("init %d\n", pid));
-    client.exit.connect (status => stdout.printf ("exit %s\n", statuses.get_value (status).value_nick));
-    client.closed.connect (error => {
-        // The last signal. If the controller was killed, it is the only one that reports the end.
-        stdout.printf ("closed: %s\n", client.describe_end ());
-        loop.quit ();
+    host.init.connect ((monitor, pid) => print ("%s init %d\n", monitor.name, pid));
+    host.closed.connect ((monitor, error) => {
+        // Emitted for each end, also if the controller was killed and there was no "exit". NONE: the container may
+        // still run, but is no longer watched.
+        if (monitor.end != Lxcmon.End.NONE)
+            print ("%s ended: %s\n", monitor.name, monitor.describe_end ());
     });
-    client.attach_async.begin (null, (object, task) => {
+    host.notify["error"].connect (() => {
+        // The host goes on trying; the error is null when the list is up to date again.
+        if (host.error != null)
+            printerr ("not up to date: %s\n", host.error.message);
+    });
+    host.start_async.begin (null, (object, task) => {
         try {
-            client.attach_async.end (task);
+            host.start_async.end (task);
         } catch (Error error) {
-            stderr.printf ("%s\n", error.message);
+            printerr ("%s\n", error.message);
             result = 1;
             loop.quit ();
+            return;
         }
+        // The first list is complete.
+        for (uint i = 0; i < host.get_n_items (); i++)
+            print ("%s is there\n", ((Lxcmon.Monitor) host.get_item (i)).name);
     });
     loop.run ();
     return result;

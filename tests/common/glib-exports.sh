@@ -27,7 +27,7 @@ done >"$temporary/all.c"
 # Lines between "# LINE "FILE"" and the next one come from that file.
 # shellcheck disable=SC2086
 $CC -E "$@" "$temporary/all.c" |
-  awk -v folder="/$folder/" '/^# [0-9]+ "/ { ours = index ("/" $3, folder) > 0; next } ours' |
+  awk -v folder="/$folder/" '/^# [0-9]+ "/ { gsub ("[^/]+/[.][.]/", "", $3); ours = index ("/" $3, folder) > 0; next } ours' |
   sed 's/__attribute__ *((visibility *("default")))/LXCMON_EXPORT/g' >"$temporary/declarations.h"
 
 "$compare" "$library" "$symbols" "$temporary/declarations.h"

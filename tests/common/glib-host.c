@@ -29,14 +29,14 @@ record (GlibHost *self, LxcmonMonitor *monitor, const char *format, ...)
 }
 
 static void
-on_init (LxcmonMonitorList *list, LxcmonMonitor *monitor, gint pid, gpointer user_data)
+on_init (LxcmonHost *list, LxcmonMonitor *monitor, gint pid, gpointer user_data)
 {
   g_assert_cmpint (lxcmon_monitor_get_init_pid (monitor), ==, pid);
   record (user_data, monitor, "init %d", pid);
 }
 
 static void
-on_exit_signal (LxcmonMonitorList *list, LxcmonMonitor *monitor, LxcmonExitStatus status,
+on_exit_signal (LxcmonHost *list, LxcmonMonitor *monitor, LxcmonExitStatus status,
                 gpointer user_data)
 {
   g_autoptr (GEnumClass) class = g_type_class_ref (LXCMON_TYPE_EXIT_STATUS);
@@ -45,10 +45,10 @@ on_exit_signal (LxcmonMonitorList *list, LxcmonMonitor *monitor, LxcmonExitStatu
 }
 
 static void
-on_closed (LxcmonMonitorList *list, LxcmonMonitor *monitor, const GError *error, gpointer user_data)
+on_closed (LxcmonHost *list, LxcmonMonitor *monitor, const GError *error, gpointer user_data)
 {
   /* It is still in the list, so that its handlers can find it there. */
-  g_assert_true (lxcmon_monitor_list_lookup (list, lxcmon_monitor_get_name (monitor)) == monitor);
+  g_assert_true (lxcmon_host_lookup (list, lxcmon_monitor_get_name (monitor)) == monitor);
   if (error != NULL)
     record (user_data, monitor, "closed %s", glib_error_nick (error));
   else
@@ -70,7 +70,7 @@ check_copy (GlibHost *self)
       g_autoptr (LxcmonMonitor) item = g_list_model_get_item (model, i);
       const char *name = lxcmon_monitor_get_name (item);
       g_assert_true (item == g_ptr_array_index (self->copy, i));
-      g_assert_true (lxcmon_monitor_list_lookup (self->list, name) == item);
+      g_assert_true (lxcmon_host_lookup (self->list, name) == item);
       if (i > 0)
         g_assert_cmpint (strcmp (lxcmon_monitor_get_name (g_ptr_array_index (self->copy, i - 1)),
                                  name),
@@ -111,12 +111,12 @@ free_mock (gpointer data)
 
 /* A host over a directory that the caller makes and removes. */
 GlibHost *
-glib_host_new_at (const char *dir)
+glib_host_new_at (const char *dir, const char *uri)
 {
   GlibHost *self = g_new0 (GlibHost, 1);
 
-  self->host = lxcmon_host_new (dir);
-  self->list = LXCMON_MONITOR_LIST (self->host);
+  self->host = g_object_new (LXCMON_TYPE_HOST, "runtime-dir", dir, "uri", uri, NULL);
+  self->list = self->host;
   self->mocks = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, free_mock);
   self->copy = g_ptr_array_new_with_free_func (g_object_unref);
   self->signals = g_string_new (NULL);
@@ -128,14 +128,27 @@ glib_host_new_at (const char *dir)
   return self;
 }
 
-GlibHost *
-glib_host_new (void)
+static GlibHost *
+new_in_own_dir (const char *uri)
 {
   char *dir = glib_test_make_dir ();
-  GlibHost *self = glib_host_new_at (dir);
+  GlibHost *self = glib_host_new_at (dir, uri);
 
   self->dir = dir;
   return self;
+}
+
+GlibHost *
+glib_host_new (void)
+{
+  return new_in_own_dir (NULL);
+}
+
+/* One that never goes through libvirtd: "force" counts. */
+GlibHost *
+glib_host_new_direct (void)
+{
+  return new_in_own_dir ("direct:");
 }
 
 void
@@ -143,7 +156,7 @@ glib_host_free (GlibHost *self)
 {
   if (self->host != NULL)
     {
-      lxcmon_monitor_list_stop (self->list);
+      lxcmon_host_stop (self->list);
       g_assert_cmpuint (self->copy->len, ==, 0);
       g_assert_cmpuint (self->n_notified, ==, self->n_changes);
       /* A pending start holds a reference. */
@@ -165,8 +178,7 @@ static void
 on_started (GObject *object, GAsyncResult *result, gpointer user_data)
 {
   GlibHost *self = user_data;
-  gboolean done
-      = lxcmon_monitor_list_start_finish (LXCMON_MONITOR_LIST (object), result, &self->start_error);
+  gboolean done = lxcmon_host_start_finish (LXCMON_HOST (object), result, &self->start_error);
 
   g_assert_cmpint (done, ==, self->start_error == NULL);
   g_assert_false (self->start_done);
@@ -178,7 +190,7 @@ glib_host_begin_start (GlibHost *self, GCancellable *cancellable)
 {
   self->start_done = FALSE;
   g_clear_error (&self->start_error);
-  lxcmon_monitor_list_start_async (self->list, cancellable, on_started, self);
+  lxcmon_host_start_async (self->list, cancellable, on_started, self);
 }
 
 /* Waits for the outcome: NULL if the host is started, otherwise the error's nick. */
@@ -251,7 +263,7 @@ glib_host_drop (GlibHost *self, const char *name)
 LxcmonMonitor *
 glib_host_get (GlibHost *self, const char *name)
 {
-  return lxcmon_monitor_list_lookup (self->list, name);
+  return lxcmon_host_lookup (self->list, name);
 }
 
 /* The state of a container; -1 where it is not in the list. */

@@ -14,8 +14,8 @@ typedef struct
 {
   char *dir;
   LxcmonHost *host;
-  LxcmonMonitorList *list; /* the same */
-  GHashTable *mocks;       /* by name */
+  LxcmonHost *list;  /* the same */
+  GHashTable *mocks; /* by name */
   GPtrArray *copy;
   GString *signals; /* such as "web1 init 42, web1 exit reboot, web1 closed, web1 closed lost" */
   guint n_changes;
@@ -25,7 +25,8 @@ typedef struct
 } GlibHost;
 
 GlibHost *glib_host_new (void);
-GlibHost *glib_host_new_at (const char *dir);
+GlibHost *glib_host_new_direct (void);
+GlibHost *glib_host_new_at (const char *dir, const char *uri);
 void glib_host_free (GlibHost *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GlibHost, glib_host_free)
 

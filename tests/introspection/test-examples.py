@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The examples, and the first program of the README, each with a simulated controller.
+"""The examples, and the first program of the README, each with simulated controllers.
 
     test-examples.py README [NAME=COMMAND...]: how to run each example, as in watch.py=/usr/bin/python3 watch.py
 """
@@ -11,11 +11,12 @@ import re
 import shlex
 import subprocess
 import sys
+import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'common'))
 
 import glib_tap  # noqa: E402
-from glib_session import Lxcmon, Session, wait_until  # noqa: E402
+from glib_session import PATIENCE, Lxcmon, LxcmonMock, Session, wait_until  # noqa: E402
 
 README = pathlib.Path(sys.argv.pop(1))
 EXAMPLES = dict(argument.split('=', 1) for argument in sys.argv[1:])
@@ -32,57 +33,74 @@ class TestPrograms(Session):
         self.addCleanup(process.stderr.close)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
+        guard = threading.Timer(PATIENCE, process.kill)
+        guard.start()
+        self.addCleanup(guard.cancel)
         return process
 
     def wait_for_client(self, process):
         wait_until(lambda: self.mock.props.n_clients == 1 or process.poll() is not None, 'the program')
         self.assertIsNone(process.poll(), process.poll() is not None and process.stderr.read())
 
-    def run_to_end(self, command, end):
-        process = self.start(command)
-        self.wait_for_client(process)
-        end()
-        output, errors = process.communicate(timeout=60)
-        self.assertEqual((errors, process.returncode), ('', 0))
-        return output
+    def expect(self, process, *lines):
+        for line in lines:
+            self.assertRegex(process.stdout.readline(), f'^{line}\n$')
 
     def check_ends(self, command):
+        """The program prints each start and each end, also of a container that starts later."""
+        process = self.start(command)
+        self.wait_for_client(process)
+        self.expect(process, 'web1 is there', 'web1 init 42')
         for status, text in ENDS.items():
-            output = self.run_to_end(command, lambda: self.mock.finish(status))
-            self.assertEqual(output, f'init 42\nexit {status.value_nick}\nclosed: {text}\n')
+            self.mock.finish(status)
+            self.expect(process, f'web1 ended: {text}')
             self.mock.start()
-
+            self.expect(process, 'web1 init 42')
         # A controller that is killed sends no EXIT.
-        output = self.run_to_end(command, self.mock.die)
-        self.assertRegex(output, '^init 42\nclosed: .+\n$')
+        self.mock.die()
+        self.expect(process, 'web1 ended: its controller ended .+')
+        process.kill()
+        self.assertEqual(process.communicate(), ('', ''))
         self.mock.start()
 
-    def check_failure(self, command, target):
+    def check_driver(self, command):
+        """If libvirtd is running and cannot be reached, the program prints why, and what can be known."""
+        driver = LxcmonMock.Driver.new(self.directory)
+        self.assertTrue(driver.start())
         process = self.start(command)
-        output, errors = process.communicate(timeout=60)
+        self.assertRegex(process.stderr.readline(), '^not up to date: .+\n$')
+        self.expect(process, 'web1 is there')
+        self.assertEqual(self.mock.props.n_clients, 0)
+        process.kill()
+        driver.stop()
+
+    def check_failure(self, command, reason):
+        process = self.start(command)
+        output, errors = process.communicate(timeout=PATIENCE)
         self.assertEqual((output, process.returncode), ('', 1))
-        self.assertIn(target, errors)
+        self.assertIn(reason, errors)
         self.assertNotIn('Traceback', errors)
 
     def check_example(self, name):
         if name not in EXAMPLES:
             self.skipTest(f'{name} was not built')
         command = shlex.split(EXAMPLES[name])
-        self.check_ends(command + [self.path])
-        for target in self.path + '.none', 'no-such-container':
-            self.check_failure(command + [target], target)
-        self.check_failure(command, 'usage')
+        self.check_ends(command + [self.directory])
+        self.check_driver(command + [self.directory])
+        self.check_failure(command + [self.path], self.path + ' is not a directory')
+        self.check_failure(command + [self.directory, 'more'], 'usage')
 
     def test_readme(self):
         program = re.search(r'^```python\n(.*?)^```$', README.read_text(encoding='utf-8'), re.M | re.S).group(1)
-        for path in self.path, self.path + '.none':
-            code = program.replace('Client.new("web1")', f'Client.new_for_path({path!r})')
-            self.assertIn(path, code)
-            command = [sys.executable, '-c', code]
-            if path == self.path:
-                self.check_ends(command)
-            else:
-                self.check_failure(command, path)
+
+        def make_command(directory):
+            code = program.replace('Host.new(None)', f'Host.new({directory!r})')
+            self.assertIn(directory, code)
+            return [sys.executable, '-c', code]
+
+        self.check_ends(make_command(self.directory))
+        self.check_driver(make_command(self.directory))
+        self.check_failure(make_command(self.path), self.path + ' is not a directory')
 
     def test_watch_py(self):
         self.check_example('watch.py')

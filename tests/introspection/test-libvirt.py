@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The host over libvirt, from Python, with the driver that libvirt brings for tests."""
+"""The host through libvirt, from Python, with the driver that libvirt brings for tests."""
 
 import os
+import subprocess
 import sys
 import unittest
 
@@ -10,6 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 
 import gi
 
+gi.require_version('Lxcmon', '1.0')
 gi.require_version('LxcmonLibvirt', '1.0')
 gi.require_version('LibvirtGObject', '1.0')
 from gi.repository import Gio, GLib, LibvirtGObject, Lxcmon, LxcmonLibvirt
@@ -40,9 +42,10 @@ class TestHost(unittest.TestCase):
 
     def live_and_end(self, host):
         self.start(host)
-        self.assertTrue(host.props.connected)
+        self.assertEqual((host.props.connected, host.props.error), (True, None))
+        self.assertEqual((host.props.source, host.props.uri), (Lxcmon.Source.LIBVIRT, URI))
         self.assertIsInstance(host, Gio.ListModel)
-        self.assertIsInstance(host, Lxcmon.MonitorList)
+        self.assertIsInstance(host, Lxcmon.Host)
         self.assertEqual([m.props.name for m in host], ['test'])
         self.assertEqual(host.lookup('test').props.source, Lxcmon.Source.LIBVIRT)
         self.domain.stop(0)
@@ -60,16 +63,13 @@ class TestHost(unittest.TestCase):
         self.assertEqual(list(host), [])
 
     def test_uri(self):
-        self.live_and_end(LxcmonLibvirt.Host.new_for_uri(URI))
+        self.live_and_end(Lxcmon.Host.new_for_uri(URI))
 
     def test_connection(self):
-        host = LxcmonLibvirt.Host.new(self.connection)
-        self.assertIs(host.props.connection, self.connection)
-        self.assertEqual(host.props.uri, URI)
-        self.live_and_end(host)
+        self.live_and_end(LxcmonLibvirt.host_new_for_connection(self.connection))
 
     def test_error(self):
-        host = LxcmonLibvirt.Host.new_for_uri('lxc:///system?socket=/nonexistent')
+        host = Lxcmon.Host.new_for_uri('lxc:///system?socket=/nonexistent')
         errors = []
 
         def on_started(host, result):
@@ -81,6 +81,27 @@ class TestHost(unittest.TestCase):
         host.start_async(None, on_started)
         wait_until(lambda: errors, 'the error')
         self.assertTrue(errors[0].matches(Lxcmon.monitor_error_quark(), Lxcmon.MonitorError.FAILED))
+        self.assertIn('/nonexistent', errors[0].message)
+
+    def test_module(self):
+        """A program that does not link libvirt loads the module when it needs it, and an error says what is missing."""
+        program = (
+            'import gi; gi.require_version("Lxcmon", "1.0")\n'
+            'from gi.repository import GLib, Lxcmon\n'
+            f'host = Lxcmon.Host.new_for_uri("{URI}")\n'
+            'loaded = lambda: "libvirt.so" in open("/proc/self/maps").read()\n'
+            'try:\n'
+            '    print(loaded(), host.start(None), loaded(), *(monitor.props.name for monitor in host))\n'
+            'except GLib.Error as error:\n'
+            '    print(error.message)\n')
+
+        def run(module_dir):
+            environment = dict(os.environ, LXCMON_MODULE_DIR=module_dir)
+            return subprocess.run([sys.executable, '-c', program], env=environment, check=True, timeout=60,
+                                  stdout=subprocess.PIPE, text=True).stdout
+
+        self.assertEqual(run(os.environ['LXCMON_MODULE_DIR']), 'False True True test\n')
+        self.assertIn('not installed: there is no /nonexistent/', run('/nonexistent'))
 
 
 if __name__ == '__main__':

@@ -5,6 +5,8 @@
  * goes later, and emits the signals of its monitors.
  */
 
+#include "lxcmon-glib/lxcmon-host-names-private.h"
+
 #include "common/glib-host.h"
 #include "common/glib-session.h"
 #include "common/glib-test.h"
@@ -32,8 +34,8 @@ test_new (void)
   g_assert_cmpuint (n_unlisted, ==, 0);
   g_assert_cmpuint (n_items, ==, 0);
   g_assert_true (g_list_model_get_item_type (G_LIST_MODEL (host)) == LXCMON_TYPE_MONITOR);
-  g_assert_null (lxcmon_monitor_list_lookup (LXCMON_MONITOR_LIST (host), "web1"));
-  lxcmon_monitor_list_stop (LXCMON_MONITOR_LIST (host));
+  g_assert_null (lxcmon_host_lookup (host, "web1"));
+  lxcmon_host_stop (host);
 }
 
 static void
@@ -78,6 +80,34 @@ test_first_scan (void)
   g_assert_cmpint (lxcmon_monitor_get_controller_pid (glib_host_get (host, "web1")), ==, getpid ());
   g_assert_cmpint (glib_host_state (host, "web2"), ==, LXCMON_STATE_ATTACHED);
   g_assert_cmpuint (host->n_changes, ==, 1);
+}
+
+/* Only containers that are named are listed, and the slots of the others stay free. */
+static void
+test_names (void)
+{
+  const char *const two[] = { "web1", "web3", NULL };
+  const char *const one[] = { "web1", NULL };
+  g_autoptr (GlibHost) host = glib_host_new ();
+
+  glib_host_add (host, "web1", 11);
+  glib_host_add (host, "web2", 12);
+  _lxcmon_host_set_names (host->host, two);
+  glib_host_start (host);
+  g_assert_true (glib_host_has (host, "web1"));
+  glib_host_add (host, "web3", 13);
+  glib_host_wait_signals (host, "web1 init 11, web3 init 13");
+  g_assert_cmpuint (lxcmon_mock_controller_get_n_clients (glib_host_get_mock (host, "web2")), ==,
+                    0);
+
+  /* A container that is in the list stays; another one of its name does not appear. */
+  _lxcmon_host_set_names (host->host, one);
+  glib_host_finish (host, "web3", LXCMON_EXIT_STATUS_SHUTDOWN);
+  glib_host_wait_names (host, "web1");
+  glib_host_add (host, "web3", 14);
+  _lxcmon_host_set_names (host->host, NULL);
+  glib_host_add (host, "web4", 15);
+  glib_host_wait_names (host, "web1 web2 web3 web4");
 }
 
 static void
@@ -140,7 +170,7 @@ on_single_init (LxcmonMonitor *monitor, gint pid, gpointer user_data)
 }
 
 static void
-on_exit_reboot (LxcmonMonitorList *list, LxcmonMonitor *monitor, gint status, gpointer user_data)
+on_exit_reboot (LxcmonHost *list, LxcmonMonitor *monitor, gint status, gpointer user_data)
 {
   guint *n = user_data;
 
@@ -202,7 +232,7 @@ test_stop (void)
   glib_host_start (host);
   glib_host_wait_signals (host, "web1 init 1");
   g_autoptr (LxcmonMonitor) monitor = g_object_ref (glib_host_get (host, "web1"));
-  lxcmon_monitor_list_stop (host->list);
+  lxcmon_host_stop (host->list);
   g_assert_true (glib_host_has (host, ""));
   g_assert_cmpuint (host->n_changes, ==, 2);
   g_assert_cmpint (lxcmon_monitor_get_state (monitor), ==, LXCMON_STATE_DETACHED);
@@ -222,7 +252,7 @@ test_stop_while_starting (void)
   g_autoptr (GlibHost) host = glib_host_new ();
 
   glib_host_begin_start (host, NULL);
-  lxcmon_monitor_list_stop (host->list);
+  lxcmon_host_stop (host->list);
   g_assert_cmpstr (glib_host_finish_start (host), ==, "cancelled");
 }
 
@@ -244,7 +274,7 @@ test_cancel (void)
 static void
 on_start_kept (GObject *object, GAsyncResult *result, gpointer user_data)
 {
-  g_assert_true (lxcmon_monitor_list_start_finish (LXCMON_MONITOR_LIST (object), result, NULL));
+  g_assert_true (lxcmon_host_start_finish (LXCMON_HOST (object), result, NULL));
   *(gboolean *) user_data = TRUE;
 }
 
@@ -257,7 +287,7 @@ test_start_keeps_alive (void)
   gboolean started = FALSE;
 
   g_object_add_weak_pointer (G_OBJECT (host), (gpointer *) &host);
-  lxcmon_monitor_list_start_async (LXCMON_MONITOR_LIST (host), NULL, on_start_kept, &started);
+  lxcmon_host_start_async (host, NULL, on_start_kept, &started);
   g_object_unref (host);
   g_assert_nonnull (host);
   glib_test_wait_until (started);
@@ -271,7 +301,7 @@ test_start_fails (void)
   g_autofree char *dir = glib_test_make_dir ();
   g_autofree char *link = g_strconcat (dir, ".link", NULL);
   g_assert_cmpint (symlink (dir, link), ==, 0);
-  g_autoptr (GlibHost) host = glib_host_new_at (link);
+  g_autoptr (GlibHost) host = glib_host_new_at (link, NULL);
 
   glib_host_begin_start (host, NULL);
   g_assert_cmpstr (glib_host_finish_start (host), ==, "untrusted");
@@ -312,7 +342,7 @@ test_rows_left (void)
   g_signal_connect_swapped (monitor, "closed", G_CALLBACK (count), &n_signals);
   lxcmon_mock_controller_send_init (mock, 2, NULL);
   glib_host_finish (host, "web1", LXCMON_EXIT_STATUS_SHUTDOWN);
-  lxcmon_monitor_list_stop (host->list);
+  lxcmon_host_stop (host->list);
   glib_test_drain ();
   g_assert_cmpuint (n_signals, ==, 0);
   g_assert_cmpint (lxcmon_monitor_get_state (monitor), ==, LXCMON_STATE_DETACHED);
@@ -328,25 +358,25 @@ test_start_blocking (void)
   g_autoptr (GError) error = NULL;
 
   g_cancellable_cancel (cancellable);
-  g_assert_false (lxcmon_monitor_list_start (host->list, cancellable, &error));
+  g_assert_false (lxcmon_host_start (host->list, cancellable, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   g_clear_error (&error);
 
   glib_host_add (host, "web1", 1);
   glib_host_add (host, "web2", 2);
-  g_assert_true (lxcmon_monitor_list_start (host->list, NULL, &error));
+  g_assert_true (lxcmon_host_start (host->list, NULL, &error));
   g_assert_no_error (error);
   g_assert_true (glib_host_has (host, "web1 web2"));
   g_assert_cmpuint (host->n_changes, ==, 1);
-  g_assert_false (lxcmon_monitor_list_start (host->list, NULL, &error));
+  g_assert_false (lxcmon_host_start (host->list, NULL, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_PENDING);
   g_assert_true (glib_host_has (host, "web1 web2"));
 }
 
 static void
-stop_list (LxcmonMonitorList *list)
+stop_list (LxcmonHost *list)
 {
-  lxcmon_monitor_list_stop (list);
+  lxcmon_host_stop (list);
 }
 
 /* A handler stops the host meanwhile. */
@@ -358,7 +388,7 @@ test_start_blocking_stopped (void)
 
   glib_host_add (host, "web1", 1);
   g_signal_connect_swapped (host->host, "items-changed", G_CALLBACK (stop_list), host->list);
-  g_assert_false (lxcmon_monitor_list_start (host->list, NULL, &error));
+  g_assert_false (lxcmon_host_start (host->list, NULL, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   g_assert_true (glib_host_has (host, ""));
 }
@@ -415,7 +445,7 @@ test_wait_exit (void)
   lxcmon_mock_controller_die (glib_host_get_mock (host, "web2"), NULL);
   check_wait (&waits[1], LXCMON_EXIT_STATUS_UNKNOWN, "lost");
   g_assert_false (waits[2].done);
-  lxcmon_monitor_list_stop (host->list);
+  lxcmon_host_stop (host->list);
   check_wait (&waits[2], LXCMON_EXIT_STATUS_UNKNOWN, "cancelled");
 }
 
@@ -443,10 +473,10 @@ test_wait_exit_blocking (void)
 static gpointer
 call_from_thread (gpointer data)
 {
-  LxcmonMonitorList *list = data;
+  LxcmonHost *list = data;
 
-  lxcmon_monitor_list_start_async (list, NULL, NULL, NULL);
-  lxcmon_monitor_list_stop (list);
+  lxcmon_host_start_async (list, NULL, NULL, NULL);
+  lxcmon_host_stop (list);
   lxcmon_host_set_force (LXCMON_HOST (list), TRUE);
   return NULL;
 }
@@ -459,8 +489,8 @@ test_wrong_thread (void)
   glib_host_add (host, "web1", 1);
   glib_host_start (host);
   g_assert_true (g_main_context_acquire (NULL));
-  glib_test_expect_critical ("lxcmon_monitor_list_start_async*another thread*");
-  glib_test_expect_critical ("lxcmon_monitor_list_stop*another thread*");
+  glib_test_expect_critical ("lxcmon_host_start_async*another thread*");
+  glib_test_expect_critical ("lxcmon_host_stop*another thread*");
   glib_test_expect_critical ("lxcmon_host_set_force*another thread*");
   g_thread_join (g_thread_new ("other", call_from_thread, host->host));
   g_test_assert_expected_messages ();
@@ -485,7 +515,7 @@ test_drop_in_thread (void)
   LxcmonHost *host = lxcmon_host_new (dir);
 
   g_assert_true (lxcmon_mock_controller_start (mock, NULL));
-  lxcmon_monitor_list_start_async (LXCMON_MONITOR_LIST (host), NULL, NULL, NULL);
+  lxcmon_host_start_async (host, NULL, NULL, NULL);
   glib_test_wait_until (lxcmon_mock_controller_get_n_clients (mock) == 1);
   glib_test_drain ();
   g_object_add_weak_pointer (G_OBJECT (host), (gpointer *) &host);
@@ -501,7 +531,7 @@ test_drop_in_thread (void)
 
 /* A context of its own, in a thread of its own: all signals are emitted there. */
 static void
-on_thread_init (LxcmonMonitorList *list, LxcmonMonitor *monitor, gint pid, gpointer loop)
+on_thread_init (LxcmonHost *list, LxcmonMonitor *monitor, gint pid, gpointer loop)
 {
   g_assert_true (g_main_context_is_owner (g_main_loop_get_context (loop)));
   g_main_loop_quit (loop);
@@ -516,9 +546,9 @@ run_own_context (gpointer dir)
   g_main_context_push_thread_default (context);
   LxcmonHost *host = lxcmon_host_new (dir);
   g_signal_connect (host, "init", G_CALLBACK (on_thread_init), loop);
-  lxcmon_monitor_list_start_async (LXCMON_MONITOR_LIST (host), NULL, NULL, NULL);
+  lxcmon_host_start_async (host, NULL, NULL, NULL);
   g_main_loop_run (loop);
-  lxcmon_monitor_list_stop (LXCMON_MONITOR_LIST (host));
+  lxcmon_host_stop (host);
   g_object_unref (host);
   while (g_main_context_iteration (context, FALSE))
     ;
@@ -542,6 +572,7 @@ main (int argc, char **argv)
   glib_test_add ("/host/new", test_new);
   glib_test_add ("/host/settings", test_settings);
   glib_test_add ("/host/first-scan", test_first_scan);
+  glib_test_add ("/host/names", test_names);
   glib_test_add ("/host/empty", test_empty);
   glib_test_add ("/host/come-and-go", test_come_and_go);
   glib_test_add ("/host/many-at-once", test_many_at_once);

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "lxcmon-glib/lxcmon-host-private.h"
+
 /* The text is the uuid, and up to a slash the name. */
 static LxcmonLibvirtDomain *
 domain_new (const char *text, gint id)
@@ -28,15 +30,22 @@ event_new (LxcmonLibvirtEventType type, guint serial)
   return self;
 }
 
-/* Does what the host does when its link reports an event, and what the main loop does then. */
+LxcmonLibvirtBackend *
+feed_get_backend (Record *record)
+{
+  return g_object_get_data (G_OBJECT (record->host), "backend");
+}
+
+/* Does what the backend does when its link reports an event, and what the main loop does then. */
 static void
 feed_step (Record *record, LxcmonLibvirtStepFunc func, LxcmonLibvirtEvent *event)
 {
-  LxcmonMainSource *source = _lxcmon_monitor_list_get_source (record->list);
-  LxcmonLibvirtStep *step = _lxcmon_libvirt_step_new (record->host, func);
+  LxcmonLibvirtBackend *backend = feed_get_backend (record);
+  LxcmonMainSource *source = _lxcmon_backend_get_rows (LXCMON_BACKEND (backend))->source;
+  LxcmonLibvirtStep *step = _lxcmon_libvirt_step_new (backend, func);
 
   step->event = event;
-  _lxcmon_libvirt_step_push (record->host, step);
+  _lxcmon_libvirt_step_push (step);
   _lxcmon_main_source_run_steps (source);
 }
 
@@ -47,7 +56,7 @@ feed (Record *record, guint serial, LxcmonLibvirtEventType type, const char *nam
 
   event->domain = domain_new (name, type != STOPPED ? id : 0);
   event->detail = type == STOPPED ? id : 0;
-  feed_step (record, _lxcmon_libvirt_host_apply_event, event);
+  feed_step (record, _lxcmon_libvirt_backend_apply_event, event);
 }
 
 void
@@ -57,7 +66,7 @@ feed_start_without_init (Record *record, guint serial, const char *name, gint id
 
   event->domain = domain_new (name, id);
   event->domain->init_pid = 0;
-  feed_step (record, _lxcmon_libvirt_host_apply_event, event);
+  feed_step (record, _lxcmon_libvirt_backend_apply_event, event);
 }
 
 void
@@ -74,21 +83,24 @@ feed_list (Record *record, guint serial, const char *text)
       g_ptr_array_add (event->domains,
                        domain_new (words[i], (gint) g_ascii_strtoll (id + 1, NULL, 10)));
     }
-  feed_step (record, _lxcmon_libvirt_host_apply_list, event);
+  feed_step (record, _lxcmon_libvirt_backend_apply_list, event);
 }
 
 void
 feed_loss (Record *record)
 {
-  record->host->is_listed = FALSE;
-  _lxcmon_libvirt_host_end_held (record->host);
-  _lxcmon_main_source_run_steps (_lxcmon_monitor_list_get_source (record->list));
+  LxcmonLibvirtBackend *backend = feed_get_backend (record);
+
+  backend->is_listed = FALSE;
+  _lxcmon_libvirt_backend_watch_ends (backend);
+  _lxcmon_libvirt_backend_end_held (backend);
+  _lxcmon_main_source_run_steps (_lxcmon_backend_get_rows (LXCMON_BACKEND (backend))->source);
 }
 
 LxcmonMonitor *
 feed_get_row (Record *record, const char *name)
 {
-  LxcmonMonitor *row = lxcmon_monitor_list_lookup (record->list, name);
+  LxcmonMonitor *row = lxcmon_host_lookup (record->list, name);
 
   g_assert_nonnull (row);
   return row;
@@ -97,8 +109,11 @@ feed_get_row (Record *record, const char *name)
 Record *
 feed_record_new (const char *list)
 {
-  Record *record = record_new (lxcmon_libvirt_host_new_for_uri ("test:///default"));
+  LxcmonBackend *backend
+      = g_object_new (LXCMON_LIBVIRT_TYPE_BACKEND, "uri", "test:///default", NULL);
+  Record *record = record_new (_lxcmon_host_new_for_backend (backend, "test:///default"));
 
+  g_object_set_data (G_OBJECT (record->host), "backend", backend);
   record_run (record);
   feed_list (record, 1, list);
   record_clear (record);

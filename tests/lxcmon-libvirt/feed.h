@@ -3,16 +3,18 @@
 #pragma once
 
 /*
- * Gives libvirt's events and lists to a host by hand, as its link does. The init of a controller has the next pid.
+ * Gives libvirt's events and lists to a backend by hand, as its link does. The init of a controller has the next pid.
  */
 
-#include "lxcmon-libvirt/lxcmon-libvirt-host-private.h"
+#include "lxcmon-libvirt/lxcmon-libvirt-backend-private.h"
 #include "record.h"
 
 #define STARTED  LXCMON_LIBVIRT_EVENT_STARTED
 #define STOPPED  LXCMON_LIBVIRT_EVENT_STOPPED
 #define REBOOTED LXCMON_LIBVIRT_EVENT_REBOOTED
 
+/* The host's backend. */
+LxcmonLibvirtBackend *feed_get_backend (Record *record);
 /* A host that is started, with a list that the test makes: "web1=42 web2=43". Its own driver has no events. */
 Record *feed_record_new (const char *list);
 /* @name: the uuid, and up to a slash the name; @id: of the container, or why it has stopped */

@@ -11,12 +11,12 @@
 
 typedef struct
 {
-  LxcmonLibvirtHost *host;
-  LxcmonMonitorList *list; /* the same */
-  GString *trace;          /* such as "web1 init 42, web1 exit shutdown, web1 closed" */
-  GString *changes;        /* of the list, such as "0-0+2 " */
-  GThread *thread;         /* the one in which all signals have to come */
-  guint n_notified;        /* how often "n-items" was */
+  LxcmonHost *host;
+  LxcmonHost *list; /* the same */
+  GString *trace;   /* such as "web1 init 42, web1 exit shutdown, web1 closed" */
+  GString *changes; /* of the list, such as "0-0+2 " */
+  GThread *thread;  /* the one in which all signals have to come */
+  guint n_notified; /* how often "n-items" was */
   gboolean started;
   GError *start_error;
   guint n_starts_done;
@@ -32,7 +32,7 @@ void record_begin (void);
 void record_wait_for_threads (void);
 
 /* Takes ownership of @host. */
-Record *record_new (LxcmonLibvirtHost *host);
+Record *record_new (LxcmonHost *host);
 /* Stops the host. The last record waits until all connections are closed. */
 void record_free (Record *self);
 void record_start (Record *self, GCancellable *cancellable);

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# An app, built against an installed tree with what pkg-config says, uses libvirt. An app that links
-# lxcmon-glib only does not load libvirt.
+# Apps, built against an installed tree with what pkg-config says, use libvirt: with a connection of their own, and
+# through the module. What links lxcmon-glib only loads no libvirt before it needs the module.
 #
-#   test-installed.sh BUILD_ROOT PREFIX LIBDIR SOURCE_DIR GLIB_SOURCE_DIR
+#   test-installed.sh BUILD_ROOT PREFIX LIBDIR SOURCE_DIR
 #
 # CC is the compiler, MESON and PKG_CONFIG are the programs, SANITIZE is what -fsanitize= is given, or empty,
 # DEFAULT_LIBRARY is Meson's option.
@@ -15,7 +15,6 @@ build=$1
 prefix=$2
 libdir=$3
 sources=$4
-glib_sources=$5
 # shellcheck source=tests/common/cases.sh
 . "$(dirname "$0")/../common/cases.sh"
 tree=$folder/tree$prefix
@@ -31,11 +30,13 @@ flags () {
     "$PKG_CONFIG" "$@"
 }
 
-# compile PACKAGE PROGRAM [SOURCE_DIR]
+# compile PACKAGE PROGRAM SOURCE [OPTION...]
 # shellcheck disable=SC2046,SC2086
 compile () {
-  $CC -std=gnu11 -Wall -Werror ${SANITIZE:+-fsanitize=$SANITIZE} -o "$folder/$2" "${3:-$sources}/$2.c" \
-    $(flags --cflags --libs "$1") -Wl,-rpath,"$tree/$libdir" -Wl,-rpath-link,"$tree/$libdir"
+  package=$1 program=$2 source=$3
+  shift 3
+  $CC -std=gnu11 -Wall -Werror ${SANITIZE:+-fsanitize=$SANITIZE} "$@" -o "$folder/$program" "$source" \
+    $(flags --cflags --libs "$package") -Wl,-rpath,"$tree/$libdir" -Wl,-rpath-link,"$tree/$libdir"
 }
 
 run () {
@@ -65,18 +66,37 @@ loads_no_libvirt () {
 }
 
 lists () {
-  run "$folder/installed-host" test:///default | grep -x test
+  LXCMON_MODULE_DIR="$tree/$libdir/lxcmon-1.0/modules" run "$folder/$1" test:///default | grep -x test
 }
 
-echo 1..9
+# lists_nothing TEXT: the module is not there, or not usable; the error says so.
+lists_nothing () {
+  LXCMON_MODULE_DIR="$folder" run "$folder/module" test:///default 2>"$folder/errors" || true
+  cat "$folder/errors"
+  grep "$1" "$folder/errors"
+}
+
+lists_nothing_without_module () {
+  lists_nothing "not installed.*$folder/liblxcmon-backend-libvirt.so.*install"
+}
+
+lists_nothing_with_broken_module () {
+  echo broken >"$folder/liblxcmon-backend-libvirt.so"
+  lists_nothing "cannot be loaded.*$folder/liblxcmon-backend-libvirt.so"
+}
+
+echo 1..12
 try installs "$MESON" install -C "$build" --no-rebuild --quiet --destdir "$folder/tree"
 move_pkg_config
 try has-headers has_all include/lxcmon-libvirt-1.0/lxcmon-libvirt/lxcmon-libvirt.h \
   include/lxcmon-libvirt-1.0/lxcmon-libvirt/lxcmon-libvirt-host.h
 try knows-its-version flags --modversion lxcmon-libvirt-1.0
 try_shared has-its-soname soname liblxcmon-libvirt-1.0.so liblxcmon-libvirt-1.0.so.0
-try compiles compile lxcmon-libvirt-1.0 installed-host
-try runs lists
-try loads-libvirt loads installed-host 'libvirt\.so'
-try client-compiles compile lxcmon-glib-1.0 installed-client "$glib_sources"
-try_shared client-loads-no-libvirt loads_no_libvirt installed-client
+try compiles compile lxcmon-libvirt-1.0 connection "$sources/installed-host.c" -DWITH_CONNECTION
+try runs lists connection
+try loads-libvirt loads connection 'libvirt\.so'
+try module-compiles compile lxcmon-glib-1.0 module "$sources/installed-host.c"
+try_shared module-runs lists module
+try_shared module-loads-no-libvirt loads_no_libvirt module
+try_shared module-missing lists_nothing_without_module
+try_shared module-broken lists_nothing_with_broken_module

@@ -90,7 +90,7 @@ test_nested_in_anew (gconstpointer data)
   else
     g_signal_connect (record->host, "items-changed", G_CALLBACK (on_change), &handler);
   feed (record, 1, STARTED, "a", 20);
-  record_assert (record, "a closed lost, a init 21, a closed destroyed");
+  record_assert (record, "a closed unseen, a init 21, a closed destroyed");
   record_assert_names (record, "");
 }
 
@@ -105,7 +105,7 @@ static void
 test_nested_in_row (gconstpointer data)
 {
   g_autoptr (Record) record = feed_record_new ("a=10");
-  g_autoptr (LxcmonMonitor) row = g_object_ref (lxcmon_monitor_list_lookup (record->list, "a"));
+  g_autoptr (LxcmonMonitor) row = g_object_ref (lxcmon_host_lookup (record->list, "a"));
 
   g_signal_connect_swapped (row, data, G_CALLBACK (feed_in_row), record);
   feed (record, 1, STOPPED, "a", VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN);
@@ -134,7 +134,7 @@ test_nested_in_list (void)
   record->in_handler = feed_start_of_c;
   record->user_data = &handler;
   feed_list (record, 2, "b=20");
-  record_assert (record, "a closed lost, b exit reboot, b closed, b init 22, c init 31");
+  record_assert (record, "a closed unseen, b exit reboot, b closed, b init 22, c init 31");
   record_assert_names (record, "b c");
 }
 
@@ -145,7 +145,7 @@ stop (gpointer user_data)
   Handler *self = user_data;
 
   if (g_str_has_suffix (self->record->trace->str, self->at))
-    lxcmon_monitor_list_stop (self->record->list);
+    lxcmon_host_stop (self->record->list);
 }
 
 static void
@@ -211,7 +211,7 @@ main (int argc, char **argv)
   glib_test_add_data ("/libvirt-events-handlers/nested-in-reboot/init", test_nested_in_reboot,
                       "init 21");
   glib_test_add_data ("/libvirt-events-handlers/nested-in-anew/closed", test_nested_in_anew,
-                      "closed lost");
+                      "closed unseen");
   glib_test_add_data ("/libvirt-events-handlers/nested-in-anew/items-changed", test_nested_in_anew,
                       NULL);
   glib_test_add_data ("/libvirt-events-handlers/nested-in-row/exit", test_nested_in_row, "exit");

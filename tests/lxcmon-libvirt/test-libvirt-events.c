@@ -7,6 +7,7 @@
 
 #include "common/glib-test.h"
 #include "feed.h"
+#include "lxcmon-glib/lxcmon-host-names-private.h"
 
 typedef struct
 {
@@ -92,7 +93,7 @@ test_held_to_the_end (gconstpointer data)
   feed (record, 1, STOPPED, "a", VIR_DOMAIN_EVENT_STOPPED_FAILED);
   record_assert (record, "");
   if (is_stopped)
-    lxcmon_monitor_list_stop (record->list);
+    lxcmon_host_stop (record->list);
   else
     feed_loss (record);
   record_assert (record, "a closed lost");
@@ -107,7 +108,7 @@ stop_and_start (gpointer user_data)
   Record *record = user_data;
 
   record->in_handler = NULL;
-  lxcmon_monitor_list_stop (record->list);
+  lxcmon_host_stop (record->list);
   record_start (record, NULL);
 }
 
@@ -120,7 +121,7 @@ test_held_and_started (void)
   feed (record, 1, STOPPED, "a", VIR_DOMAIN_EVENT_STOPPED_FAILED);
   record->in_handler = stop_and_start;
   record->user_data = record;
-  lxcmon_monitor_list_stop (record->list);
+  lxcmon_host_stop (record->list);
   record_assert (record, "a closed lost");
   glib_test_wait_until (record->n_starts_done > n);
   g_assert_no_error (record->start_error);
@@ -148,7 +149,7 @@ test_started (void)
   g_autoptr (Record) record = feed_record_new ("");
 
   feed (record, 1, STARTED, "a", 10);
-  LxcmonMonitor *row = lxcmon_monitor_list_lookup (record->list, "a");
+  LxcmonMonitor *row = lxcmon_host_lookup (record->list, "a");
   g_assert_cmpint (lxcmon_monitor_get_controller_pid (row), ==, 10);
   g_assert_cmpint (lxcmon_monitor_get_init_pid (row), ==, 11);
   g_assert_cmpstr (record->changes->str, ==, "0-0+1 ");
@@ -174,7 +175,7 @@ test_started_anew (void)
   g_autoptr (Record) record = feed_record_new ("a=10");
 
   feed (record, 1, STARTED, "a", 20);
-  record_assert (record, "a closed lost, a init 21");
+  record_assert (record, "a closed unseen, a init 21");
   record_assert_names (record, "a");
 }
 
@@ -182,10 +183,10 @@ static void
 test_rebooted (void)
 {
   g_autoptr (Record) record = feed_record_new ("a=10");
-  LxcmonMonitor *row = lxcmon_monitor_list_lookup (record->list, "a");
+  LxcmonMonitor *row = lxcmon_host_lookup (record->list, "a");
 
   feed (record, 1, REBOOTED, "a", 20);
-  g_assert_true (lxcmon_monitor_list_lookup (record->list, "a") == row);
+  g_assert_true (lxcmon_host_lookup (record->list, "a") == row);
   g_assert_cmpint (lxcmon_monitor_get_state (row), ==, LXCMON_STATE_ATTACHED);
   g_assert_cmpint (lxcmon_monitor_get_controller_pid (row), ==, 20);
   g_assert_false (lxcmon_monitor_get_exited (row));
@@ -203,16 +204,16 @@ static void
 test_relisted (void)
 {
   g_autoptr (Record) record = feed_record_new ("a=10 b=20 c=30");
-  g_autoptr (LxcmonMonitor) a = g_object_ref (lxcmon_monitor_list_lookup (record->list, "a"));
-  g_autoptr (LxcmonMonitor) b = g_object_ref (lxcmon_monitor_list_lookup (record->list, "b"));
+  g_autoptr (LxcmonMonitor) a = g_object_ref (lxcmon_host_lookup (record->list, "a"));
+  g_autoptr (LxcmonMonitor) b = g_object_ref (lxcmon_host_lookup (record->list, "b"));
 
   feed_loss (record);
   record_assert (record, "");
   feed_list (record, 2, "a=10 b=21 d=40");
-  record_assert (record, "b closed lost, c closed lost");
+  record_assert (record, "b closed unseen, c closed unseen");
   record_assert_names (record, "a b d");
-  g_assert_true (lxcmon_monitor_list_lookup (record->list, "a") == a);
-  g_assert_true (lxcmon_monitor_list_lookup (record->list, "b") != b);
+  g_assert_true (lxcmon_host_lookup (record->list, "a") == a);
+  g_assert_true (lxcmon_host_lookup (record->list, "b") != b);
 }
 
 /* The list is older than what came before it. */
@@ -246,7 +247,7 @@ test_event_of_failed_connection (void)
   feed (record, 2, STARTED, "b", 20);
   record_assert (record, "b init 21");
   feed_list (record, 3, "a=10 c=30");
-  record_assert (record, "b closed lost");
+  record_assert (record, "b closed unseen");
   record_assert_names (record, "a c");
 }
 
@@ -260,9 +261,25 @@ test_unknown_id (void)
   record_assert (record, "a init 0");
   feed_loss (record);
   feed_list (record, 2, "a=10");
-  g_assert_cmpint (lxcmon_monitor_get_init_pid (lxcmon_monitor_list_lookup (record->list, "a")), ==,
-                   11);
+  g_assert_cmpint (lxcmon_monitor_get_init_pid (lxcmon_host_lookup (record->list, "a")), ==, 11);
   record_assert (record, "");
+}
+
+/* Only containers that are named are listed. */
+static void
+test_names (void)
+{
+  const char *const names[] = { "a", "c", NULL };
+  g_autoptr (Record) record = feed_record_new ("a=10");
+
+  _lxcmon_host_set_names (record->list, names);
+  feed (record, 1, STARTED, "b", 20);
+  record_assert_names (record, "a");
+  feed (record, 1, STARTED, "c", 30);
+  record_assert_names (record, "a c");
+  feed_loss (record);
+  feed_list (record, 2, "a=10 b=20 c=30 d=40");
+  record_assert_names (record, "a c");
 }
 
 static void
@@ -275,8 +292,8 @@ test_sorted (void)
     feed (record, 1, STARTED, names[i], (gint) i + 20);
   record_assert_names (record, "1 B a m m-1 n z");
   for (guint i = 0; i < G_N_ELEMENTS (names); i++)
-    g_assert_cmpstr (lxcmon_monitor_get_name (lxcmon_monitor_list_lookup (record->list, names[i])),
-                     ==, names[i]);
+    g_assert_cmpstr (lxcmon_monitor_get_name (lxcmon_host_lookup (record->list, names[i])), ==,
+                     names[i]);
 }
 
 /* A name belongs to one container at a time. */
@@ -286,12 +303,12 @@ test_namesake (void)
   g_autoptr (Record) record = feed_record_new ("a=10");
 
   feed (record, 1, STARTED, "a/2", 20);
-  record_assert (record, "a closed lost, a init 21");
+  record_assert (record, "a closed unseen, a init 21");
   record_assert_names (record, "a");
   /* One of which an event is newer than the list. */
   feed_loss (record);
   feed (record, 2, STARTED, "a/3", 30);
-  record_assert (record, "a closed lost, a init 31");
+  record_assert (record, "a closed unseen, a init 31");
   feed_list (record, 2, "a/2=20");
   record_assert (record, "");
   record_assert_names (record, "a");
@@ -337,7 +354,7 @@ test_wait (void)
   g_assert_cmpstr (trace->str, ==, "2  -1 lxcmon-monitor-error-quark ");
   g_string_truncate (trace, 0);
   lxcmon_monitor_wait_exit_async (feed_get_row (record, "c"), NULL, on_waited, trace);
-  lxcmon_monitor_list_stop (record->list);
+  lxcmon_host_stop (record->list);
   glib_test_wait_until (trace->len > 0);
   g_assert_cmpstr (trace->str, ==, "-1 g-io-error-quark ");
 }
@@ -413,6 +430,21 @@ test_notified (void)
   g_signal_handlers_disconnect_by_data (record->list, trace);
 }
 
+/* The list has the run after a reboot, which libvirtd reports only then. */
+static void
+test_rebooted_after_list (void)
+{
+  g_autoptr (Record) record = feed_record_new ("a=10");
+
+  feed_loss (record);
+  feed_list (record, 2, "a=20");
+  record_assert (record, "a closed unseen");
+  feed (record, 2, REBOOTED, "a", 20);
+  record_assert (record, "");
+  feed (record, 2, REBOOTED, "a", 30);
+  record_assert (record, "a exit reboot, a closed, a init 31");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -440,10 +472,12 @@ main (int argc, char **argv)
   glib_test_add ("/libvirt-events/event-before-list", test_event_before_list);
   glib_test_add ("/libvirt-events/failed-connection", test_event_of_failed_connection);
   glib_test_add ("/libvirt-events/unknown-id", test_unknown_id);
+  glib_test_add ("/libvirt-events/names", test_names);
   glib_test_add ("/libvirt-events/sorted", test_sorted);
   glib_test_add ("/libvirt-events/namesake", test_namesake);
   glib_test_add ("/libvirt-events/pids", test_pids);
   glib_test_add ("/libvirt-events/wait", test_wait);
   glib_test_add ("/libvirt-events/notified", test_notified);
+  glib_test_add ("/libvirt-events/rebooted-after-list", test_rebooted_after_list);
   return g_test_run ();
 }

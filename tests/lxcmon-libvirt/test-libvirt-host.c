@@ -77,27 +77,25 @@ connection_new (void)
 static Record *
 record_new_for_uri (void)
 {
-  return record_new (lxcmon_libvirt_host_new_for_uri (URI));
+  return record_new (lxcmon_host_new_for_uri (URI));
 }
 
 static void
 test_properties (void)
 {
-  g_autoptr (LxcmonLibvirtHost) host = lxcmon_libvirt_host_new_for_uri (NULL);
+  g_autoptr (LxcmonHost) host = lxcmon_host_new_for_uri ("lxc:///system");
   g_autoptr (GObject) owned = G_OBJECT (connection_new ());
   GVirConnection *connection = GVIR_CONNECTION (owned);
-  g_autoptr (LxcmonLibvirtHost) other = lxcmon_libvirt_host_new (connection);
+  g_autoptr (LxcmonHost) other = lxcmon_libvirt_host_new_for_connection (connection);
   guint n_items = 1;
 
-  g_assert_cmpstr (lxcmon_libvirt_host_get_uri (host), ==, "lxc:///system");
-  g_assert_null (lxcmon_libvirt_host_get_connection (host));
-  g_assert_false (lxcmon_libvirt_host_get_connected (host));
-  g_assert_null (lxcmon_libvirt_host_get_error (host));
+  g_assert_cmpstr (lxcmon_host_get_uri (host), ==, "lxc:///system");
+  g_assert_false (lxcmon_host_get_connected (host));
+  g_assert_null (lxcmon_host_get_error (host));
   g_object_get (host, "n-items", &n_items, NULL);
   g_assert_cmpuint (n_items, ==, 0);
   g_assert_true (g_list_model_get_item_type (G_LIST_MODEL (host)) == LXCMON_TYPE_MONITOR);
-  g_assert_cmpstr (lxcmon_libvirt_host_get_uri (other), ==, URI);
-  g_assert_true (lxcmon_libvirt_host_get_connection (other) == connection);
+  g_assert_cmpstr (lxcmon_host_get_uri (other), ==, URI);
 }
 
 /* A container that already runs is listed without "init". */
@@ -115,15 +113,15 @@ test_first_list (void)
   g_assert_cmpuint (record->n_notified, ==, 1);
   record_assert (record, "");
 
-  LxcmonMonitor *row = lxcmon_monitor_list_lookup (record->list, "a");
+  LxcmonMonitor *row = lxcmon_host_lookup (record->list, "a");
   g_assert_cmpint (lxcmon_monitor_get_source (row), ==, LXCMON_SOURCE_LIBVIRT);
   g_assert_cmpint (lxcmon_monitor_get_state (row), ==, LXCMON_STATE_ATTACHED);
   /* The test driver's ids are not pids. */
   g_assert_cmpint (lxcmon_monitor_get_controller_pid (row), ==, 0);
   g_assert_cmpint (lxcmon_monitor_get_init_pid (row), ==, 0);
   g_assert_cmpint (lxcmon_monitor_get_exit_raw (row), ==, -1);
-  g_assert_null (lxcmon_monitor_list_lookup (record->list, "c"));
-  g_assert_null (lxcmon_monitor_list_lookup (record->list, ""));
+  g_assert_null (lxcmon_host_lookup (record->list, "c"));
+  g_assert_null (lxcmon_host_lookup (record->list, ""));
 
   driver_call (&driver, "a", virDomainDestroy);
   driver_call (&driver, "b", virDomainDestroy);
@@ -143,19 +141,19 @@ test_life (void)
   glib_test_wait_until (record->trace->len > 0);
   record_assert_names (record, "a test");
   g_assert_cmpstr (record->changes->str, ==, "0-0+1 ");
-  g_autoptr (LxcmonMonitor) row = g_object_ref (lxcmon_monitor_list_lookup (record->list, "a"));
+  g_autoptr (LxcmonMonitor) row = g_object_ref (lxcmon_host_lookup (record->list, "a"));
   driver_call (&driver, "a", virDomainShutdown);
-  glib_test_wait_until (lxcmon_monitor_list_lookup (record->list, "a") == NULL);
+  glib_test_wait_until (lxcmon_host_lookup (record->list, "a") == NULL);
   g_assert_cmpstr (record->changes->str, ==, "0-0+1 0-1+0 ");
   record_assert (record, "a init 0, a exit shutdown, a closed");
 
   /* The next container of that name has another row. */
   driver_create (&driver, "a");
   glib_test_wait_until (record->trace->len > 0);
-  g_assert_true (lxcmon_monitor_list_lookup (record->list, "a") != row);
+  g_assert_true (lxcmon_host_lookup (record->list, "a") != row);
   g_assert_cmpint (lxcmon_monitor_get_state (row), ==, LXCMON_STATE_CLOSED);
   driver_call (&driver, "a", virDomainDestroy);
-  glib_test_wait_until (lxcmon_monitor_list_lookup (record->list, "a") == NULL);
+  glib_test_wait_until (lxcmon_host_lookup (record->list, "a") == NULL);
   record_assert (record, "a init 0, a closed destroyed");
 }
 
@@ -225,11 +223,11 @@ test_start_blocking (void)
   g_autoptr (Record) record = record_new_for_uri ();
   g_autoptr (GError) error = NULL;
 
-  g_assert_true (lxcmon_monitor_list_start (record->list, NULL, &error));
+  g_assert_true (lxcmon_host_start (record->list, NULL, &error));
   g_assert_no_error (error);
-  g_assert_true (lxcmon_libvirt_host_get_connected (record->host));
+  g_assert_true (lxcmon_host_get_connected (record->host));
   record_assert_names (record, "test");
-  g_assert_false (lxcmon_monitor_list_start (record->list, NULL, &error));
+  g_assert_false (lxcmon_host_start (record->list, NULL, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_PENDING);
 }
 
@@ -239,13 +237,13 @@ test_stop (void)
   g_auto (Driver) driver = driver_open ();
   g_autoptr (Record) record = record_new_for_uri ();
 
-  lxcmon_monitor_list_stop (record->list);
+  lxcmon_host_stop (record->list);
   record_run (record);
   record_clear (record);
-  g_autoptr (LxcmonMonitor) row = g_object_ref (lxcmon_monitor_list_lookup (record->list, "test"));
+  g_autoptr (LxcmonMonitor) row = g_object_ref (lxcmon_host_lookup (record->list, "test"));
   driver_create (&driver, "a");
-  lxcmon_monitor_list_stop (record->list);
-  g_assert_false (lxcmon_libvirt_host_get_connected (record->host));
+  lxcmon_host_stop (record->list);
+  g_assert_false (lxcmon_host_get_connected (record->host));
   g_assert_cmpint (lxcmon_monitor_get_state (row), ==, LXCMON_STATE_DETACHED);
   record_assert_names (record, "");
   glib_test_drain ();
@@ -282,7 +280,7 @@ test_stopped_while_starting (void)
   g_autoptr (Record) record = record_new_for_uri ();
 
   record_start (record, NULL);
-  lxcmon_monitor_list_stop (record->list);
+  lxcmon_host_stop (record->list);
   glib_test_wait_until (record->n_starts_done == 1);
   g_assert_error (record->start_error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   record_assert_names (record, "");
@@ -372,15 +370,15 @@ static void
 test_no_such_socket (void)
 {
   g_autoptr (Record) record
-      = record_new (lxcmon_libvirt_host_new_for_uri ("lxc:///system?socket=/nonexistent/sock"));
+      = record_new (lxcmon_host_new_for_uri ("lxc:///system?socket=/nonexistent/sock"));
 
   record_start (record, NULL);
   glib_test_wait_until (record->n_starts_done == 1);
   g_assert_error (record->start_error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_FAILED);
   g_assert_nonnull (strstr (record->start_error->message, "/nonexistent/sock"));
-  g_assert_false (lxcmon_libvirt_host_get_connected (record->host));
+  g_assert_false (lxcmon_host_get_connected (record->host));
   /* A connection that was never made was not lost. */
-  g_assert_null (lxcmon_libvirt_host_get_error (record->host));
+  g_assert_null (lxcmon_host_get_error (record->host));
 }
 
 /* An open connection is used; one that is closed stays closed. */
@@ -395,7 +393,7 @@ test_connection (gconstpointer data)
 
   if (open)
     g_assert_true (gvir_connection_open (connection, NULL, &error));
-  Record *record = record_new (lxcmon_libvirt_host_new (connection));
+  Record *record = record_new (lxcmon_libvirt_host_new_for_connection (connection));
   record_run (record);
   g_assert_cmpint (gvir_connection_is_open (connection), ==, open);
   record_clear (record);
@@ -455,8 +453,8 @@ test_context (void)
 static gpointer
 run_critical (gpointer data)
 {
-  lxcmon_monitor_list_stop (data);
-  lxcmon_monitor_list_start_async (data, NULL, NULL, NULL);
+  lxcmon_host_stop (data);
+  lxcmon_host_start_async (data, NULL, NULL, NULL);
   return NULL;
 }
 
@@ -465,7 +463,7 @@ test_wrong_thread (void)
 {
   g_autoptr (Record) record = record_new_for_uri ();
 
-  g_test_expect_message ("lxcmon", G_LOG_LEVEL_CRITICAL, "*lxcmon_monitor_list_stop*thread*");
+  g_test_expect_message ("lxcmon", G_LOG_LEVEL_CRITICAL, "*lxcmon_host_stop*thread*");
   g_test_expect_message ("lxcmon", G_LOG_LEVEL_CRITICAL, "*start_async*thread*");
   record_run (record);
   g_main_context_acquire (NULL);
@@ -505,16 +503,15 @@ test_no_thread_runs_default (void)
 static void
 test_misuse (void)
 {
-  LxcmonLibvirtHost *none = NULL;
+  LxcmonHost *none = NULL;
 
-  for (guint i = 0; i < 4; i++)
-    g_test_expect_message ("lxcmon-libvirt", G_LOG_LEVEL_CRITICAL, "*LXCMON_LIBVIRT_IS_HOST*");
+  for (guint i = 0; i < 3; i++)
+    g_test_expect_message ("lxcmon", G_LOG_LEVEL_CRITICAL, "*LXCMON_IS_HOST*");
   g_test_expect_message ("lxcmon-libvirt", G_LOG_LEVEL_CRITICAL, "*GVIR_IS_CONNECTION*");
-  g_assert_null (lxcmon_libvirt_host_get_connection (none));
-  g_assert_null (lxcmon_libvirt_host_get_uri (none));
-  g_assert_false (lxcmon_libvirt_host_get_connected (none));
-  g_assert_null (lxcmon_libvirt_host_get_error (none));
-  g_assert_null (lxcmon_libvirt_host_new (NULL));
+  g_assert_null (lxcmon_host_get_uri (none));
+  g_assert_false (lxcmon_host_get_connected (none));
+  g_assert_null (lxcmon_host_get_error (none));
+  g_assert_null (lxcmon_libvirt_host_new_for_connection (NULL));
   g_test_assert_expected_messages ();
 }
 
@@ -527,9 +524,9 @@ start_again (GListModel *list, guint position, guint removed, guint added, Recor
 }
 
 static void
-start_when_disconnected (LxcmonLibvirtHost *host, GParamSpec *property, Record *record)
+start_when_disconnected (LxcmonHost *host, GParamSpec *property, Record *record)
 {
-  if (!lxcmon_libvirt_host_get_connected (host) && !record->started)
+  if (!lxcmon_host_get_connected (host) && !record->started)
     record_start (record, NULL);
 }
 
@@ -546,11 +543,11 @@ test_start_in_stop (gconstpointer data)
                                          : G_CALLBACK (start_when_disconnected),
                                      record);
   guint n_starts_done = record->n_starts_done;
-  lxcmon_monitor_list_stop (record->list);
+  lxcmon_host_stop (record->list);
   g_signal_handler_disconnect (record->host, handler);
   glib_test_wait_until (record->n_starts_done > n_starts_done);
   g_assert_no_error (record->start_error);
-  g_assert_true (lxcmon_libvirt_host_get_connected (record->host));
+  g_assert_true (lxcmon_host_get_connected (record->host));
   record_assert_names (record, "test");
 }
 

@@ -11,6 +11,7 @@
 
 #include "common/glib-test.h"
 #include "lxcmon-libvirt/lxcmon-libvirt-link-private.h"
+#include "lxcmon-libvirt/lxcmon-libvirt-loop-private.h"
 #include "record.h"
 
 #define URI "test:///default"
@@ -115,7 +116,9 @@ fixture_new (const char *uri, virConnectPtr handle)
   self->trace = g_string_new (NULL);
   self->thread = g_thread_self ();
   g_object_set_data (self->owner, "fixture", self);
-  self->link = _lxcmon_libvirt_link_start (self->owner, on_event, context, uri, handle);
+  const LxcmonLibvirtLinkSettings settings = { .uri = uri, .handle = handle };
+
+  self->link = _lxcmon_libvirt_link_start (self->owner, on_event, context, &settings);
   return self;
 }
 
@@ -263,6 +266,7 @@ main (int argc, char **argv)
 {
   glib_test_init (&argc, &argv);
   record_begin ();
+  _lxcmon_libvirt_loop_register ();
   driver = virConnectOpen (URI);
   glib_test_add ("/libvirt-link/order", test_order);
   glib_test_add ("/libvirt-link/handle", test_handle);

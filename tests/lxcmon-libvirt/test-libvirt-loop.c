@@ -153,7 +153,7 @@ test_other_loop_runs (void)
   virEventRegisterDefaultImpl ();
   g_thread_unref (g_thread_new ("other", run_other_loop, NULL));
   g_main_context_push_thread_default (context);
-  Record *record = record_new (lxcmon_libvirt_host_new_for_uri ("test:///default"));
+  Record *record = record_new (lxcmon_host_new_for_uri ("test:///default"));
   record_run (record);
   record_assert_names (record, "test");
   virConnectPtr driver = virConnectOpen ("test:///default");

@@ -56,22 +56,22 @@ others_why_unsupported (void)
   return NULL;
 }
 
-/* Meson marks the root of a build tree. */
+/* Finds the nearest directory above a program with @base in it. Meson marks the root of a build tree. */
 static char *
-find_build_root (const char *program)
+find_above (const char *program, const char *base)
 {
   char *dir = g_path_get_dirname (program);
 
   for (;;)
     {
-      g_autofree char *mark = g_build_filename (dir, "meson-info", NULL);
+      g_autofree char *mark = g_build_filename (dir, base, NULL);
       char *parent;
 
       if (g_file_test (mark, G_FILE_TEST_IS_DIR))
         return dir;
       parent = g_path_get_dirname (dir);
       if (g_str_equal (parent, dir))
-        g_error ("%s is in no build tree of Meson's", program);
+        g_error ("%s is in no directory with %s", program, base);
       g_free (dir);
       dir = parent;
     }
@@ -81,7 +81,7 @@ char *
 others_copy (const char *program)
 {
   g_autoptr (GError) error = NULL;
-  g_autofree char *root = find_build_root (program);
+  g_autofree char *root = find_above (program, "meson-info");
   g_autofree char *dir = g_dir_make_tmp ("others-XXXXXX", &error);
   const char *relative = program + strlen (root) + 1;
   const char *argv[] = { "sh", "-c", copy_script, "sh", root, relative, dir, NULL };
@@ -96,4 +96,12 @@ others_copy (const char *program)
   copy = g_build_filename (dir, relative, NULL);
   g_assert_true (other_can (copy, X_OK));
   return copy;
+}
+
+char *
+others_get_module_dir (const char *copy)
+{
+  g_autofree char *root = find_above (copy, "lxcmon-libvirt");
+
+  return g_build_filename (root, "lxcmon-libvirt", NULL);
 }

@@ -18,5 +18,8 @@ char *others_why_unsupported (void);
  * they are there. It goes with the test's temporary directory. */
 char *others_copy (const char *program);
 
+/* What LXCMON_MODULE_DIR is to be for a copy. */
+char *others_get_module_dir (const char *copy);
+
 /* In a child: goes on as the other user, without any group. */
 void others_become (gpointer unused);

@@ -199,7 +199,7 @@ on_started (GObject *object, GAsyncResult *result, gpointer user_data)
   gint64 *started_at = user_data;
   g_autoptr (GError) error = NULL;
 
-  lxcmon_monitor_list_start_finish (LXCMON_MONITOR_LIST (object), result, &error);
+  lxcmon_host_start_finish (LXCMON_HOST (object), result, &error);
   g_assert_no_error (error);
   g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (object)), ==, N_CONTAINERS);
   *started_at = g_get_monotonic_time ();
@@ -276,13 +276,13 @@ test_host (void)
 
   start_servers (servers);
   LxcmonHost *host = lxcmon_host_new (directory);
-  LxcmonMonitorList *list = LXCMON_MONITOR_LIST (host);
+  LxcmonHost *list = host;
   g_signal_connect (host, "init", G_CALLBACK (on_client_init), NULL);
   g_signal_connect_swapped (host, "items-changed", G_CALLBACK (count), &n_changes);
   g_signal_connect_swapped (host, "closed", G_CALLBACK (count), &n_closed);
   gsize heap = mallinfo2 ().uordblks;
   gint64 start = g_get_monotonic_time ();
-  lxcmon_monitor_list_start_async (list, NULL, on_started, &started_at);
+  lxcmon_host_start_async (list, NULL, on_started, &started_at);
   run_until (are_all_served, NULL);
   gint64 served_at = g_get_monotonic_time ();
   g_assert_cmpint (started_at, >, 0);
@@ -310,7 +310,7 @@ test_host (void)
   run_until (is_empty, host);
   g_assert_cmpuint (n_closed, ==, N_CONTAINERS);
   g_test_message ("all gone after %.0f ms", (double) (g_get_monotonic_time () - start) / 1000);
-  lxcmon_monitor_list_stop (list);
+  lxcmon_host_stop (list);
   g_object_unref (host);
   g_assert_cmpint (g_rmdir (directory), ==, 0);
   g_free (directory);

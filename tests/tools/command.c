@@ -156,8 +156,9 @@ read_some (Command *self, gint64 deadline, const char *what)
     read_bytes (&self->err);
 }
 
+/* Returns the next line, which is not read. */
 static char *
-read_line (Command *self, Stream *stream, const char *what)
+peek_line (Command *self, Stream *stream, const char *what)
 {
   gint64 deadline = g_get_monotonic_time () + COMMAND_PATIENCE_US;
   const char *newline;
@@ -169,10 +170,22 @@ read_line (Command *self, Stream *stream, const char *what)
       read_some (self, deadline, what);
     }
 
-  gssize length = newline - stream->text->str;
-  char *line = g_strndup (stream->text->str, (gsize) length);
-  g_string_erase (stream->text, 0, length + 1);
+  return g_strndup (stream->text->str, (gsize) (newline - stream->text->str));
+}
+
+static char *
+read_line (Command *self, Stream *stream, const char *what)
+{
+  char *line = peek_line (self, stream, what);
+
+  g_string_erase (stream->text, 0, (gssize) strlen (line) + 1);
   return line;
+}
+
+char *
+command_peek_line (Command *self)
+{
+  return peek_line (self, &self->out, "a line of output");
 }
 
 char *

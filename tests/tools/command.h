@@ -32,6 +32,7 @@ typedef struct
 Command *command_start (const char *verb, ...) G_GNUC_NULL_TERMINATED;
 Command *command_start_how (const CommandHow *how, const char *verb, ...) G_GNUC_NULL_TERMINATED;
 int command_get_pid (Command *self);
+char *command_peek_line (Command *self);
 char *command_read_line (Command *self);
 char *command_read_message (Command *self);
 void command_expect_line (Command *self, const char *pattern);

@@ -64,6 +64,7 @@ test_watch (Room *room)
   start_stranger (&stranger, room);
   room_start (room);
   Command *command = command_start ("watch", "--runtime-dir", room->dir, NULL);
+  command_expect_line (command, TIME_PATTERN " listed containers=1");
   command_expect_line (command, TIME_PATTERN " web1 init pid=4711");
   command_signal (command, SIGTERM);
   command_expect_end (command, 0, NOTHING, "lxcmon: web1: attached\n");
@@ -98,6 +99,16 @@ test_network_namespace (Room *room)
   core_child_start (&child, listen_elsewhere, room->path);
   command_expect_end (command_start ("list", "--json", "--runtime-dir", room->dir, NULL), 0,
                       WEB1_UNKNOWN, "lxcmon: whether they run is not known for 1 of .+\n");
+  Events events
+      = { command_start ("watch", "--json", "--runtime-dir", room->dir, NULL), "web1", 0 };
+  events_expect_unwatched (&events, "failed");
+  events_expect_listed (&events, 1);
+  command_signal (events.command, SIGTERM);
+  command_expect_end (events.command, 0, NOTHING, NOTHING);
+  /* One that is named is connected to, and queued: this listener accepts nobody. */
+  command_expect_end (command_start ("watch", "--timeout=500ms", "--runtime-dir", room->dir, "web1",
+                                     NULL),
+                      124, TIME_PATTERN " listed containers=0\n", "lxcmon: timed out\n");
   core_child_stop (&child);
 }
 

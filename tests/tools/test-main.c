@@ -5,6 +5,8 @@
  * kind of wrong usage: exit code 2, a message, and nothing on standard output.
  */
 
+#include <string.h>
+
 #include "room.h"
 
 static const char *const verbs[] = { "watch", "wait", "list", "simulate", "decode" };
@@ -31,10 +33,10 @@ test_help_of_verbs (Room *room)
 {
   static const char *const options[] = {
     ("(?s:.+)--timeout=DURATION .+\n(?s:.+)--json .+\n(?s:.+)--runtime-dir=DIR .+\n(?s:.+)"
-     "--force .+\n(?s:.+)--wait-if-busy .+\n(?s:.+)--connect=URI .+\n(?s:.+)--quiet .+\n(?s:.+)--no-follow "
+     "--direct .+\n(?s:.+)--connect=URI .+\n(?s:.+)--force .+\n(?s:.+)--wait-if-busy .+\n(?s:.+)--quiet .+\n(?s:.+)--no-follow "
      ".+\n(?s:.+)"),
-    "(?s:.+)--timeout=DURATION .+\n(?s:.+)--runtime-dir=DIR .+\n(?s:.+)--connect=URI .+\n(?s:.+)--quiet .+\n(?s:.+)",
-    "(?s:.+)--json .+\n(?s:.+)--runtime-dir=DIR .+\n(?s:.+)--connect=URI .+\n(?s:.+)--quiet .+\n(?s:.+)",
+    "(?s:.+)--timeout=DURATION .+\n(?s:.+)--runtime-dir=DIR .+\n(?s:.+)--direct .+\n(?s:.+)--connect=URI .+\n(?s:.+)--force .+\n(?s:.+)--wait-if-busy .+\n(?s:.+)--quiet .+\n(?s:.+)",
+    "(?s:.+)--json .+\n(?s:.+)--runtime-dir=DIR .+\n(?s:.+)--direct .+\n(?s:.+)--connect=URI .+\n(?s:.+)--quiet .+\n(?s:.+)",
     ("(?s:.+)--quiet .+\n(?s:.+)--init-pid=N .+\n(?s:.+)--exit=STATUS .+\n(?s:.+)"
      "--after=DURATION .+\n(?s:.+)--repeat=N .+\n(?s:.+)"),
     "(?s:.+)--json .+\n(?s:.+)--hex .+\n(?s:.+)"
@@ -119,6 +121,33 @@ test_option_values (Room *room)
                 "\"9999h\" is too long; the longest duration is .+");
 }
 
+static void
+test_force (Room *room)
+{
+  const char *why = "--force is only for --direct: otherwise a running libvirtd has its containers";
+
+  expect_usage (command_start ("watch", "--force", NULL), why);
+  expect_usage (command_start ("watch", "--force", "a", NULL), why);
+  expect_usage (command_start ("wait", "--force", room->path, NULL), why);
+}
+
+/* What is needed to go through libvirtd is loaded by lxcmon-glib, and only if a libvirtd is running. */
+static void
+test_links_no_libvirt (Room *room)
+{
+  const char *argv[] = { "ldd", g_getenv ("LXCMON_COMMAND"), NULL };
+  g_autofree char *libraries = NULL;
+  g_autoptr (GError) error = NULL;
+  int status = 0;
+
+  g_spawn_sync (NULL, (char **) argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &libraries, NULL,
+                &status, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (status, ==, 0);
+  g_assert_nonnull (strstr (libraries, "liblxcmon-glib"));
+  g_assert_null (strstr (libraries, "libvirt"));
+}
+
 /* Messages about wrong usage are printed with --quiet too. */
 static void
 test_usage_is_not_quiet (Room *room)
@@ -138,6 +167,8 @@ main (int argc, char **argv)
   room_test_add ("/tool/main/arguments", test_arguments);
   room_test_add ("/tool/main/unknown-options", test_unknown_options);
   room_test_add ("/tool/main/option-values", test_option_values);
+  room_test_add ("/tool/main/force", test_force);
+  room_test_add ("/tool/main/links-no-libvirt", test_links_no_libvirt);
   room_test_add ("/tool/main/usage-is-not-quiet", test_usage_is_not_quiet);
 
   return g_test_run ();

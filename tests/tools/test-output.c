@@ -95,7 +95,7 @@ test_json (Fixture *self, gconstpointer json)
   expect (self, HEAD ("1", "attached") "\"controller_pid\":null,\"init_pid\":null\\}\n" //
           HEAD ("2", "init") "\"pid\":3740\\}\n"                                        //
           HEAD ("3", "exit") "\"status\":\"unknown\",\"raw\":77\\}\n"                   //
-          HEAD ("4", "closed") "\"error\":null\\}\n"                                    //
+          HEAD ("4", "closed") "\"end\":\"none\",\"error\":null\\}\n"                   //
           HEAD ("5", "attached") "\"controller_pid\":12,\"init_pid\":13\\}\n");
 }
 
@@ -111,10 +111,11 @@ test_json_errors (Fixture *self, gconstpointer json)
     {
       g_autoptr (GError) error = g_error_new_literal (LXCMON_MONITOR_ERROR, code, "a \"b\"\n");
       PRINT ("web1", .type = EVENT_CLOSED, .error = error);
-      g_string_append_printf (pattern,
-                              HEAD ("%d", "closed") "\"error\":\\{\"code\":\"%s\",\"message\":"
-                                                    "\"a \\\\\"b\\\\\"\\\\n\"\\}\\}\n",
-                              code + 1, nicks[code]);
+      g_string_append_printf (
+          pattern,
+          HEAD ("%d", "closed") "\"end\":\"none\",\"error\":\\{\"code\":\"%s\",\"message\":"
+                                "\"a \\\\\"b\\\\\"\\\\n\"\\}\\}\n",
+          code + 1, nicks[code]);
     }
   expect (self, pattern->str);
 }
@@ -141,7 +142,7 @@ test_connection_json (Fixture *self, gconstpointer json)
   PRINT (NULL, .type = EVENT_SOURCE_LOST, .error = error);
   PRINT (NULL, .type = EVENT_SOURCE_BACK);
   expect (self,
-          HEAD ("1", "closed") "\"error\":null\\}\n"
+          HEAD ("1", "closed") "\"end\":\"none\",\"error\":null\\}\n"
                                "\\{\"time\":\"" TIME
                                "\",\"seq\":2,\"source\":\"libvirt\",\"event\":\"source-lost\","
                                "\"error\":\\{\"code\":\"lost\",\"message\":\"gone\"\\}\\}\n"
@@ -150,12 +151,68 @@ test_connection_json (Fixture *self, gconstpointer json)
                                "\"error\":null\\}\n");
 }
 
+static void
+test_list_text (Fixture *self, gconstpointer json)
+{
+  g_autoptr (GError) error
+      = g_error_new_literal (LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_BUSY, "taken");
+
+  PRINT (NULL, .type = EVENT_LISTED, .n_containers = 3);
+  PRINT ("web1", .type = EVENT_UNWATCHED, .error = error);
+  PRINT (NULL, .type = EVENT_SOURCE_CHANGED);
+  PRINT (NULL, .type = EVENT_SOURCE_CHANGED, .error = error);
+  expect (self, TIME " listed containers=3\n" TIME " web1 unwatched error=busy: taken\n" TIME
+                     " source-changed source=libvirt\n" TIME
+                     " source-changed source=libvirt error=busy: taken\n");
+}
+
+static void
+test_list_json (Fixture *self, gconstpointer json)
+{
+  g_autoptr (GError) error
+      = g_error_new_literal (LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_BUSY, "taken");
+
+  PRINT ("web1", .type = EVENT_UNWATCHED, .error = error);
+  PRINT ("web1", .type = EVENT_CLOSED, .end = LXCMON_END_DESTROYED);
+  PRINT (NULL, .type = EVENT_LISTED, .n_containers = 3);
+  PRINT (NULL, .type = EVENT_SOURCE_CHANGED);
+  expect (self,
+          HEAD ("1", "unwatched") "\"error\":\\{\"code\":\"busy\",\"message\":\"taken\"\\}\\}\n" //
+          HEAD ("2", "closed") "\"end\":\"destroyed\",\"error\":null\\}\n"
+                               "\\{\"time\":\"" TIME "\",\"seq\":3,\"source\":\"libvirt\","
+                               "\"event\":\"listed\",\"containers\":3\\}\n"
+                               "\\{\"time\":\"" TIME "\",\"seq\":4,\"source\":\"libvirt\","
+                               "\"event\":\"source-changed\",\"error\":null\\}\n");
+}
+
+static void
+test_host_text (Fixture *self, gconstpointer json)
+{
+  g_autoptr (GError) error
+      = g_error_new_literal (LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_LOST, "gone");
+
+  PRINT ("web1", .type = EVENT_INIT, .init_pid = 1, .host = "lxc://a/");
+  PRINT ("web1", .type = EVENT_CLOSED, .error = error, .host = "lxc://a/");
+  PRINT (NULL, .type = EVENT_SOURCE_BACK, .host = "lxc://\na/");
+  expect (self, TIME " web1 init host=lxc://a/ pid=1\n" TIME
+                     " web1 closed host=lxc://a/ error=lost: gone\n" TIME
+                     " source-back host=lxc://\\\\x0Aa/\n");
+}
+
+static void
+test_host_json (Fixture *self, gconstpointer json)
+{
+  PRINT ("web1", .type = EVENT_INIT, .init_pid = 1, .host = "lxc://a/");
+  expect (self, "\\{\"time\":\"" TIME "\",\"seq\":1,\"source\":\"libvirt\",\"host\":\"lxc://a/\","
+                "\"event\":\"init\",\"container\":\"web1\",\"pid\":1\\}\n");
+}
+
 /* Only some events have a line, and a number. */
 static void
 test_no_line (Fixture *self, gconstpointer json)
 {
+  PRINT ("web1", .type = EVENT_FOUND);
   PRINT ("web1", .type = EVENT_FAILED);
-  PRINT ("web1", .type = EVENT_LISTED);
   PRINT ("web1", .type = EVENT_SIGNAL);
   g_assert_cmpuint (self->output.seq, ==, 0);
   expect (self, "");
@@ -183,6 +240,10 @@ main (int argc, char **argv)
   ADD ("/tool/output/json-errors", "json", test_json_errors);
   ADD ("/tool/output/connection-text", NULL, test_connection_text);
   ADD ("/tool/output/connection-json", "json", test_connection_json);
+  ADD ("/tool/output/list-text", NULL, test_list_text);
+  ADD ("/tool/output/list-json", "json", test_list_json);
+  ADD ("/tool/output/host-text", NULL, test_host_text);
+  ADD ("/tool/output/host-json", "json", test_host_json);
   ADD ("/tool/output/no-line-text", NULL, test_no_line);
   ADD ("/tool/output/no-line-json", "json", test_no_line);
   g_test_add_func ("/tool/output/status-nicks", test_status_nicks);

@@ -82,6 +82,8 @@ static void
 test_not_there (Room *room)
 {
   command_expect_end (command_start ("wait", "--runtime-dir", room->dir, "web1", NULL), 7, NOTHING,
+                      "lxcmon: web1: no container of this name runs\n");
+  command_expect_end (command_start ("wait", room->path, NULL), 7, NOTHING,
                       "lxcmon: web1: no controller's socket at .+\n");
   command_expect_end (command_start ("wait", "--quiet", room->path, NULL), 7, NOTHING, NOTHING);
 }
@@ -152,7 +154,7 @@ test_wait_if_busy (Room *room)
   command_expect_end (holder, 143, NOTHING, NOTHING);
   room_wait_attached (room->controller, 0);
 
-  Command *command = command_start ("wait", "--force", room->path, NULL);
+  Command *command = command_start ("wait", "--direct", "--force", room->path, NULL);
   room_wait_attached (room->controller, 1);
   room_finish (room->controller, LXCMON_EXIT_STATUS_SHUTDOWN);
   command_expect_end (command, 0, "shutdown\n", NOTHING);

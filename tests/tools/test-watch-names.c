@@ -14,6 +14,13 @@
 #define RAW_NAME     "a\nb\033[31m\xc2\x85\xffz"
 #define ESCAPED_NAME "a\\\\x0Ab\\\\x1B\\[31m\\\\xC2\\\\x85\xef\xbf\xbdz"
 
+/* By name there is a list first. */
+static void
+expect_listed (Command *command)
+{
+  command_expect_line (command, TIME_PATTERN " listed containers=1");
+}
+
 static void
 expect_watched (Command *command, const char *name)
 {
@@ -29,7 +36,9 @@ static void
 test_name (Room *room)
 {
   room_start (room);
-  expect_watched (command_start ("watch", "--runtime-dir", room->dir, "web1", NULL), "web1");
+  Command *command = command_start ("watch", "--runtime-dir", room->dir, "web1", NULL);
+  expect_listed (command);
+  expect_watched (command, "web1");
 }
 
 static void
@@ -37,8 +46,9 @@ test_name_with_spaces (Room *room)
 {
   g_autoptr (LxcmonMockController) controller = room_add (room, " my  box .sock", INIT_PID);
 
-  expect_watched (command_start ("watch", "--runtime-dir", room->dir, " my  box ", NULL),
-                  " my  box ");
+  Command *command = command_start ("watch", "--runtime-dir", room->dir, " my  box ", NULL);
+  expect_listed (command);
+  expect_watched (command, " my  box ");
   lxcmon_mock_controller_stop (controller);
 }
 
@@ -47,8 +57,9 @@ test_name_like_an_option (Room *room)
 {
   g_autoptr (LxcmonMockController) controller = room_add (room, "--json.sock", INIT_PID);
 
-  expect_watched (command_start ("watch", "--runtime-dir", room->dir, "--", "--json", NULL),
-                  "--json");
+  Command *command = command_start ("watch", "--runtime-dir", room->dir, "--", "--json", NULL);
+  expect_listed (command);
+  expect_watched (command, "--json");
   lxcmon_mock_controller_stop (controller);
 }
 

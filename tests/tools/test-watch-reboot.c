@@ -93,6 +93,8 @@ test_nobody_follows (Room *room)
   room_start (room);
   command = command_start ("watch", "--runtime-dir", room->dir, "web1", NULL);
   Command *second = command_start ("watch", "--runtime-dir", room->dir, "web2", NULL);
+  command_expect_line (command, TIME_PATTERN " listed containers=1");
+  command_expect_line (second, TIME_PATTERN " listed containers=1");
   command_expect_line (command, TIME_PATTERN " web1 init pid=4711");
   command_expect_line (second, TIME_PATTERN " web2 init pid=4711");
   room_finish (room->controller, LXCMON_EXIT_STATUS_REBOOT);

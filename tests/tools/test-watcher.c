@@ -48,7 +48,7 @@ static gboolean is_listed;
 static gboolean
 on_items_changed (GSignalInvocationHint *hint, guint n_values, const GValue *values, gpointer data)
 {
-  is_listed = is_listed || LXCMON_IS_MONITOR_LIST (g_value_get_object (&values[0]));
+  is_listed = is_listed || LXCMON_IS_HOST (g_value_get_object (&values[0]));
   return TRUE;
 }
 
@@ -228,7 +228,7 @@ test_watch (void)
                  { " a closed", create, "a" }, { " a closed", shut_down, "a" },
                  { " a closed", shut_down, "b" }),
           0,
-          TIME "a exit status=shutdown\n" TIME "a closed\n" //
+          TIME "listed containers=2\n" TIME "a exit status=shutdown\n" TIME "a closed\n" //
           TIME "b exit status=shutdown\n" TIME "b closed\n",
           WATCHED ("a") WATCHED ("b"));
 }
@@ -240,11 +240,12 @@ test_watch_destroyed (void)
   create ("b");
   expect (
       watch_main, ARGUMENTS ("b", "a", "--quiet", "--json"),
-      STEPS ({ "\"seq\":2", destroy, "a" }, { "\"seq\":3", shut_down, "b" }), 5,
+      STEPS ({ "\"seq\":3", destroy, "a" }, { "\"seq\":4", shut_down, "b" }), 5,
       "(?:.+\"attached\",\"container\":\"[ab]\",\"controller_pid\":null,\"init_pid\":null\\}\n){2}"
-      ".+\"seq\":3,.+\"closed\",\"container\":\"a\",\"error\":\\{\"code\":\"destroyed\",.+\n"
-      ".+\"seq\":4,.+\"exit\",\"container\":\"b\",\"status\":\"shutdown\",\"raw\":-1\\}\n"
-      ".+\"seq\":5,.+\"closed\",\"container\":\"b\",\"error\":null\\}\n",
+      ".+\"seq\":3,.+\"listed\",\"containers\":2\\}\n"
+      ".+\"seq\":4,.+\"closed\",\"container\":\"a\",\"end\":\"destroyed\",\"error\":\\{\"code\":\"destroyed\",.+\n"
+      ".+\"seq\":5,.+\"exit\",\"container\":\"b\",\"status\":\"shutdown\",\"raw\":-1\\}\n"
+      ".+\"seq\":6,.+\"closed\",\"container\":\"b\",\"end\":\"shutdown\",\"error\":null\\}\n",
       "");
 }
 
@@ -254,8 +255,8 @@ test_watch_missing (void)
 {
   create ("a");
   expect (watch_main, ARGUMENTS ("a", "none"), STEPS ({ "none:", shut_down, "a" }), 7,
-          TIME "a exit status=shutdown\n" TIME "a closed\n",
-          WATCHED ("a") "lxcmon: none: libvirtd runs no container of this name\n");
+          TIME "listed containers=1\n" TIME "a exit status=shutdown\n" TIME "a closed\n",
+          WATCHED ("a") "lxcmon: none: no container of this name runs\n");
 }
 
 static void
@@ -265,7 +266,7 @@ test_watch_all (void)
           STEPS ({ LISTED, create, "a" }, { " a init", create, "b" }, { " b init", destroy, "b" },
                  { " b closed", shut_down, "a" }, { " a closed", terminate }),
           0,
-          TIME "a init pid=0\n" TIME "b init pid=0\n" TIME
+          TIME "listed containers=1\n" TIME "a init pid=0\n" TIME "b init pid=0\n" TIME
                "b closed error=destroyed: b: it was destroyed through libvirt\n" TIME
                "a exit status=shutdown\n" TIME "a closed\n",
           "");

@@ -42,9 +42,9 @@ _lxcmon ()
   done
 
   case $verb in
-    watch) words='--json --runtime-dir --force --wait-if-busy --connect --timeout --no-follow --quiet' ;;
-    wait) words='--runtime-dir --force --wait-if-busy --connect --timeout --quiet' ;;
-    list) words='--json --runtime-dir --connect --timeout --quiet' ;;
+    watch) words='--json --runtime-dir --direct --connect --force --wait-if-busy --timeout --no-follow --quiet' ;;
+    wait) words='--runtime-dir --direct --connect --force --wait-if-busy --timeout --quiet' ;;
+    list) words='--json --runtime-dir --direct --connect --timeout --quiet' ;;
     simulate) words='--init-pid --exit --after --repeat --quiet' ;;
     decode) words='--hex --json --quiet' ;;
     *) return ;;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns what a host knows of libvirtd or virtlxcd (the driver): whether it is running, when it ends, and
+ * Owns what the direct backend knows of libvirtd or virtlxcd (the driver): whether it is running, when it ends, and
  * whether it may start again. It needs the slots of its containers: EXIT is how it finds out whether to
  * restart them.
  */
 
-#include "lxcmon-host-private.h"
+#include "lxcmon-direct-private.h"
 
 #include <glib-unix.h>
 #include <sys/syscall.h>
@@ -19,7 +19,7 @@
 #define ASK_US (2 * G_TIME_SPAN_SECOND)
 
 static void
-stop_watching (LxcmonHostDriver *driver)
+stop_watching (LxcmonDirectDriver *driver)
 {
   if (driver->end != NULL)
     {
@@ -33,16 +33,16 @@ stop_watching (LxcmonHostDriver *driver)
 static gboolean
 on_end (gint fd, GIOCondition condition, gpointer user_data)
 {
-  LxcmonHost *self = user_data;
+  LxcmonDirectBackend *self = user_data;
 
   stop_watching (&self->driver);
-  _lxcmon_host_scan_soon (self);
+  _lxcmon_direct_scan_soon (self);
   return G_SOURCE_REMOVE;
 }
 
 /* Whether the pid is still the driver's, now that a pidfd refers to it. */
 static gboolean
-is_still_driver (LxcmonHost *self, gint pid)
+is_still_driver (LxcmonDirectBackend *self, gint pid)
 {
   LxcmonDriver now;
 
@@ -51,9 +51,9 @@ is_still_driver (LxcmonHost *self, gint pid)
 }
 
 static void
-watch_pid (LxcmonHost *self, gint pid)
+watch_pid (LxcmonDirectBackend *self, gint pid)
 {
-  LxcmonHostDriver *driver = &self->driver;
+  LxcmonDirectDriver *driver = &self->driver;
 
   driver->end_fd = pid > 0 ? (int) syscall (SYS_pidfd_open, pid, 0) : -1;
   if (driver->end_fd < 0)
@@ -65,23 +65,30 @@ watch_pid (LxcmonHost *self, gint pid)
   driver->end = g_unix_fd_source_new (driver->end_fd, G_IO_IN);
   g_source_set_static_name (driver->end, "[lxcmon] the driver's end");
   g_source_set_callback (driver->end, G_SOURCE_FUNC (on_end), self, NULL);
-  g_source_attach (driver->end, _lxcmon_monitor_list_get_context (_lxcmon_host_get_list (self)));
+  g_source_attach (driver->end, _lxcmon_direct_get_rows (self)->context);
   if (!is_still_driver (self, pid))
-    _lxcmon_host_scan_soon (self);
+    _lxcmon_direct_scan_soon (self);
 }
 
-/*< private >
- * _lxcmon_host_driver_update:
- * @found: who holds the lock
- *
- * Updates the driver with what a scan has found.
- */
-void
-_lxcmon_host_driver_update (LxcmonHost *self, const LxcmonDriver *found)
+/* The hub finds out when the driver has gone: attaching is possible 10 s later, and not 10 s after the first attempt. */
+static void
+inform_hub (LxcmonDirectBackend *self)
 {
-  LxcmonHostDriver *driver = &self->driver;
-  gint64 now = g_get_monotonic_time ();
+  LxcmonHub *hub = _lxcmon_main_source_get_hub (_lxcmon_direct_get_rows (self)->source);
+  LxcmonDriver ended;
 
+  lxcmon_hub_find_driver (hub, self->runtime_dir, &ended, NULL);
+}
+
+static void
+update (LxcmonDirectBackend *self, const LxcmonDriver *found)
+{
+  LxcmonDirectDriver *driver = &self->driver;
+
+  if (driver->running && !found->running)
+    inform_hub (self);
+
+  gint64 now = g_get_monotonic_time ();
   if (found->running)
     {
       gboolean same = driver->running && driver->pid == found->pid && driver->end != NULL;
@@ -97,32 +104,52 @@ _lxcmon_host_driver_update (LxcmonHost *self, const LxcmonDriver *found)
     {
       stop_watching (driver);
       driver->running = FALSE;
+      driver->pid = 0;
       driver->wait_until = now + SUCCESSOR_US;
     }
   else if (now >= driver->wait_until)
     driver->wait_until = 0;
 }
 
+/*< private >
+ * _lxcmon_direct_driver_update:
+ * @found: who holds the lock
+ *
+ * Updates the driver with what a scan has found.
+ *
+ * Returns: whether it is another one than before, or needs the slots where it did not, or the other way round
+ */
+gboolean
+_lxcmon_direct_driver_update (LxcmonDirectBackend *self, const LxcmonDriver *found)
+{
+  LxcmonDirectDriver *driver = &self->driver;
+  const LxcmonDirectDriver before = *driver;
+
+  update (self, found);
+  return driver->running != before.running || driver->pid != before.pid
+         || (driver->wait_until != 0) != (before.wait_until != 0);
+}
+
 void
-_lxcmon_host_driver_stop (LxcmonHost *self)
+_lxcmon_direct_driver_stop (LxcmonDirectBackend *self)
 {
   stop_watching (&self->driver);
-  self->driver = (LxcmonHostDriver){ .running = FALSE };
+  self->driver = (LxcmonDirectDriver){ .running = FALSE };
 }
 
 /*< private >
- * _lxcmon_host_driver_manages:
+ * _lxcmon_direct_driver_manages:
  *
  * Returns: whether the driver needs the slots
  */
 gboolean
-_lxcmon_host_driver_manages (LxcmonHost *self)
+_lxcmon_direct_driver_manages (LxcmonDirectBackend *self)
 {
-  return !self->force && (self->driver.running || self->driver.wait_until != 0);
+  return !_lxcmon_direct_is_forced (self) && (self->driver.running || self->driver.wait_until != 0);
 }
 
 /*< private >
- * _lxcmon_host_driver_error:
+ * _lxcmon_direct_driver_error:
  * @name: a container's name
  *
  * Creates the error of a container that is not attached because the driver manages it.
@@ -130,17 +157,21 @@ _lxcmon_host_driver_manages (LxcmonHost *self)
  * Returns: (transfer full): BUSY
  */
 GError *
-_lxcmon_host_driver_error (LxcmonHost *self, const char *name)
+_lxcmon_direct_driver_error (LxcmonDirectBackend *self, const char *name)
 {
+  const char *why = self->why_busy != NULL ? self->why_busy : "";
+  const char *separator = self->why_busy != NULL ? "; " : "";
+
   if (!self->driver.running)
     return g_error_new (LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_BUSY,
                         "libvirtd, which manages %s, has ended and may be restarting; it needs "
-                        "the controller's client slot",
-                        name);
+                        "the controller's client slot%s%s",
+                        name, separator, why);
   if (self->driver.pid == 0)
     return g_error_new (LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_BUSY,
-                        "libvirtd manages %s and needs the controller's client slot", name);
+                        "libvirtd manages %s and needs the controller's client slot%s%s", name,
+                        separator, why);
   return g_error_new (LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_BUSY,
-                      "libvirtd (pid %d) manages %s and needs the controller's client slot",
-                      self->driver.pid, name);
+                      "libvirtd (pid %d) manages %s and needs the controller's client slot%s%s",
+                      self->driver.pid, name, separator, why);
 }

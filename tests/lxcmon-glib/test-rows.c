@@ -48,21 +48,20 @@ note_closed (LxcmonMonitor *monitor, const GError *error, gpointer user_data)
 }
 
 static void
-note_list_init (LxcmonMonitorList *list, LxcmonMonitor *monitor, gint pid, gpointer user_data)
+note_list_init (LxcmonHost *list, LxcmonMonitor *monitor, gint pid, gpointer user_data)
 {
   note (user_data, monitor, "INIT");
 }
 
 static void
-note_list_exit (LxcmonMonitorList *list, LxcmonMonitor *monitor, LxcmonExitStatus status,
+note_list_exit (LxcmonHost *list, LxcmonMonitor *monitor, LxcmonExitStatus status,
                 gpointer user_data)
 {
   note (user_data, monitor, "EXIT");
 }
 
 static void
-note_list_closed (LxcmonMonitorList *list, LxcmonMonitor *monitor, const GError *error,
-                  gpointer user_data)
+note_list_closed (LxcmonHost *list, LxcmonMonitor *monitor, const GError *error, gpointer user_data)
 {
   note (user_data, monitor, "CLOSED");
 }
@@ -116,7 +115,7 @@ run_many (LxcmonHost *host, LxcmonMockController **mocks)
   g_signal_connect (host, "closed", G_CALLBACK (note_list_closed), &many);
   for (guint i = 0; i < N_CONTAINERS; i++)
     g_assert_true (lxcmon_mock_controller_start (mocks[i], NULL));
-  lxcmon_monitor_list_start_async (LXCMON_MONITOR_LIST (host), NULL, NULL, NULL);
+  lxcmon_host_start_async (host, NULL, NULL, NULL);
   glib_test_wait_until (are_all_queued (host));
   for (guint i = 0; i < N_CONTAINERS; i++)
     {
@@ -130,7 +129,7 @@ run_many (LxcmonHost *host, LxcmonMockController **mocks)
   g_hash_table_iter_init (&iter, many.logs);
   while (g_hash_table_iter_next (&iter, NULL, &log))
     g_assert_cmpstr (((GString *) log)->str, ==, "init INIT exit EXIT closed CLOSED ");
-  lxcmon_monitor_list_stop (LXCMON_MONITOR_LIST (host));
+  lxcmon_host_stop (host);
   g_signal_handlers_disconnect_by_data (host, &many);
   g_hash_table_unref (many.logs);
 }
@@ -163,6 +162,6 @@ int
 main (int argc, char **argv)
 {
   glib_test_init (&argc, &argv);
-  glib_test_add ("/monitor-list-many/pending-together", test_pending_together);
+  glib_test_add ("/rows/pending-together", test_pending_together);
   return g_test_run ();
 }

@@ -83,7 +83,7 @@ restore_dir (GlibHost *host, const char *elsewhere)
 static void
 test_scan_fails (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
   g_autofree char *elsewhere = g_strconcat (host->dir, ".moved", NULL);
 
   glib_host_add (host, "web1", 11);
@@ -103,7 +103,7 @@ test_scan_fails (void)
 static void
 test_scan_fails_after_driver (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
   g_autofree char *elsewhere = g_strconcat (host->dir, ".moved", NULL);
   g_autoptr (LxcmonMockDriver) driver = start_driver (host);
 
@@ -124,7 +124,7 @@ test_scan_fails_after_driver (void)
 static void
 test_scan_fails_while_busy (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
   g_autofree char *elsewhere = g_strconcat (host->dir, ".moved", NULL);
   g_autofree char *path = glib_host_path (host, "web1.sock");
   g_autoptr (LxcmonClient) other = lxcmon_client_new_for_path (path);
@@ -145,7 +145,7 @@ test_scan_fails_while_busy (void)
 static void
 test_scan_fails_in_shortage (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
   g_autoptr (GArray) fds = g_array_new (FALSE, FALSE, sizeof (int));
   struct rlimit before, limit;
 
@@ -207,7 +207,7 @@ on_started (GObject *object, GAsyncResult *result, gpointer user_data)
 {
   GlibHost *host = user_data;
 
-  g_assert_true (lxcmon_monitor_list_start_finish (host->list, result, NULL));
+  g_assert_true (lxcmon_host_start_finish (host->list, result, NULL));
   use_rows (host);
   /* The list is kept up to date, too. */
   glib_host_add (host, "web3", 13);
@@ -218,11 +218,11 @@ on_started (GObject *object, GAsyncResult *result, gpointer user_data)
 static void
 test_loop_in_started (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
 
   glib_host_add (host, "web1", 11);
   glib_host_add (host, "web2", 12);
-  lxcmon_monitor_list_start_async (host->list, NULL, on_started, host);
+  lxcmon_host_start_async (host->list, NULL, on_started, host);
   glib_test_wait_until (host->start_done);
   glib_host_wait_names (host, "web3");
 }
@@ -238,7 +238,7 @@ loop_in_first_list (GListModel *list, guint position, guint removed, guint added
 static void
 test_loop_in_first_list (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
 
   glib_host_add (host, "web1", 11);
   glib_host_add (host, "web2", 12);
@@ -267,7 +267,7 @@ loop_in_later_list (GListModel *list, guint position, guint removed, guint added
 static void
 test_loop_in_later_list (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
 
   glib_host_add (host, "web0", 10);
   glib_host_start (host);
@@ -291,7 +291,7 @@ loop_in_notify (LxcmonHost *object, GParamSpec *property, GlibHost *host)
 static void
 test_loop_in_notify (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
   g_autofree char *path = glib_host_path (host, "\xff.sock");
   g_autoptr (LxcmonMockController) odd = lxcmon_mock_controller_new (path);
 
@@ -317,7 +317,7 @@ loop_in_row_notify (LxcmonMonitor *monitor, GParamSpec *property, GlibHost *host
 static void
 test_loop_in_row_notify (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
   g_autofree char *path = glib_host_path (host, "web1.sock");
   g_autoptr (LxcmonClient) other = lxcmon_client_new_for_path (path);
 
@@ -376,7 +376,7 @@ exit_child (GlibHost *host)
 static void
 test_fork_in_first_list (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
 
   glib_host_add (host, "web1", 11);
   glib_host_add (host, "web2", 12);
@@ -398,15 +398,15 @@ int
 main (int argc, char **argv)
 {
   glib_test_init (&argc, &argv);
-  glib_test_add ("/host/dispatch/scan-fails", test_scan_fails);
-  glib_test_add ("/host/dispatch/scan-fails-after-driver", test_scan_fails_after_driver);
-  glib_test_add ("/host/dispatch/scan-fails-while-busy", test_scan_fails_while_busy);
-  glib_test_add ("/host/dispatch/scan-fails-in-shortage", test_scan_fails_in_shortage);
-  glib_test_add ("/host/dispatch/loop-in-started", test_loop_in_started);
-  glib_test_add ("/host/dispatch/loop-in-first-list", test_loop_in_first_list);
-  glib_test_add ("/host/dispatch/loop-in-later-list", test_loop_in_later_list);
-  glib_test_add ("/host/dispatch/loop-in-notify", test_loop_in_notify);
-  glib_test_add ("/host/dispatch/loop-in-row-notify", test_loop_in_row_notify);
-  glib_test_add ("/host/dispatch/fork-in-first-list", test_fork_in_first_list);
+  glib_test_add ("/direct/dispatch/scan-fails", test_scan_fails);
+  glib_test_add ("/direct/dispatch/scan-fails-after-driver", test_scan_fails_after_driver);
+  glib_test_add ("/direct/dispatch/scan-fails-while-busy", test_scan_fails_while_busy);
+  glib_test_add ("/direct/dispatch/scan-fails-in-shortage", test_scan_fails_in_shortage);
+  glib_test_add ("/direct/dispatch/loop-in-started", test_loop_in_started);
+  glib_test_add ("/direct/dispatch/loop-in-first-list", test_loop_in_first_list);
+  glib_test_add ("/direct/dispatch/loop-in-later-list", test_loop_in_later_list);
+  glib_test_add ("/direct/dispatch/loop-in-notify", test_loop_in_notify);
+  glib_test_add ("/direct/dispatch/loop-in-row-notify", test_loop_in_row_notify);
+  glib_test_add ("/direct/dispatch/fork-in-first-list", test_fork_in_first_list);
   return g_test_run ();
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns when a host does something: scans, rows whose timeout has expired, rows to be attached. While
+ * Owns when the direct backend does something: scans, rows whose timeout has expired, rows to be attached. While
  * nothing happens and nothing is expected, its source never wakes up.
  */
 
-#include "lxcmon-host-private.h"
+#include "lxcmon-direct-private.h"
 
 /* There is a minimum time between scans; while changes keep coming, scans need at most a sixth of the
  * time. */
@@ -18,23 +18,16 @@
 /* After which attaching goes on at the next dispatch, so that other sources are dispatched. */
 #define DISPATCH_US (4 * G_TIME_SPAN_MILLISECOND)
 
-static guint
-get_epoch (LxcmonHost *self)
-{
-  return _lxcmon_monitor_list_get_epoch (_lxcmon_host_get_list (self));
-}
-
 /* Whether there is something left to do: a handler may stop the host, start it again, or fork. */
 static gboolean
-is_current (LxcmonHost *self, guint epoch)
+is_current (LxcmonDirectBackend *self, guint epoch)
 {
-  return get_epoch (self) == epoch
-         && !_lxcmon_main_source_was_forked (
-             _lxcmon_monitor_list_get_source (_lxcmon_host_get_list (self)));
+  return _lxcmon_direct_get_epoch (self) == epoch
+         && !_lxcmon_main_source_was_forked (_lxcmon_direct_get_rows (self)->source);
 }
 
 static gint64
-get_next_scan (LxcmonHost *self)
+get_next_scan (LxcmonDirectBackend *self)
 {
   gint64 at = MIN (self->scan_at, self->safety_at);
   gint64 driver_at = self->driver.running ? self->driver.ask_at : self->driver.wait_until;
@@ -46,15 +39,15 @@ get_next_scan (LxcmonHost *self)
 
 /* A main loop in a handler dispatches the host again: what it would scan is being scanned. */
 static void
-scan (LxcmonHost *self, gint64 now)
+scan (LxcmonDirectBackend *self, gint64 now)
 {
-  guint epoch = get_epoch (self);
+  guint epoch = _lxcmon_direct_get_epoch (self);
 
   self->scanning = epoch;
-  self->scan_at = LXCMON_HOST_NEVER;
+  self->scan_at = LXCMON_DIRECT_NEVER;
   if (now >= self->safety_at)
-    self->safety_at = LXCMON_HOST_NEVER;
-  gint64 took = _lxcmon_host_scan (self);
+    self->safety_at = LXCMON_DIRECT_NEVER;
+  gint64 took = _lxcmon_direct_scan (self);
   if (!is_current (self, epoch))
     return;
 
@@ -63,43 +56,46 @@ scan (LxcmonHost *self, gint64 now)
                           + (took >= 0 ? MAX (SCAN_DISTANCE_US, took * SCAN_FACTOR) : RETRY_US);
   if (took < 0)
     self->scan_at = self->scan_not_before;
-  else
-    _lxcmon_monitor_list_started (_lxcmon_host_get_list (self), NULL);
+  else if (!self->on_standby && !self->is_listed)
+    {
+      self->is_listed = TRUE;
+      _lxcmon_backend_report ((LxcmonBackend *) self, LXCMON_BACKEND_LISTED, NULL);
+    }
 }
 
 /* The timeout of a row has expired. The row may be removed from the list by this. */
 static void
-expire_row (LxcmonHostRow *row)
+expire_row (LxcmonRow *row)
 {
-  if (row->phase == LXCMON_ROW_REBOOTING)
-    _lxcmon_host_row_give_up_reboot (row);
-  else if (row->phase == LXCMON_ROW_CLOSED && !row->has_listener)
-    _lxcmon_host_row_remove (row);
+  if (row->phase == LXCMON_DIRECT_REBOOTING)
+    _lxcmon_direct_row_give_up_reboot (row);
+  else if (row->phase == LXCMON_DIRECT_CLOSED && !row->has_listener)
+    _lxcmon_direct_row_remove (row);
   else
     {
       /* The scan decides; until then there is nothing to wait for. */
       row->due = 0;
-      _lxcmon_host_scan_soon (row->host);
+      _lxcmon_direct_scan_soon (row->direct);
     }
 }
 
 /* A row whose handlers still run is due when they have returned. */
 static gboolean
-is_due (LxcmonHostRow *row, gint64 now)
+is_due (LxcmonRow *row, gint64 now)
 {
-  return row->host != NULL && row->due != 0 && now >= row->due && !row->reporting;
+  return row->direct != NULL && row->due != 0 && now >= row->due && !row->reporting;
 }
 
 static gint64
 find_next_due (GPtrArray *rows)
 {
-  gint64 next = LXCMON_HOST_NEVER;
+  gint64 next = LXCMON_DIRECT_NEVER;
 
   for (guint i = 0; i < rows->len; i++)
     {
-      const LxcmonHostRow *row = rows->pdata[i];
+      const LxcmonRow *row = rows->pdata[i];
 
-      if (row->due != 0 && !row->reporting)
+      if (row->direct != NULL && row->due != 0 && !row->reporting)
         next = MIN (next, row->due);
     }
   return next;
@@ -107,58 +103,58 @@ find_next_due (GPtrArray *rows)
 
 /* A handler may change the list meanwhile, or run a main loop, which expires the other rows. */
 static void
-expire_rows (LxcmonHost *self, gint64 now)
+expire_rows (LxcmonDirectBackend *self, gint64 now)
 {
   if (now < self->rows_at)
     return;
 
-  g_autoptr (GPtrArray) rows = _lxcmon_host_copy_rows (self);
+  g_autoptr (GPtrArray) rows = _lxcmon_rows_copy (_lxcmon_direct_get_rows (self));
   for (guint i = 0; i < rows->len; i++)
     if (is_due (rows->pdata[i], now))
       expire_row (rows->pdata[i]);
 
-  g_autoptr (GPtrArray) left = _lxcmon_host_copy_rows (self);
+  g_autoptr (GPtrArray) left = _lxcmon_rows_copy (_lxcmon_direct_get_rows (self));
   self->rows_at = find_next_due (left);
 }
 
 /* Whether there is a row to attach. The rows of a scan get into the list one after the other, and a handler may run
  * a main loop meanwhile: the others wait. */
 static gboolean
-has_pending (LxcmonHost *self)
+has_pending (LxcmonDirectBackend *self)
 {
-  LxcmonHostRow *row = g_queue_peek_head (&self->pending);
+  LxcmonRow *row = g_queue_peek_head (&self->pending);
 
-  if (row == NULL || row->host == NULL)
+  if (row == NULL || row->direct == NULL)
     return row != NULL;
-  return lxcmon_monitor_list_lookup (_lxcmon_host_get_list (self),
-                                     lxcmon_monitor_get_name ((LxcmonMonitor *) row))
-         == (LxcmonMonitor *) row;
+  return _lxcmon_rows_lookup (_lxcmon_direct_get_rows (self),
+                              lxcmon_monitor_get_name ((LxcmonMonitor *) row))
+         == row;
 }
 
 static void
-attach_some (LxcmonHost *self, gint64 now)
+attach_some (LxcmonDirectBackend *self, gint64 now)
 {
-  guint epoch = get_epoch (self);
+  guint epoch = _lxcmon_direct_get_epoch (self);
 
   if (now >= self->shortage_until)
     self->shortage_until = 0;
   while (is_current (self, epoch) && self->shortage_until == 0 && has_pending (self)
          && g_get_monotonic_time () < now + DISPATCH_US)
     {
-      g_autoptr (LxcmonHostRow) row = g_queue_pop_head (&self->pending);
+      g_autoptr (LxcmonRow) row = g_queue_pop_head (&self->pending);
 
-      if (row->host != NULL && row->phase == LXCMON_ROW_DETACHED && row->session == NULL)
-        _lxcmon_host_row_attach (row);
+      if (row->direct != NULL && row->phase == LXCMON_DIRECT_DETACHED && row->session == NULL)
+        _lxcmon_direct_row_attach (row);
     }
 }
 
 /* When there is something to do again. What is being scanned is not scanned again, and changes its rows. */
 static gint64
-get_next_dispatch (LxcmonHost *self)
+get_next_dispatch (LxcmonDirectBackend *self)
 {
-  gint64 next = LXCMON_HOST_NEVER;
+  gint64 next = LXCMON_DIRECT_NEVER;
 
-  if (self->scanning != get_epoch (self))
+  if (self->scanning != _lxcmon_direct_get_epoch (self))
     next = MIN (self->rows_at, get_next_scan (self));
   if (has_pending (self))
     next = MIN (next, self->shortage_until);
@@ -169,14 +165,15 @@ get_next_dispatch (LxcmonHost *self)
 static gboolean
 on_dispatch (gpointer user_data)
 {
-  g_autoptr (LxcmonHost) self = g_object_ref (user_data);
-  guint epoch = get_epoch (self);
+  g_autoptr (LxcmonDirectBackend) self = g_object_ref (user_data);
+  g_autoptr (GObject) host = g_object_ref (_lxcmon_direct_get_rows (self)->host);
+  guint epoch = _lxcmon_direct_get_epoch (self);
   gint64 now = g_get_monotonic_time ();
 
   if (!is_current (self, epoch))
     return G_SOURCE_REMOVE;
   /* What is left of earlier events comes first. */
-  _lxcmon_main_source_run_steps (_lxcmon_monitor_list_get_source (_lxcmon_host_get_list (self)));
+  _lxcmon_main_source_run_steps (_lxcmon_direct_get_rows (self)->source);
   if (is_current (self, epoch) && self->scanning != epoch && now >= get_next_scan (self))
     scan (self, now);
   if (is_current (self, epoch) && self->scanning != epoch)
@@ -187,7 +184,7 @@ on_dispatch (gpointer user_data)
     return G_SOURCE_CONTINUE;
 
   gint64 next = get_next_dispatch (self);
-  g_source_set_ready_time (self->source, next != LXCMON_HOST_NEVER ? next : -1);
+  g_source_set_ready_time (self->source, next != LXCMON_DIRECT_NEVER ? next : -1);
   return G_SOURCE_CONTINUE;
 }
 
@@ -198,37 +195,53 @@ dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
 }
 
 void
-_lxcmon_host_dispatch_start (LxcmonHost *self)
+_lxcmon_direct_dispatch_start (LxcmonDirectBackend *self)
 {
   static GSourceFuncs funcs = { .dispatch = dispatch };
 
   self->source = g_source_new (&funcs, sizeof (GSource));
-  g_source_set_static_name (self->source, "[lxcmon] host");
+  g_source_set_static_name (self->source, "[lxcmon] direct");
   g_source_set_callback (self->source, on_dispatch, self, NULL);
   /* A main loop in a handler still scans and attaches. */
   g_source_set_can_recurse (self->source, TRUE);
-  g_source_attach (self->source, _lxcmon_monitor_list_get_context (_lxcmon_host_get_list (self)));
+  g_source_attach (self->source, _lxcmon_direct_get_rows (self)->context);
   self->ended = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
-  self->scan_at = self->safety_at = self->rows_at = LXCMON_HOST_NEVER;
+  self->scan_at = self->safety_at = self->rows_at = LXCMON_DIRECT_NEVER;
   self->scan_not_before = self->shortage_until = 0;
   self->scanning = 0;
   self->warned = FALSE;
-  _lxcmon_host_scan_soon (self);
+  _lxcmon_direct_scan_soon (self);
+}
+
+/*< private >
+ * _lxcmon_direct_release_rows:
+ *
+ * The rows are not the direct backend's any more.
+ */
+void
+_lxcmon_direct_release_rows (LxcmonDirectBackend *self)
+{
+  g_autoptr (GPtrArray) rows = _lxcmon_rows_copy (_lxcmon_direct_get_rows (self));
+
+  for (guint i = 0; i < rows->len; i++)
+    {
+      LxcmonRow *row = rows->pdata[i];
+      if (row->direct == self)
+        _lxcmon_direct_row_release (row);
+    }
+  g_queue_clear_full (&self->pending, g_object_unref);
+  g_hash_table_remove_all (self->ended);
+  self->rows_at = LXCMON_DIRECT_NEVER;
+  self->shortage_until = 0;
+  self->scanning = 0;
+  self->is_listed = FALSE;
 }
 
 void
-_lxcmon_host_dispatch_stop (LxcmonHost *self)
+_lxcmon_direct_dispatch_stop (LxcmonDirectBackend *self)
 {
-  g_autoptr (GPtrArray) rows = _lxcmon_host_copy_rows (self);
-
   g_source_destroy (self->source);
   g_clear_pointer (&self->source, g_source_unref);
-  for (guint i = 0; i < rows->len; i++)
-    {
-      LxcmonHostRow *row = rows->pdata[i];
-      row->host = NULL;
-      g_clear_pointer (&row->session, _lxcmon_session_close);
-    }
-  g_queue_clear_full (&self->pending, g_object_unref);
+  _lxcmon_direct_release_rows (self);
   g_clear_pointer (&self->ended, g_hash_table_unref);
 }

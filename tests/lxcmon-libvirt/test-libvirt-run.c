@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A row: the properties with which it begins.
+ * A row, and the run that it is about: the properties with which it begins.
  */
 
 #include "common/glib-test.h"
-#include "lxcmon-libvirt/lxcmon-libvirt-monitor-private.h"
+#include "lxcmon-libvirt/lxcmon-libvirt-run-private.h"
 
 static const LxcmonLibvirtDomain domain
     = { .uuid = "u", .name = (char *) "web1", .id = 10, .controller_pid = 10, .init_pid = 11 };
@@ -13,7 +13,8 @@ static const LxcmonLibvirtDomain domain
 static void
 test_properties (void)
 {
-  g_autoptr (LxcmonLibvirtMonitor) row = _lxcmon_libvirt_monitor_new (&domain);
+  g_autoptr (LxcmonRow) row = _lxcmon_libvirt_row_new (NULL, &domain);
+  const LxcmonLibvirtRun *run = _lxcmon_libvirt_row_get_run (row);
   g_autofree char *name = NULL;
   int source, state, status, raw, init_pid, controller_pid, end;
   gboolean exited;
@@ -30,15 +31,15 @@ test_properties (void)
   g_assert_cmpint (controller_pid, ==, 10);
   g_assert_cmpint (end, ==, LXCMON_END_NONE);
   g_assert_false (exited);
-  g_assert_cmpstr (row->uuid, ==, "u");
-  g_assert_cmpint (row->id, ==, 10);
-  g_assert_false (row->init_reported);
+  g_assert_cmpstr (run->uuid, ==, "u");
+  g_assert_cmpint (run->id, ==, 10);
+  g_assert_false (run->init_reported);
 }
 
 int
 main (int argc, char **argv)
 {
   glib_test_init (&argc, &argv);
-  glib_test_add ("/libvirt-monitor/properties", test_properties);
+  glib_test_add ("/libvirt-run/properties", test_properties);
   return g_test_run ();
 }

@@ -93,7 +93,7 @@ assert_pids (GlibHost *host, const char *name, gint controller_pid, gint init_pi
 static void
 test_pids (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
   pid_t driver = start_driver (host);
 
   glib_host_add (host, "none", 11);
@@ -117,7 +117,7 @@ test_pids (void)
 static void
 test_running (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
   pid_t driver = start_driver (host);
 
   glib_host_add (host, "web1", 11);
@@ -128,16 +128,20 @@ test_running (void)
   run_for (100);
   assert_managed (host, "web1");
   assert_managed (host, "web2");
+  g_assert_cmpstr (host->signals->str, ==, "");
+  g_autoptr (LxcmonMonitor) monitor = g_object_ref (glib_host_get (host, "web1"));
   glib_host_drop (host, "web1");
   glib_host_wait_names (host, "web2");
-  g_assert_cmpstr (host->signals->str, ==, "");
+  /* Nobody could see how it ended. */
+  g_assert_cmpstr (host->signals->str, ==, "web1 closed lost");
+  g_assert_cmpint (lxcmon_monitor_get_end (monitor), ==, LXCMON_END_UNKNOWN);
   kill_driver (driver);
 }
 
 static void
 test_starts (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
 
   glib_host_add (host, "web1", 11);
   glib_host_add (host, "web2", 12);
@@ -164,7 +168,7 @@ test_starts_at_end (void)
 {
   for (guint i = 0; i < 20; i++)
     {
-      g_autoptr (GlibHost) host = glib_host_new ();
+      g_autoptr (GlibHost) host = glib_host_new_direct ();
 
       glib_host_add (host, "web1", 11);
       glib_host_start (host);
@@ -185,11 +189,15 @@ test_starts_at_end (void)
 static void
 test_ends (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
-  pid_t driver = start_driver (host);
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
 
+  /* It was attached before: the hub knows of the driver too. */
   glib_host_add (host, "web1", 11);
   glib_host_start (host);
+  glib_host_wait_attached (host, "web1");
+  pid_t driver = start_driver (host);
+  glib_test_wait_until (glib_host_state (host, "web1") == LXCMON_STATE_DETACHED);
+  run_for (200);
   gint64 start = g_get_monotonic_time ();
   kill_driver (driver);
   glib_host_add (host, "web2", 12);
@@ -202,6 +210,8 @@ test_ends (void)
   glib_host_wait_attached (host, "web1");
   glib_host_wait_attached (host, "web2");
   g_assert_cmpint (g_get_monotonic_time () - start, >=, 10 * G_USEC_PER_SEC);
+  /* It would be 20 s if the driver counted as just gone with the first attempt to attach. */
+  g_assert_cmpint (g_get_monotonic_time () - start, <, 15 * G_USEC_PER_SEC);
   g_assert_null (lxcmon_monitor_get_error (glib_host_get (host, "web1")));
 }
 
@@ -209,7 +219,7 @@ test_ends (void)
 static void
 test_successor (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
   pid_t driver = start_driver (host);
 
   glib_host_add (host, "web1", 11);
@@ -246,7 +256,7 @@ on_waited (GObject *object, GAsyncResult *result, gpointer user_data)
 static void
 test_wait_exit (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
   Wait waits[2] = { 0 };
 
   glib_host_add (host, "web1", 11);
@@ -277,7 +287,7 @@ test_wait_exit (void)
 static void
 test_wait_exit_gone (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
   pid_t driver = start_driver (host);
   Wait waits[2] = { 0 };
 
@@ -291,7 +301,7 @@ test_wait_exit_gone (void)
   g_assert_cmpint (waits[0].status, ==, LXCMON_EXIT_STATUS_UNKNOWN);
   g_assert_cmpstr (waits[0].nick, ==, "lost");
   g_assert_false (waits[1].done);
-  lxcmon_monitor_list_stop (host->list);
+  lxcmon_host_stop (host->list);
   glib_test_wait_until (waits[1].done);
   g_assert_cmpstr (waits[1].nick, ==, "cancelled");
   kill_driver (driver);
@@ -301,7 +311,7 @@ test_wait_exit_gone (void)
 static void
 test_replaced (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
   pid_t driver = start_driver (host);
   Wait wait = { 0 };
 
@@ -324,7 +334,7 @@ test_replaced (void)
 static void
 test_starts_during_reboot (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
 
   glib_host_add (host, "web1", 11);
   glib_host_start (host);
@@ -367,7 +377,7 @@ test_starts_while_pending (void)
   {
     N = 20
   };
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
   struct rlimit before, limit;
 
   for (int i = 0; i < N; i++)
@@ -397,7 +407,7 @@ test_starts_while_pending (void)
 static void
 test_force (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
   pid_t driver = start_driver (host);
 
   lxcmon_host_set_force (host->host, TRUE);
@@ -417,17 +427,17 @@ int
 main (int argc, char **argv)
 {
   glib_test_init (&argc, &argv);
-  glib_test_add ("/host-driver/pids", test_pids);
-  glib_test_add ("/host/driver/running", test_running);
-  glib_test_add ("/host/driver/starts", test_starts);
-  glib_test_add ("/host/driver/starts-at-end", test_starts_at_end);
-  glib_test_add ("/host/driver/ends", test_ends);
-  glib_test_add ("/host/driver/successor", test_successor);
-  glib_test_add ("/host/driver/wait-exit", test_wait_exit);
-  glib_test_add ("/host/driver/wait-exit-gone", test_wait_exit_gone);
-  glib_test_add ("/host/driver/replaced", test_replaced);
-  glib_test_add ("/host/driver/starts-during-reboot", test_starts_during_reboot);
-  glib_test_add ("/host/driver/starts-while-pending", test_starts_while_pending);
-  glib_test_add ("/host/driver/force", test_force);
+  glib_test_add ("/direct/driver/pids", test_pids);
+  glib_test_add ("/direct/driver/running", test_running);
+  glib_test_add ("/direct/driver/starts", test_starts);
+  glib_test_add ("/direct/driver/starts-at-end", test_starts_at_end);
+  glib_test_add ("/direct/driver/ends", test_ends);
+  glib_test_add ("/direct/driver/successor", test_successor);
+  glib_test_add ("/direct/driver/wait-exit", test_wait_exit);
+  glib_test_add ("/direct/driver/wait-exit-gone", test_wait_exit_gone);
+  glib_test_add ("/direct/driver/replaced", test_replaced);
+  glib_test_add ("/direct/driver/starts-during-reboot", test_starts_during_reboot);
+  glib_test_add ("/direct/driver/starts-while-pending", test_starts_while_pending);
+  glib_test_add ("/direct/driver/force", test_force);
   return g_test_run ();
 }

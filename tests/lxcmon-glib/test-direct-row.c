@@ -14,7 +14,7 @@
 static void
 test_reboot (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
 
   glib_host_add (host, "web1", 11);
   glib_host_start (host);
@@ -35,7 +35,7 @@ test_reboot (void)
 static void
 test_reboots (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
   g_autoptr (GString) expected = g_string_new ("web1 init 1");
 
   glib_host_add (host, "web1", 1);
@@ -56,7 +56,7 @@ test_reboots (void)
 static void
 test_reboot_timeout (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
 
   lxcmon_host_set_reboot_timeout (host->host, 200);
   glib_host_add (host, "web1", 11);
@@ -79,7 +79,7 @@ test_reboot_timeout (void)
 static void
 test_reboot_not_followed (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
 
   lxcmon_host_set_reboot_timeout (host->host, 0);
   glib_host_add (host, "web1", 11);
@@ -92,7 +92,7 @@ test_reboot_not_followed (void)
 static void
 test_same_name (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
 
   glib_host_add (host, "web1", 11);
   glib_host_start (host);
@@ -110,7 +110,7 @@ test_same_name (void)
 static void
 test_linger_timeout (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
 
   lxcmon_host_set_linger_timeout (host->host, 300);
   glib_host_add (host, "web1", 11);
@@ -132,7 +132,7 @@ test_linger_timeout (void)
 static void
 test_linger_timeout_replaced (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
 
   lxcmon_host_set_linger_timeout (host->host, G_MAXINT);
   glib_host_add (host, "web1", 11);
@@ -150,7 +150,7 @@ test_linger_timeout_replaced (void)
 static void
 test_swap (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
 
   glib_host_add (host, "a", 1);
   glib_host_add (host, "b", 2);
@@ -176,7 +176,7 @@ test_swap (void)
 static void
 test_swap_files (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
   g_autofree char *a = NULL, *b = NULL, *other = NULL;
 
   glib_host_add (host, "a", 1);
@@ -206,7 +206,7 @@ test_swap_files (void)
 static void
 test_broken (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
   g_autoptr (GBytes) bytes = glib_encode ("hex 00000000");
 
   LxcmonMockController *mock = glib_host_add (host, "web1", 11);
@@ -227,7 +227,7 @@ test_broken (void)
 static void
 test_busy (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
 
   LxcmonMockController *mock = glib_host_add (host, "web1", 11);
   g_autofree char *path = glib_host_path (host, "web1.sock");
@@ -246,16 +246,16 @@ test_busy (void)
 }
 
 static void
-stop_host (LxcmonMonitorList *list)
+stop_host (LxcmonHost *list)
 {
-  lxcmon_monitor_list_stop (list);
+  lxcmon_host_stop (list);
 }
 
 /* A handler stops the host: nothing more is emitted. */
 static void
 test_stop_in_handler (gconstpointer data)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
 
   glib_host_add (host, "web1", 11);
   glib_host_add (host, "web2", 12);
@@ -292,7 +292,7 @@ test_drop_in_handler (gconstpointer data)
   lxcmon_mock_controller_set_init_pid (mock, 5);
   g_assert_true (lxcmon_mock_controller_start (mock, NULL));
   g_signal_connect_swapped (host, data, G_CALLBACK (drop_host), &host);
-  lxcmon_monitor_list_start_async (LXCMON_MONITOR_LIST (host), NULL, NULL, NULL);
+  lxcmon_host_start_async (host, NULL, NULL, NULL);
   if (!g_str_equal (data, "items-changed") && !g_str_equal (data, "init"))
     {
       glib_test_wait_until (lxcmon_mock_controller_get_n_clients (mock) == 1);
@@ -314,21 +314,20 @@ loop_for_a_while (void)
 }
 
 static void
-loop_in_closed (LxcmonMonitorList *list, LxcmonMonitor *monitor, const GError *error,
-                gpointer user_data)
+loop_in_closed (LxcmonHost *list, LxcmonMonitor *monitor, const GError *error, gpointer user_data)
 {
   gboolean stays = lxcmon_host_get_linger_timeout (LXCMON_HOST (list)) > 0;
 
-  g_assert_true (lxcmon_monitor_list_lookup (list, "web1") == monitor);
+  g_assert_true (lxcmon_host_lookup (list, "web1") == monitor);
   loop_for_a_while ();
-  g_assert_true (lxcmon_monitor_list_lookup (list, "web1") == (stays ? monitor : NULL));
+  g_assert_true (lxcmon_host_lookup (list, "web1") == (stays ? monitor : NULL));
   g_assert_cmpint (lxcmon_monitor_get_state (monitor), ==, LXCMON_STATE_CLOSED);
 }
 
 static void
 test_loop_in_closed (gconstpointer data)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
   guint linger_timeout = GPOINTER_TO_UINT (data);
 
   lxcmon_host_set_linger_timeout (host->host, linger_timeout);
@@ -372,7 +371,7 @@ watch_init (GListModel *list, guint position, guint removed, guint added, GlibHo
 static void
 test_loop_in_own_handler (gconstpointer data)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
 
   glib_host_add (host, "web1", 11);
   if (g_str_equal (data, "init"))
@@ -393,7 +392,7 @@ test_loop_in_own_handler (gconstpointer data)
 
 /* The same, and a main loop in the host's handler of the first signal. */
 static void
-loop_in_host (LxcmonMonitorList *list, LxcmonMonitor *monitor, gint pid, gpointer user_data)
+loop_in_host (LxcmonHost *list, LxcmonMonitor *monitor, gint pid, gpointer user_data)
 {
   loop_for_a_while ();
 }
@@ -401,7 +400,7 @@ loop_in_host (LxcmonMonitorList *list, LxcmonMonitor *monitor, gint pid, gpointe
 static void
 test_loop_in_both_handlers (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
 
   glib_host_add (host, "web1", 11);
   g_signal_connect (host->host, "items-changed", G_CALLBACK (watch_init), host);
@@ -415,30 +414,31 @@ int
 main (int argc, char **argv)
 {
   glib_test_init (&argc, &argv);
-  glib_test_add ("/host/row/reboot", test_reboot);
-  glib_test_add ("/host/row/reboots", test_reboots);
-  glib_test_add ("/host/row/reboot-timeout", test_reboot_timeout);
-  glib_test_add ("/host/row/reboot-not-followed", test_reboot_not_followed);
-  glib_test_add ("/host/row/same-name", test_same_name);
-  glib_test_add ("/host/row/linger-timeout", test_linger_timeout);
-  glib_test_add ("/host/row/linger-timeout-replaced", test_linger_timeout_replaced);
-  glib_test_add ("/host/row/swap", test_swap);
-  glib_test_add ("/host/row/swap-files", test_swap_files);
-  glib_test_add ("/host/row/broken", test_broken);
-  glib_test_add ("/host/row/busy", test_busy);
-  glib_test_add_data ("/host/row/stop-in/items-changed", test_stop_in_handler, "items-changed");
-  glib_test_add_data ("/host/row/stop-in/init", test_stop_in_handler, "init");
-  glib_test_add_data ("/host/row/stop-in/exit", test_stop_in_handler, "exit");
-  glib_test_add_data ("/host/row/stop-in/closed", test_stop_in_handler, "closed");
-  glib_test_add_data ("/host/row/drop-in/items-changed", test_drop_in_handler, "items-changed");
-  glib_test_add_data ("/host/row/drop-in/init", test_drop_in_handler, "init");
-  glib_test_add_data ("/host/row/drop-in/exit", test_drop_in_handler, "exit");
-  glib_test_add_data ("/host/row/drop-in/closed", test_drop_in_handler, "closed");
-  glib_test_add_data ("/host/row/loop-in-closed", test_loop_in_closed, GUINT_TO_POINTER (0));
-  glib_test_add_data ("/host/row/loop-in-closed-kept", test_loop_in_closed, GUINT_TO_POINTER (400));
-  glib_test_add_data ("/host/row/loop-in-own/init", test_loop_in_own_handler, "init");
-  glib_test_add_data ("/host/row/loop-in-own/exit", test_loop_in_own_handler, "exit");
-  glib_test_add_data ("/host/row/loop-in-own/closed", test_loop_in_own_handler, "closed");
-  glib_test_add ("/host/row/loop-in-both", test_loop_in_both_handlers);
+  glib_test_add ("/direct/row/reboot", test_reboot);
+  glib_test_add ("/direct/row/reboots", test_reboots);
+  glib_test_add ("/direct/row/reboot-timeout", test_reboot_timeout);
+  glib_test_add ("/direct/row/reboot-not-followed", test_reboot_not_followed);
+  glib_test_add ("/direct/row/same-name", test_same_name);
+  glib_test_add ("/direct/row/linger-timeout", test_linger_timeout);
+  glib_test_add ("/direct/row/linger-timeout-replaced", test_linger_timeout_replaced);
+  glib_test_add ("/direct/row/swap", test_swap);
+  glib_test_add ("/direct/row/swap-files", test_swap_files);
+  glib_test_add ("/direct/row/broken", test_broken);
+  glib_test_add ("/direct/row/busy", test_busy);
+  glib_test_add_data ("/direct/row/stop-in/items-changed", test_stop_in_handler, "items-changed");
+  glib_test_add_data ("/direct/row/stop-in/init", test_stop_in_handler, "init");
+  glib_test_add_data ("/direct/row/stop-in/exit", test_stop_in_handler, "exit");
+  glib_test_add_data ("/direct/row/stop-in/closed", test_stop_in_handler, "closed");
+  glib_test_add_data ("/direct/row/drop-in/items-changed", test_drop_in_handler, "items-changed");
+  glib_test_add_data ("/direct/row/drop-in/init", test_drop_in_handler, "init");
+  glib_test_add_data ("/direct/row/drop-in/exit", test_drop_in_handler, "exit");
+  glib_test_add_data ("/direct/row/drop-in/closed", test_drop_in_handler, "closed");
+  glib_test_add_data ("/direct/row/loop-in-closed", test_loop_in_closed, GUINT_TO_POINTER (0));
+  glib_test_add_data ("/direct/row/loop-in-closed-kept", test_loop_in_closed,
+                      GUINT_TO_POINTER (400));
+  glib_test_add_data ("/direct/row/loop-in-own/init", test_loop_in_own_handler, "init");
+  glib_test_add_data ("/direct/row/loop-in-own/exit", test_loop_in_own_handler, "exit");
+  glib_test_add_data ("/direct/row/loop-in-own/closed", test_loop_in_own_handler, "closed");
+  glib_test_add ("/direct/row/loop-in-both", test_loop_in_both_handlers);
   return g_test_run ();
 }

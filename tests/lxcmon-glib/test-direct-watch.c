@@ -75,7 +75,7 @@ test_no_monitor (void)
 
   g_log_set_always_fatal (G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL);
   g_log_set_writer_func (count_warnings, NULL, NULL);
-  GlibHost *host = glib_host_new ();
+  GlibHost *host = glib_host_new_direct ();
   glib_host_add (host, "web1", 11);
   glib_host_start (host);
   g_assert_cmpint (g_atomic_int_get (&n_refused), >, 0);
@@ -111,14 +111,14 @@ static int
 stop_in_child (gpointer data)
 {
   alarm (20);
-  lxcmon_monitor_list_stop (((GlibHost *) data)->list);
+  lxcmon_host_stop (((GlibHost *) data)->list);
   return TRUE;
 }
 
 static void
 test_fork (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
   char *dir = glib_test_make_dir ();
 
   glib_host_add (host, "web1", 11);
@@ -139,7 +139,7 @@ int
 main (int argc, char **argv)
 {
   glib_test_init (&argc, &argv);
-  glib_test_add ("/host/watch/no-monitor", test_no_monitor);
-  glib_test_add ("/host/watch/fork", test_fork);
+  glib_test_add ("/direct/watch/no-monitor", test_no_monitor);
+  glib_test_add ("/direct/watch/fork", test_fork);
   return g_test_run ();
 }

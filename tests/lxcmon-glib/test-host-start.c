@@ -83,23 +83,21 @@ on_monitor_notify (LxcmonMonitor *monitor, GParamSpec *property, gpointer user_d
 }
 
 static void
-on_list_init (LxcmonMonitorList *list, LxcmonMonitor *monitor, gint pid, gpointer user_data)
+on_list_init (LxcmonHost *list, LxcmonMonitor *monitor, gint pid, gpointer user_data)
 {
   g_assert_cmpint (pid, ==, 7);
   add_entry (user_data, "INIT");
 }
 
 static void
-on_list_exit (LxcmonMonitorList *list, LxcmonMonitor *monitor, LxcmonExitStatus status,
-              gpointer user_data)
+on_list_exit (LxcmonHost *list, LxcmonMonitor *monitor, LxcmonExitStatus status, gpointer user_data)
 {
   g_assert_cmpint (status, ==, LXCMON_EXIT_STATUS_SHUTDOWN);
   add_entry (user_data, "EXIT");
 }
 
 static void
-on_list_closed (LxcmonMonitorList *list, LxcmonMonitor *monitor, const GError *error,
-                gpointer user_data)
+on_list_closed (LxcmonHost *list, LxcmonMonitor *monitor, const GError *error, gpointer user_data)
 {
   g_assert_no_error (error);
   add_entry (user_data, "CLOSED");
@@ -117,7 +115,7 @@ on_waited (GObject *object, GAsyncResult *result, gpointer user_data)
 static void
 on_started (GObject *object, GAsyncResult *result, gpointer user_data)
 {
-  g_assert_true (lxcmon_monitor_list_start_finish (LXCMON_MONITOR_LIST (object), result, NULL));
+  g_assert_true (lxcmon_host_start_finish (LXCMON_HOST (object), result, NULL));
   add_entry (user_data, "STARTED");
 }
 
@@ -165,7 +163,7 @@ static void
 stop_host (Scenario *self)
 {
   if (self->host != NULL)
-    lxcmon_monitor_list_stop (LXCMON_MONITOR_LIST (self->host));
+    lxcmon_host_stop (self->host);
 }
 
 static void
@@ -211,8 +209,7 @@ run_life (Scenario *self)
 {
   gboolean started = g_strcmp0 (self->act_at, "STARTED") == 0;
 
-  lxcmon_monitor_list_start_async (LXCMON_MONITOR_LIST (self->host), NULL,
-                                   started ? on_started : NULL, self);
+  lxcmon_host_start_async (self->host, NULL, started ? on_started : NULL, self);
   glib_test_wait_until (self->acted || get_state (self) == LXCMON_STATE_QUEUED);
   if (get_state (self) != LXCMON_STATE_QUEUED)
     return;
@@ -270,7 +267,7 @@ static void
 act_restart (Scenario *self)
 {
   stop_host (self);
-  lxcmon_monitor_list_start_async (LXCMON_MONITOR_LIST (self->host), NULL, NULL, NULL);
+  lxcmon_host_start_async (self->host, NULL, NULL, NULL);
 }
 
 static void
@@ -423,7 +420,7 @@ test_action (gconstpointer data)
 
 /* A handler connects another one of the list's: that one receives the list's signal, which comes later. */
 static void
-count_late (LxcmonMonitorList *list, LxcmonMonitor *monitor, gint pid, gpointer user_data)
+count_late (LxcmonHost *list, LxcmonMonitor *monitor, gint pid, gpointer user_data)
 {
   (*(guint *) user_data)++;
 }
@@ -494,15 +491,15 @@ int
 main (int argc, char **argv)
 {
   glib_test_init (&argc, &argv);
-  glib_test_add ("/monitor-list/order", test_order);
+  glib_test_add ("/host-start/order", test_order);
   for (guint i = 0; i < G_N_ELEMENTS (points) * G_N_ELEMENTS (actions); i++)
     {
       g_autofree char *path
-          = g_strdup_printf ("/monitor-list/in/%s/%s", points[i / G_N_ELEMENTS (actions)],
+          = g_strdup_printf ("/host-start/in/%s/%s", points[i / G_N_ELEMENTS (actions)],
                              actions[i % G_N_ELEMENTS (actions)].title);
       glib_test_add_data (path, test_action, GUINT_TO_POINTER (i));
     }
-  glib_test_add ("/monitor-list/connected-meanwhile", test_connected_meanwhile);
-  glib_test_add ("/monitor-list/dropped-elsewhere", test_dropped_elsewhere);
+  glib_test_add ("/host-start/connected-meanwhile", test_connected_meanwhile);
+  glib_test_add ("/host-start/dropped-elsewhere", test_dropped_elsewhere);
   return g_test_run ();
 }

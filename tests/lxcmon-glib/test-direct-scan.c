@@ -36,7 +36,7 @@ test_dir_comes (void)
   g_autofree char *middle = g_build_filename (above, "libvirt", NULL);
   g_autofree char *dir = g_build_filename (middle, "lxc", NULL);
   {
-    g_autoptr (GlibHost) host = glib_host_new_at (dir);
+    g_autoptr (GlibHost) host = glib_host_new_at (dir, "direct:");
 
     glib_host_start (host);
     run_for (100);
@@ -112,7 +112,7 @@ check_list (GObject *object, GParamSpec *property, GlibHost *host)
 static void
 test_names (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
   g_autofree char *file = glib_host_path (host, "file.sock");
   g_autofree char *link = glib_host_path (host, "link.sock");
 
@@ -141,7 +141,7 @@ test_names (void)
 static void
 test_many_stale (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
   guint n = glib_test_is_slow () ? 1000 : 10000;
 
   for (guint i = 0; i < n; i++)
@@ -162,7 +162,7 @@ test_many_stale (void)
 static void
 test_listens_late (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
 
   glib_host_start (host);
   int fd = bind_at (host, "web1.sock");
@@ -181,7 +181,7 @@ test_listens_late (void)
 static void
 test_listens_on (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
   g_autoptr (GBytes) story = glib_encode ("init 11 exit 2");
   int fd = bind_at (host, "web1.sock");
 
@@ -230,7 +230,7 @@ attach_other (LxcmonClient *other)
 static void
 test_untrusted (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
   g_autofree char *path = glib_host_path (host, "web1.sock");
   g_autoptr (LxcmonClient) other = lxcmon_client_new_for_path (path);
 
@@ -254,7 +254,7 @@ test_untrusted (void)
 static void
 test_force_while_busy (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
   g_autofree char *path = glib_host_path (host, "web1.sock");
   g_autoptr (LxcmonClient) other = lxcmon_client_new_for_path (path);
 
@@ -306,7 +306,7 @@ find_worker (void)
 static void
 test_overflow (void)
 {
-  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (GlibHost) host = glib_host_new_direct ();
   g_autofree char *path = glib_host_path (host, "noise");
   g_autofree char *text = NULL;
   struct sigaction action = { .sa_handler = on_held_up }, before;
@@ -391,9 +391,9 @@ test_shortage (void)
 
   g_log_set_always_fatal (G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL);
   g_log_set_writer_func (count_warnings, NULL, NULL);
-  GlibHost *host = glib_host_new ();
+  GlibHost *host = glib_host_new_direct ();
   struct rlimit limit;
-  GlibHost *other = glib_host_new ();
+  GlibHost *other = glib_host_new_direct ();
   glib_host_start (other); /* GIO has opened what it needs */
   glib_host_free (other);
   starve (host, N);
@@ -469,8 +469,8 @@ test_idle (void)
   g_autofree char *above = glib_test_make_dir ();
   g_autofree char *missing = g_build_filename (above, "libvirt/lxc", NULL);
   {
-    g_autoptr (GlibHost) with = glib_host_new ();
-    g_autoptr (GlibHost) without = glib_host_new_at (missing);
+    g_autoptr (GlibHost) with = glib_host_new_direct ();
+    g_autoptr (GlibHost) without = glib_host_new_at (missing, "direct:");
 
     glib_host_add (with, "web1", 1);
     glib_host_start (with);
@@ -486,15 +486,15 @@ int
 main (int argc, char **argv)
 {
   glib_test_init (&argc, &argv);
-  glib_test_add ("/host/scan/dir-comes", test_dir_comes);
-  glib_test_add ("/host/scan/names", test_names);
-  glib_test_add ("/host/scan/many-stale", test_many_stale);
-  glib_test_add ("/host/scan/listens-late", test_listens_late);
-  glib_test_add ("/host/scan/listens-on", test_listens_on);
-  glib_test_add ("/host/scan/untrusted", test_untrusted);
-  glib_test_add ("/host/scan/force-while-busy", test_force_while_busy);
-  glib_test_add ("/host/scan/overflow", test_overflow);
-  glib_test_add ("/host/scan/shortage", test_shortage);
-  glib_test_add ("/host/scan/idle", test_idle);
+  glib_test_add ("/direct/scan/dir-comes", test_dir_comes);
+  glib_test_add ("/direct/scan/names", test_names);
+  glib_test_add ("/direct/scan/many-stale", test_many_stale);
+  glib_test_add ("/direct/scan/listens-late", test_listens_late);
+  glib_test_add ("/direct/scan/listens-on", test_listens_on);
+  glib_test_add ("/direct/scan/untrusted", test_untrusted);
+  glib_test_add ("/direct/scan/force-while-busy", test_force_while_busy);
+  glib_test_add ("/direct/scan/overflow", test_overflow);
+  glib_test_add ("/direct/scan/shortage", test_shortage);
+  glib_test_add ("/direct/scan/idle", test_idle);
   return g_test_run ();
 }

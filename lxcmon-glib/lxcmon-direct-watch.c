@@ -7,7 +7,7 @@
  * that exists is watched instead.
  */
 
-#include "lxcmon-host-private.h"
+#include "lxcmon-direct-private.h"
 
 #include <glib/gstdio.h>
 
@@ -28,22 +28,21 @@ static void
 on_changed (GFileMonitor *monitor, GFile *file, GFile *other, GFileMonitorEvent event,
             gpointer user_data)
 {
-  LxcmonHost *self = user_data;
+  LxcmonDirectBackend *self = user_data;
 
   self->safety_at = g_get_monotonic_time () + SAFETY_US;
   self->n_early_scans = 0;
-  _lxcmon_host_scan_soon (self);
+  _lxcmon_direct_scan_soon (self);
 }
 
 void
-_lxcmon_host_watch_stop (LxcmonHost *self)
+_lxcmon_direct_watch_stop (LxcmonDirectBackend *self)
 {
   if (self->monitor != NULL)
     {
       g_signal_handlers_disconnect_by_data (self->monitor, self);
       /* In a forked child, it is the parent's: a thread of GIO's that is not there may have its lock. */
-      if (_lxcmon_main_source_was_forked (
-              _lxcmon_monitor_list_get_source (_lxcmon_host_get_list (self))))
+      if (_lxcmon_main_source_was_forked (_lxcmon_direct_get_rows (self)->source))
         self->monitor = NULL;
       else
         g_file_monitor_cancel (self->monitor);
@@ -55,9 +54,9 @@ _lxcmon_host_watch_stop (LxcmonHost *self)
 
 /* Finds the runtime directory, or its nearest parent that exists. */
 static char *
-find_nearest (LxcmonHost *self, GStatBuf *info)
+find_nearest (LxcmonDirectBackend *self, GStatBuf *info)
 {
-  char *path = g_canonicalize_filename (_lxcmon_host_get_dir (self), NULL);
+  char *path = g_canonicalize_filename (_lxcmon_direct_get_dir (self), NULL);
 
   while (g_stat (path, info) < 0 || !S_ISDIR (info->st_mode))
     {
@@ -74,32 +73,30 @@ find_nearest (LxcmonHost *self, GStatBuf *info)
 }
 
 static gboolean
-is_watched (LxcmonHost *self, const char *path, const GStatBuf *info)
+is_watched (LxcmonDirectBackend *self, const char *path, const GStatBuf *info)
 {
   return self->monitor != NULL && g_str_equal (self->watched, path)
          && self->watched_device == info->st_dev && self->watched_inode == info->st_ino;
 }
 
 static void
-watch (LxcmonHost *self, const char *path, const GStatBuf *info)
+watch (LxcmonDirectBackend *self, const char *path, const GStatBuf *info)
 {
   g_autoptr (GFile) file = g_file_new_for_path (path);
   g_autoptr (GError) error = NULL;
 
-  _lxcmon_host_watch_stop (self);
+  _lxcmon_direct_watch_stop (self);
   self->watched = g_strdup (path);
   self->watched_device = info->st_dev;
   self->watched_inode = info->st_ino;
-  g_main_context_push_thread_default (
-      _lxcmon_monitor_list_get_context (_lxcmon_host_get_list (self)));
+  g_main_context_push_thread_default (_lxcmon_direct_get_rows (self)->context);
   self->monitor = g_file_monitor_directory (file, G_FILE_MONITOR_WATCH_MOVES, NULL, &error);
-  g_main_context_pop_thread_default (
-      _lxcmon_monitor_list_get_context (_lxcmon_host_get_list (self)));
+  g_main_context_pop_thread_default (_lxcmon_direct_get_rows (self)->context);
   if (self->monitor == NULL)
     {
-      _lxcmon_host_warn_once (self,
-                              "cannot watch the runtime directory, so that changes are found late",
-                              error->message);
+      _lxcmon_direct_warn_once (
+          self, "cannot watch the runtime directory, so that changes are found late",
+          error->message);
       self->safety_at = MIN (self->safety_at, g_get_monotonic_time () + UNWATCHED_US);
       return;
     }
@@ -108,13 +105,13 @@ watch (LxcmonHost *self, const char *path, const GStatBuf *info)
 }
 
 /*< private >
- * _lxcmon_host_watch_update:
+ * _lxcmon_direct_watch_update:
  *
  * Watches the runtime directory that exists now. To be called before each scan, so that later changes
  * cause a hint.
  */
 void
-_lxcmon_host_watch_update (LxcmonHost *self)
+_lxcmon_direct_watch_update (LxcmonDirectBackend *self)
 {
   for (guint i = 0; i < TRIES_MAX; i++)
     {
