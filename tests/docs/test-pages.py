@@ -75,6 +75,23 @@ def test_reading_list():
         raise AssertionError(f"{total} lines have to be read, more than {READING_MAX}")
 
 
+def test_ways():
+    """The files on the way of an event of a row have the functions that are named."""
+    for header in "of a row, directly", "of a row, through libvirtd":
+        for path, functions in table(header):
+            for name in names_in(functions):
+                find_function(names_in(path)[0], name)
+    for name, file in re.findall(r"`(\w+)\(\)` in `([a-z-]+\.c)`", ARCHITECTURE):
+        (path,) = ROOT.glob(f"lxcmon*/{file}")
+        find_function(path.relative_to(ROOT), name)
+
+
+def test_decisions():
+    for _, path in table("decision"):
+        if not (ROOT / names_in(path)[0]).exists():
+            raise AssertionError(f"there is no {path}")
+
+
 def test_file_tables():
     for folder in "lxcmon", "lxcmon-glib", "lxcmon-libvirt", "lxcmon-mock", "tools":
         listed = sorted(name for row in table(f"`{folder}/`") for name in names_in(row[0]))
@@ -116,7 +133,8 @@ def test_links():
 
 
 def main():
-    tests = [test_quotes, test_reading_list, test_file_tables, test_edges, test_named_tests, test_links]
+    tests = [test_quotes, test_reading_list, test_ways, test_decisions, test_file_tables, test_edges, test_named_tests,
+             test_links]
     failed = False
     print(f"1..{len(tests)}")
     for number, test in enumerate(tests, 1):

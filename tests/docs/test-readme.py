@@ -8,6 +8,7 @@ Prints TAP.
 usage: test-readme.py README BUILD_DIR MESON
 """
 
+import fcntl
 import os
 import pathlib
 import re
@@ -39,6 +40,7 @@ def install(build, meson, root):
     env["PKG_CONFIG_PATH"] = str(pcs)
     env["LD_LIBRARY_PATH"] = str(libs)
     env["GI_TYPELIB_PATH"] = str(libs / "girepository-1.0")
+    env["LXCMON_MODULE_DIR"] = str(libs / "lxcmon-1.0" / "modules")
     env["PATH"] = f"{next(root.rglob('bin/lxcmon')).parent}:{env['PATH']}"
     env["PYTHONUNBUFFERED"] = "1"
     return env
@@ -95,35 +97,47 @@ def write_python(code, cwd):
     return path
 
 
-def run_python_until(code, env, cwd, pattern):
+def run_until(command, env, pattern):
     """Runs a program that does not end by itself, until it has printed the pattern."""
-    with subprocess.Popen([sys.executable, write_python(code, cwd)], env=env, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE) as process:
         try:
             return read_until(process, pattern)
         finally:
             process.kill()
 
 
-def test_python(readme, env, cwd):
-    code, _, _, _ = fenced(readme, "python")
+def run_python_until(code, env, cwd, pattern):
+    return run_until([sys.executable, write_python(code, cwd)], env, pattern)
+
+
+# Of the README, in this order: the host, the client, the test controller.
+N_PYTHON = 3
+
+
+def get_python(readme, number):
+    programs = fenced(readme, "python")
+    if len(programs) != N_PYTHON:
+        raise AssertionError(f"the README has {len(programs)} programs in Python, and not {N_PYTHON}")
+    return programs[number]
+
+
+def test_host(readme, env, cwd):
     with Simulated(env, 1):
-        output = run(f"{sys.executable} {write_python(code, cwd)}", env, cwd)
-    expect(output, "^init 3740$", "^exit shutdown$", "^closed: shut down$")
+        output = run_python_until(get_python(readme, 0), env, cwd, "ended: .*\n")
+    expect(output, "^web1 is there$", "^web1 init 3740$", "^web1 ended: shut down$")
 
 
-def test_python_not_there(readme, env, cwd):
-    code, _, _, _ = fenced(readme, "python")
-    result = subprocess.run([sys.executable, write_python(code, cwd)], env=env, capture_output=True, text=True,
-                            timeout=LIMIT, check=False)
-    if result.returncode != 1 or "web1" not in result.stderr or "Traceback" in result.stderr:
-        raise AssertionError(f"without a container: {result}")
-
-
-def test_python_host(readme, env, cwd):
-    _, code, _, _ = fenced(readme, "python")
-    with Simulated(env, 1):
-        output = run_python_until(code, env, cwd, "ended: .*\n")
-    expect(output, "^web1 init 3740$", "^web1 ended: shut down$")
+def test_host_without_libvirtd(readme, env, cwd):
+    """This process has the lock of libvirtd, to which nothing can connect."""
+    code = get_python(readme, 0).replace("file=sys.stderr", "")
+    with open(pathlib.Path(SOCKET).with_name("driver.pid"), "w", encoding="utf-8") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        try:
+            with Simulated(env, 1):
+                output = run_python_until(code, env, cwd, "is there\n")
+        finally:
+            os.unlink(file.name)
+    expect(output, "^not up to date: .*libvirt", "^web1 is there$")
 
 
 # The same program, which also ends the one container that libvirt's driver for tests has.
@@ -139,36 +153,54 @@ host.connect("notify::connected", destroy)
 """
 
 
-def test_python_libvirt(readme, env, cwd):
-    if not list(pathlib.Path(env["GI_TYPELIB_PATH"]).glob("LxcmonLibvirt-*")):
+def test_host_for_uri(readme, env, cwd):
+    """The program, and the constructor that the table has for another host."""
+    if not pathlib.Path(env["LXCMON_MODULE_DIR"]).exists():
         return "built without libvirt"
-    _, _, code, _ = fenced(readme, "python")
-    code = code.replace("lxc:///system", "test:///default").replace("GLib.MainLoop()", DESTROY + "GLib.MainLoop()")
-    expect(run_python_until(code, env, cwd, "ended: .*\n"), "^test ended: destroyed")
+    (constructor,) = re.findall(r"`Lxcmon\.(Host\.new_for_uri) \(\"lxc\+ssh:", readme)
+    code = get_python(readme, 0).replace("Host.new(None)", f'{constructor}("test:///default")')
+    code = code.replace("GLib.MainLoop()", DESTROY + "GLib.MainLoop()")
+    expect(run_python_until(code, env, cwd, "ended: .*\n"), "^test is there$", "^test ended: destroyed")
     return None
 
 
-def test_python_mock(readme, env, cwd):
-    _, _, _, code = fenced(readme, "python")
-    run(f"{sys.executable} {write_python(code, cwd)}", env, cwd)
+def test_client(readme, env, cwd):
+    with Simulated(env, 1):
+        output = run(f"{sys.executable} {write_python(get_python(readme, 1), cwd)}", env, cwd)
+    expect(output, "^init 3740$", "^exit shutdown$", "^closed: shut down$")
 
 
-def compile_and_run(readme, env, cwd, header, source, *expected):
+def test_client_not_there(readme, env, cwd):
+    result = subprocess.run([sys.executable, write_python(get_python(readme, 1), cwd)], env=env, capture_output=True,
+                            text=True, timeout=LIMIT, check=False)
+    if result.returncode != 1 or "web1" not in result.stderr or "Traceback" in result.stderr:
+        raise AssertionError(f"without a container: {result}")
+
+
+def test_mock(readme, env, cwd):
+    run(f"{sys.executable} {write_python(get_python(readme, 2), cwd)}", env, cwd)
+
+
+def compile_example(readme, env, cwd, header, source):
+    """Compiles a program with the command that is printed below it. Returns the command that runs it."""
     (code,) = [block for block in fenced(readme, "c") if f"#include <{header}>" in block]
     (command,) = re.findall(rf"^    (cc {source} .*)$", readme, re.M)
     pathlib.Path(cwd, source).write_text(code, encoding="utf-8")
     run(command, env, cwd)
-    with Simulated(env, 1):
-        expect(run("./" + source.removesuffix(".c"), env, cwd), *expected)
+    return pathlib.Path(cwd, source).with_suffix("")
 
 
 def test_glib(readme, env, cwd):
-    compile_and_run(readme, env, cwd, "lxcmon-glib/lxcmon-glib.h", "watch.c",
-                    "^web1 runs: its init has the pid 3740$", "^web1: shut down$")
+    program = compile_example(readme, env, cwd, "lxcmon-glib/lxcmon-glib.h", "watch.c")
+    with Simulated(env, 1):
+        output = run_until([program], env, "ended: .*\n")
+    expect(output, "^web1 init 3740$", "^web1 ended: shut down$")
 
 
 def test_core(readme, env, cwd):
-    compile_and_run(readme, env, cwd, "lxcmon/lxcmon.h", "core.c", "^init 3740$", "^exit shutdown$", "^closed: ended$")
+    program = compile_example(readme, env, cwd, "lxcmon/lxcmon.h", "core.c")
+    with Simulated(env, 1):
+        expect(run(str(program), env, cwd), "^init 3740$", "^exit shutdown$", "^closed: ended$")
 
 
 def test_shell_container(readme, env, cwd):
@@ -188,8 +220,8 @@ def main():
     assert os.environ["LXCMON_TEST_SANDBOX"] == os.readlink("/proc/self/ns/mnt")
     os.makedirs(os.path.dirname(SOCKET))
     readme = pathlib.Path(sys.argv[1]).read_text(encoding="utf-8")
-    tests = [test_python, test_python_not_there, test_python_host, test_python_libvirt, test_python_mock, test_glib,
-             test_core, test_shell_container, test_shell_simulated]
+    tests = [test_host, test_host_without_libvirtd, test_host_for_uri, test_client, test_client_not_there, test_mock,
+             test_glib, test_core, test_shell_container, test_shell_simulated]
     print(f"1..{len(tests)}")
     failed = False
     with tempfile.TemporaryDirectory() as root, tempfile.TemporaryDirectory() as cwd:

@@ -26,7 +26,9 @@
 #define LIBVIRT_LOG_DIR "/var/log/libvirt/lxc"
 #define MAX_OPEN_DIRS   16
 
-/* The test holds the FIFO's writing end all the time, so end of file comes only
+/* It writes down when it begins, and which orders it obeys.
+ *
+ * The test holds the FIFO's writing end all the time, so end of file comes only
  * when the test has died: then the container ends too, which it would not do
  * by itself, since init outlives its controller. "read" is a builtin, so that
  * reboot is called by the process that is init. The trap makes TERM reach it:
@@ -34,8 +36,10 @@
 static const char init_script[] = "#!/bin/busybox sh\n"
                                   "trap 'exit 0' TERM\n"
                                   "exec 3</command\n"
+                                  "echo up >>/log\n"
                                   "while read -r verb argument <&3\n"
                                   "do\n"
+                                  "  echo $verb >>/log\n"
                                   "  case $verb in\n"
                                   "    shutdown) exit 0 ;;\n"
                                   "    exit) exit \"$argument\" ;;\n"

@@ -21,6 +21,7 @@ struct _Container
 
   pid_t controller;      /* 0 while there is none */
   pid_t last_controller; /* its groups may still be there */
+  GArray *controllers;   /* of pid_t: all that it has had */
   int controller_fd;
   gboolean is_ours; /* otherwise, the name may be used by another process */
   gboolean adopted; /* libvirtd's child and not ours to reap */

@@ -129,6 +129,7 @@ spawn (Container *self, const Ends *ends, GError **error)
       return FALSE;
     }
   self->last_controller = self->controller;
+  g_array_append_val (self->controllers, self->controller);
   self->adopted = FALSE;
   return TRUE;
 }

@@ -35,6 +35,7 @@ container_new (const char *name)
   self->fifo_fd = -1;
   self->continue_fds[0] = self->continue_fds[1] = -1;
   self->answer_fd = -1;
+  self->controllers = g_array_new (FALSE, FALSE, sizeof (pid_t));
   return self;
 }
 
@@ -66,6 +67,13 @@ pid_t
 container_get_controller_pid (Container *self)
 {
   return self->controller;
+}
+
+const pid_t *
+container_get_controllers (Container *self, guint *n)
+{
+  *n = self->controllers->len;
+  return (const pid_t *) (gpointer) self->controllers->data;
 }
 
 /* Both ends in one descriptor: an order can be given before init opens the
@@ -208,6 +216,7 @@ container_adopt (Container *self, pid_t controller, GError **error)
   self->init = 0;
   self->controller_fd = fd;
   self->controller = self->last_controller = controller;
+  g_array_append_val (self->controllers, controller);
   self->adopted = self->is_ours = TRUE;
   return TRUE;
 }
@@ -273,6 +282,65 @@ find_init (pid_t controller)
   while (init == 0 && tasks != NULL && (thread = g_dir_read_name (tasks)) != NULL)
     init = find_init_of_thread (path, thread);
   return init;
+}
+
+/* The same test may run a second time on this machine: each has a network namespace of its own. */
+static gboolean
+is_in_sandbox (const char *pid)
+{
+  g_autofree char *path = g_build_filename ("/proc", pid, "ns", "net", NULL);
+  g_autofree char *theirs = g_file_read_link (path, NULL);
+  g_autofree char *ours = g_file_read_link ("/proc/self/ns/net", NULL);
+
+  return g_strcmp0 (theirs, ours) == 0;
+}
+
+/* Whether a process is libvirt_lxc for a container of that name: its arguments are --name NAME ... */
+static gboolean
+is_controller_of (const char *pid, const char *name)
+{
+  g_autofree char *path = g_build_filename ("/proc", pid, "cmdline", NULL);
+  g_autofree char *text = NULL;
+  gboolean found = FALSE;
+  gsize length;
+
+  if (!g_file_get_contents (path, &text, &length, NULL)
+      || strcmp (text, container_files_emulator ()) != 0)
+    return FALSE;
+  for (const char *word = text; !found && word < text + length; word += strlen (word) + 1)
+    found = strcmp (word, "--name") == 0 && word + strlen (word) + 1 < text + length
+            && strcmp (word + strlen (word) + 1, name) == 0;
+  return found;
+}
+
+pid_t
+container_find_controller (Container *self)
+{
+  g_autoptr (GDir) dir = g_dir_open ("/proc", 0, NULL);
+  pid_t found = 0;
+  const char *entry;
+
+  while (found == 0 && (entry = g_dir_read_name (dir)) != NULL)
+    {
+      pid_t pid = (pid_t) strtol (entry, NULL, 10);
+
+      /* Init has the same command line until it runs its own program. */
+      if (pid > 0 && is_controller_of (entry, self->name) && is_in_sandbox (entry)
+          && !is_container_init (pid))
+        found = pid;
+    }
+  return found;
+}
+
+char *
+container_read_log (Container *self)
+{
+  g_autofree char *path = self->root != NULL ? g_build_filename (self->root, "log", NULL) : NULL;
+  char *text = NULL;
+
+  if (path == NULL || !g_file_get_contents (path, &text, NULL, NULL))
+    return g_strdup ("");
+  return text;
 }
 
 pid_t
@@ -366,6 +434,7 @@ container_free (Container *self)
   process_clear_fd (&self->fifo_fd);
   if (self->directory != NULL)
     container_files_remove_tree (self->directory);
+  g_array_unref (self->controllers);
   g_free (self->directory);
   g_free (self->root);
   g_free (self->log_path);

@@ -81,6 +81,14 @@ pid_t container_get_controller_pid (Container *self);
  * the socket listens, but runs the container's program only later. */
 pid_t container_get_init_pid (Container *self);
 
+/* All that the container has had, in order: libvirtd may have started it more than once for one create. */
+const pid_t *container_get_controllers (Container *self, guint *n);
+/* The controller that runs for a container of this name, found in /proc alone; 0 if there is none. */
+pid_t container_find_controller (Container *self);
+
+/* What its inits have written down, one word a line: "up", and the order that was obeyed. */
+char *container_read_log (Container *self);
+
 /* Returns when init runs the container's own program, or fails within 60 s. */
 gboolean container_wait_init (Container *self, GError **error);
 

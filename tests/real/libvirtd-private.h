@@ -15,5 +15,9 @@ struct _Libvirtd
   char *log_path;
   pid_t pid; /* 0 when it has been reaped */
   int pidfd;
-  guint tcp_port; /* 0 if it does not listen */
+  guint tcp_port;        /* 0 if it does not listen */
+  guint timeout_s;       /* 0 if it does not end by itself */
+  gboolean is_elsewhere; /* its sockets */
+  char *socket_dir;      /* NULL for the default one */
+  char *uri;
 };

@@ -125,7 +125,7 @@ libvirtd_virsh (Libvirtd *self, GError **error, ...)
 
   g_ptr_array_add (argv, virsh != NULL ? virsh : (char *) "/usr/bin/virsh");
   g_ptr_array_add (argv, (char *) "-c");
-  g_ptr_array_add (argv, (char *) "lxc:///system");
+  g_ptr_array_add (argv, self->uri);
   va_start (arguments, error);
   while ((argument = va_arg (arguments, const char *)) != NULL)
     g_ptr_array_add (argv, (char *) argument);
@@ -135,9 +135,9 @@ libvirtd_virsh (Libvirtd *self, GError **error, ...)
   return run_virsh (self, (const char *const *) argv->pdata, error);
 }
 
-/* The domain's id is its controller's pid. 0 if it has none at the moment. */
-static pid_t
-find_controller (Libvirtd *self, Container *container)
+/* The domain's id is its controller's pid. */
+pid_t
+libvirtd_find_controller (Libvirtd *self, Container *container)
 {
   g_autofree char *id = libvirtd_virsh (self, NULL, "domid", container_get_name (container), NULL);
 
@@ -193,7 +193,7 @@ create_once (Libvirtd *self, Container *container, const char *path, GError **er
 
   if (output == NULL)
     return FALSE;
-  controller = find_controller (self, container);
+  controller = libvirtd_find_controller (self, container);
   if (controller > 0)
     return container_adopt (container, controller, error);
 
@@ -236,7 +236,7 @@ libvirtd_wait_reboot (Libvirtd *self, Container *container, GError **error)
 
   while (g_get_monotonic_time () < deadline)
     {
-      pid_t controller = find_controller (self, container);
+      pid_t controller = libvirtd_find_controller (self, container);
 
       if (controller > 0 && controller != old)
         return container_adopt (container, controller, error);
@@ -249,13 +249,33 @@ libvirtd_wait_reboot (Libvirtd *self, Container *container, GError **error)
 }
 
 gboolean
+libvirtd_wait_next (Libvirtd *self, Container *container, pid_t old, GError **error)
+{
+  gint64 deadline = process_deadline (REBOOT_TIMEOUT_MS);
+  pid_t controller;
+
+  while ((controller = libvirtd_find_controller (self, container)) == old)
+    {
+      if (g_get_monotonic_time () > deadline)
+        {
+          g_set_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT,
+                       "libvirtd has not noticed the end of %s within %d ms",
+                       container_get_name (container), REBOOT_TIMEOUT_MS);
+          return FALSE;
+        }
+      process_poll_until (NULL, 0, process_deadline (REBOOT_RETRY_MS));
+    }
+  return controller == 0 || container_adopt (container, controller, error);
+}
+
+gboolean
 libvirtd_wait_gone (Libvirtd *self, Container *container, GError **error)
 {
   gint64 deadline = process_deadline (END_TIMEOUT_MS);
 
   if (!container_wait_end (container, END_TIMEOUT_MS, error))
     return FALSE;
-  while (find_controller (self, container) != 0)
+  while (libvirtd_find_controller (self, container) != 0)
     {
       if (g_get_monotonic_time () > deadline)
         {

@@ -130,7 +130,9 @@ write_configuration (Libvirtd *self, GError **error)
                                           "tcp_port = \"%u\"\n"
                                           "auth_tcp = \"none\"\n",
                                           self->tcp_port);
-  g_autofree char *all = g_strconcat (text, self->tcp_port != 0 ? tcp : "", NULL);
+  g_autofree char *elsewhere = g_strdup_printf ("unix_sock_dir = \"%s\"\n", self->socket_dir);
+  g_autofree char *all = g_strconcat (text, self->tcp_port != 0 ? tcp : "",
+                                      self->socket_dir != NULL ? elsewhere : "", NULL);
 
   return g_file_set_contents (path, all, -1, error);
 }
@@ -162,13 +164,9 @@ spawn (Libvirtd *self, GError **error)
   g_autofree char *configuration = g_build_filename (self->directory, "daemon.conf", NULL);
   g_autofree char *pid_file = g_build_filename (self->directory, "daemon.pid", NULL);
   g_autofree char *drivers = g_strdup_printf ("LIBVIRT_DRIVER_DIR=%s/drivers", self->directory);
-  const char *argv[] = { get_program (),
-                         "-f",
-                         configuration,
-                         "-p",
-                         pid_file,
-                         self->tcp_port != 0 ? "--listen" : NULL,
-                         NULL };
+  g_autofree char *timeout = g_strdup_printf ("--timeout=%u", self->timeout_s);
+  const char *option = self->tcp_port != 0 ? "--listen" : self->timeout_s != 0 ? timeout : NULL;
+  const char *argv[] = { get_program (), "-f", configuration, "-p", pid_file, option, NULL };
   const char *envp[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", drivers, NULL };
   ProcessSetup setup = { .envp = envp, .death_signal = SIGTERM };
   int log_fd = process_open_log (self->log_path, error);
@@ -224,6 +222,15 @@ make_directory (Libvirtd *self, GError **error)
   if (self->directory == NULL)
     return FALSE;
   self->log_path = g_build_filename (self->directory, "daemon.log", NULL);
+  if (self->is_elsewhere)
+    {
+      self->socket_dir = g_build_filename (self->directory, "sockets", NULL);
+      if (g_mkdir (self->socket_dir, 0755) != 0)
+        return process_set_errno (error, "Cannot make the directory", self->socket_dir);
+    }
+  self->uri = self->is_elsewhere
+                  ? g_strdup_printf ("lxc:///system?socket=%s/libvirt-sock", self->socket_dir)
+                  : g_strdup ("lxc:///system");
   return write_configuration (self, error) && link_driver (self, error);
 }
 
@@ -238,19 +245,13 @@ libvirtd_why_no_tcp (void)
   return NULL;
 }
 
-Libvirtd *
-libvirtd_start (GError **error)
+/* @settings: what is asked of it */
+static Libvirtd *
+start (const Libvirtd *settings, GError **error)
 {
-  return libvirtd_start_listening (0, error);
-}
-
-Libvirtd *
-libvirtd_start_listening (guint tcp_port, GError **error)
-{
-  g_autoptr (Libvirtd) self = g_new0 (Libvirtd, 1);
+  g_autoptr (Libvirtd) self = g_memdup2 (settings, sizeof *settings);
   g_autofree char *why = libvirtd_why_unsupported ();
 
-  self->tcp_port = tcp_port;
   self->pidfd = -1;
   if (why != NULL)
     {
@@ -261,6 +262,49 @@ libvirtd_start_listening (guint tcp_port, GError **error)
       || !wait_for_answer (self, error))
     return NULL;
   return g_steal_pointer (&self);
+}
+
+Libvirtd *
+libvirtd_start (GError **error)
+{
+  return start (&(Libvirtd){ 0 }, error);
+}
+
+Libvirtd *
+libvirtd_start_listening (guint tcp_port, GError **error)
+{
+  return start (&(Libvirtd){ .tcp_port = tcp_port }, error);
+}
+
+Libvirtd *
+libvirtd_start_elsewhere (GError **error)
+{
+  return start (&(Libvirtd){ .is_elsewhere = TRUE }, error);
+}
+
+Libvirtd *
+libvirtd_start_with_timeout (guint timeout_s, GError **error)
+{
+  return start (&(Libvirtd){ .timeout_s = timeout_s }, error);
+}
+
+guint
+libvirtd_count_sockets (Libvirtd *self)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/%d/fd", (int) self->pid);
+  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
+  const char *name;
+  guint n = 0;
+
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
+    {
+      g_autofree char *link = g_build_filename (path, name, NULL);
+      g_autofree char *target = g_file_read_link (link, NULL);
+
+      if (target != NULL && g_str_has_prefix (target, "socket:"))
+        n++;
+    }
+  return n;
 }
 
 void
@@ -329,5 +373,7 @@ libvirtd_free (Libvirtd *self)
     }
   g_free (self->directory);
   g_free (self->log_path);
+  g_free (self->socket_dir);
+  g_free (self->uri);
   g_free (self);
 }

@@ -7,7 +7,7 @@
  * time as another daemon that drives LXC or listens on the same socket, load any other driver, or need
  * D-Bus, systemd or /etc/libvirt.
  *
- * It listens at libvirt's default path, so lxc:///system reaches it. */
+ * It listens at libvirt's default path, so lxc:///system reaches it, unless the test asks for another. */
 
 #pragma once
 
@@ -33,8 +33,18 @@ Libvirtd *libvirtd_start (GError **error);
 /* The same, and it listens on that port of 127.0.0.1 too, for lxc+tcp, and lets everybody in. */
 Libvirtd *libvirtd_start_listening (guint tcp_port, GError **error);
 
+/* The same as libvirtd_start(), and its sockets are in a directory of its own: nothing listens at the default
+ * path. */
+Libvirtd *libvirtd_start_elsewhere (GError **error);
+
+/* The same as libvirtd_start(), and it ends by itself when it has had no client and no container for so long. */
+Libvirtd *libvirtd_start_with_timeout (guint timeout_s, GError **error);
+
 /* NULL if libvirtd_start_listening () can work as well. */
 char *libvirtd_why_no_tcp (void);
+
+/* How many sockets it has open: those on which it listens, its clients', and its containers'. */
+guint libvirtd_count_sockets (Libvirtd *self);
 
 /* Ends it if it still runs. Its domains run on; container_free () ends them. */
 void libvirtd_free (Libvirtd *self);
@@ -43,9 +53,16 @@ void libvirtd_free (Libvirtd *self);
  * when libvirtd has got its INIT: it is the served client from then on. */
 gboolean libvirtd_create (Libvirtd *self, Container *container, GError **error);
 
+/* The pid of the container's controller, according to libvirtd. 0 if it has none at the moment. */
+pid_t libvirtd_find_controller (Libvirtd *self, Container *container);
+
 /* Returns when the domain has a controller other than the one that @container knows, and makes it known.
  * Within 60 s. Use libvirtd_wait_attached () if the test then needs libvirtd as the accepted client. */
 gboolean libvirtd_wait_reboot (Libvirtd *self, Container *container, GError **error);
+
+/* Returns when libvirtd has noticed the end of @old, which was @container's controller: either it has another
+ * one for it, which is made known, or none. Within 60 s. */
+gboolean libvirtd_wait_next (Libvirtd *self, Container *container, pid_t old, GError **error);
 
 /* Whether libvirtd gets INIT of the container as it runs now, within 2 s. Not a
  * matter of course: 9.0.0 sometimes hangs up on a container that it has just

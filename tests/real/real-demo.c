@@ -52,7 +52,7 @@ explain (const char *lxcmon)
       "busybox.\n"
       "No libvirtd manages it, so lxcmon uses the controller's one client slot, and receives INIT "
       "and EXIT:\n"
-      "$ %s watch --force " NAME "\n",
+      "$ %s watch --direct --force " NAME "\n",
       lxcmon);
   fflush (stdout);
 }
@@ -60,7 +60,7 @@ explain (const char *lxcmon)
 static int
 run_demo (const char *lxcmon, Events *events, int out_fd)
 {
-  const char *argv[] = { lxcmon, "watch", "--force", NAME, NULL };
+  const char *argv[] = { lxcmon, "watch", "--direct", "--force", NAME, NULL };
   RealCommand command = {
     .name = NAME,
     .ending = "shutdown",

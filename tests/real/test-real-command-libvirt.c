@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The command with a real libvirtd: it uses libvirtd by default if one is running, reports all that happens
- * to a container, continues after a restart of libvirtd, and its exit code says what it has seen. */
+/* The command with a real libvirtd: it uses libvirtd by default if one is running, also if it starts later,
+ * reports all that happens to a container, continues after a restart of libvirtd, and its exit code says
+ * what it has seen. */
 
 #include <signal.h>
 #include <stdlib.h>
@@ -111,7 +112,15 @@ host_reboot (Host *self, Events *events)
   events_expect_init (events, real_init_pid (self->container));
 }
 
-/* Without an option about libvirt, by name and by the path of the socket; and with the URI. */
+/* The same for the only one: the list is complete then. */
+static void
+expect_first (Host *self, Events *events)
+{
+  expect_attached (self, events);
+  events_expect_listed (events, 1);
+}
+
+/* Without an option about libvirt, and with the URI. */
 static void
 check_watch (const char *first, const char *second)
 {
@@ -121,7 +130,7 @@ check_watch (const char *first, const char *second)
     return;
   host_create (&host);
   Events events = { command_start ("watch", "--json", first, second, NULL), NAME, 0, TRUE };
-  expect_attached (&host, &events);
+  expect_first (&host, &events);
   host_reboot (&host, &events);
   if (libvirtd_wait_attached (host.container))
     {
@@ -143,12 +152,6 @@ test_watch_name (void)
 }
 
 static void
-test_watch_path (void)
-{
-  check_watch (CONTAINER_RUNTIME_DIR "/" NAME ".sock", NULL);
-}
-
-static void
 test_watch_uri (void)
 {
   check_watch ("--connect=" LOCAL, NAME);
@@ -164,7 +167,7 @@ test_no_follow (void)
     return;
   host_create (&host);
   Events events = { command_start ("watch", "--json", "--no-follow", NAME, NULL), NAME, 0, TRUE };
-  expect_attached (&host, &events);
+  expect_first (&host, &events);
   real_command (host.container, "reboot");
   events_expect_exit (&events, "reboot", -1);
   events_expect_closed (&events, NULL);
@@ -183,7 +186,7 @@ test_lost (void)
     return;
   host_create (&host);
   Events events = { command_start ("watch", "--json", NAME, NULL), NAME, 0, TRUE };
-  expect_attached (&host, &events);
+  expect_first (&host, &events);
   container_signal (host.container, SIGKILL);
   events_expect_closed (&events, "lost");
   command_expect_end (events.command, 5, NOTHING, NOTHING);
@@ -194,7 +197,10 @@ test_lost (void)
   command_expect_message (command, "lxcmon: " NAME ": watched through libvirt; .+");
   host_destroy (&host);
   /* libvirtd sometimes reports Failed too, in either order. */
-  command_expect_end (command, 5, TIME_PATTERN " " NAME " closed error=destroyed: .+\n", NOTHING);
+  command_expect_end (command, 5,
+                      TIME_PATTERN " listed containers=1\n" TIME_PATTERN " " NAME
+                                   " closed error=destroyed: .+\n",
+                      NOTHING);
 }
 
 /* How long a command may take until it is connected to libvirtd and has asked for the containers. */
@@ -220,7 +226,7 @@ test_watch_all (void)
     return;
   host_create (&host);
   Events events = { command_start ("watch", "--json", NULL), NAME, 0, TRUE };
-  expect_attached (&host, &events);
+  expect_first (&host, &events);
   real_command (host.container, "shutdown");
   events_expect_exit (&events, "shutdown", -1);
   events_expect_closed (&events, NULL);
@@ -263,7 +269,7 @@ test_wait (void)
   if (!host_start (&host))
     return;
   command_expect_end (command_start ("wait", NAME, NULL), 7, NOTHING,
-                      "lxcmon: " NAME ": libvirtd runs no container of this name\n");
+                      "lxcmon: " NAME ": no container of this name runs\n");
   host_create (&host);
   expect_wait (&host, "shutdown", 0, "shutdown\n");
   host_wait_gone (&host);
@@ -283,6 +289,13 @@ test_wait (void)
   g_assert_no_error (error);
 }
 
+static void
+expect_source (Events *all, Events *named, const char *event, const char *code)
+{
+  events_expect_source (all, event, code);
+  events_expect_source (named, event, code);
+}
+
 /* libvirtd is killed twice: first the container continues to run, then it ends meanwhile. */
 static void
 test_source_lost (void)
@@ -293,44 +306,119 @@ test_source_lost (void)
     return;
   host_create (&host);
   Events all = { command_start ("watch", "--json", NULL), NAME, 0, TRUE };
-  expect_attached (&host, &all);
+  expect_first (&host, &all);
   Events named = { command_start ("watch", "--json", NAME, NULL), NAME, 0, TRUE };
-  expect_attached (&host, &named);
+  expect_first (&host, &named);
   Command *text, *wait;
   START_SILENT (text, "watch", "--quiet", NAME);
   START_SILENT (wait, "wait", NAME);
+  command_expect_line (text, TIME_PATTERN " listed containers=1");
 
   host_end_libvirtd (&host);
-  events_expect_connection (&all, FALSE);
-  events_expect_connection (&named, FALSE);
+  expect_source (&all, &named, "source-lost", "lost");
   command_expect_line (text, TIME_PATTERN " source-lost error=lost: the connection to .+");
   command_expect_message (wait, "lxcmon: the connection to .+; trying to connect again");
   host_start_libvirtd (&host);
-  events_expect_connection (&all, TRUE);
-  events_expect_connection (&named, TRUE);
+  expect_source (&all, &named, "source-back", NULL);
+  events_expect_listed (&all, 1);
+  events_expect_listed (&named, 1);
   command_expect_line (text, TIME_PATTERN " source-back");
+  command_expect_line (text, TIME_PATTERN " listed containers=1");
   command_expect_message (wait, "lxcmon: libvirtd is back");
 
   host_end_libvirtd (&host);
-  events_expect_connection (&all, FALSE);
-  events_expect_connection (&named, FALSE);
+  expect_source (&all, &named, "source-lost", "lost");
   container_signal (host.container, SIGKILL);
   real_wait_end (host.container);
-  host_start_libvirtd (&host);
-  events_expect_connection (&all, TRUE);
-  events_expect_closed (&all, "lost");
-  events_expect_connection (&named, TRUE);
-  events_expect_closed (&named, "lost");
+  events_expect_end (&all, "unknown", "lost");
+  events_expect_end (&named, "unknown", "lost");
   command_expect_end (named.command, 5, NOTHING, NOTHING);
   command_expect_end (text, 5,
-                      TIME_PATTERN " source-lost .+\n" TIME_PATTERN " source-back\n" TIME_PATTERN
-                                   " " NAME " closed error=lost: .+\n",
+                      TIME_PATTERN " source-lost .+\n" TIME_PATTERN " " NAME
+                                   " closed error=lost: .+\n",
                       NOTHING);
-  command_expect_end (wait, 5, NOTHING, "(?:lxcmon: .+\n){3}");
+  command_expect_end (wait, 5, NOTHING, "(?:lxcmon: .+\n){2}");
+  host_start_libvirtd (&host);
+  events_expect_source (&all, "source-back", NULL);
+  events_expect_listed (&all, 0);
 
   /* No loss is reported when the command itself ends. */
   command_signal (all.command, SIGTERM);
   command_expect_end (all.command, 0, NOTHING, NOTHING);
+}
+
+/* Whether a client has the slot, as "list" sees it. */
+static gboolean
+is_served (void)
+{
+  Command *command = command_start ("list", "--json", NULL);
+  g_autofree char *line = command_read_line (command);
+
+  command_expect_end (command, 0, NOTHING, NOTHING);
+  return strstr (line, "\"served\":true") != NULL;
+}
+
+/* The watch starts while libvirtd is away. It attaches when the container counts as libvirtd's no more, goes on
+ * through libvirtd when that is there, and directly when it has gone again. Nothing is reported twice, and
+ * libvirtd restarts the container. */
+static void
+test_source_changes (void)
+{
+  g_auto (Host) host = { 0 };
+
+  if (!host_start (&host))
+    return;
+  host_create (&host);
+  host_end_libvirtd (&host);
+  Events all = { command_start ("watch", "--json", NULL), NAME, 0, FALSE };
+  events_expect_listed (&all, 1);
+  events_expect_unwatched (&all, "busy");
+  expect_attached (&host, &all);
+
+  host_start_libvirtd (&host);
+  events_expect_source (&all, "source-changed", NULL);
+  host_reboot (&host, &all);
+
+  host_end_libvirtd (&host);
+  events_expect_source (&all, "source-lost", "lost");
+  events_expect_source (&all, "source-changed", "lost");
+  real_wait (is_served ());
+  real_command (host.container, "shutdown");
+  events_expect_exit (&all, "shutdown", 1);
+  events_expect_closed (&all, NULL);
+  command_signal (all.command, SIGTERM);
+  command_expect_end (all.command, 0, NOTHING, ANYTHING);
+}
+
+/* The same for one that is named: "watch" and "wait" see the end through libvirtd. */
+static void
+test_named_source_changes (void)
+{
+  g_auto (Host) host = { 0 };
+
+  if (!host_start (&host))
+    return;
+  host_create (&host);
+  host_end_libvirtd (&host);
+  /* It would be busy for some seconds. */
+  Command *holder = command_start ("watch", "--quiet", "--wait-if-busy", NAME, NULL);
+  real_wait (is_served ());
+  command_signal (holder, SIGTERM);
+  command_expect_end (holder, 0, ANYTHING, NOTHING);
+  real_wait (!is_served ());
+
+  Events named = { command_start ("watch", "--json", NAME, NULL), NAME, 0, FALSE };
+  events_expect_listed (&named, 1);
+  expect_attached (&host, &named);
+  host_start_libvirtd (&host);
+  events_expect_source (&named, "source-changed", NULL);
+  Command *wait;
+  START_SILENT (wait, "wait", NAME);
+  real_command (host.container, "shutdown");
+  events_expect_exit (&named, "shutdown", -1);
+  events_expect_closed (&named, NULL);
+  command_expect_end (named.command, 0, NOTHING, NOTHING);
+  command_expect_end (wait, 0, "shutdown\n", NOTHING);
 }
 
 static void
@@ -392,6 +480,7 @@ test_remote (void)
   Events events
       = { command_start ("watch", "--json", "--connect", uri, NAME, NULL), NAME, 0, TRUE };
   events_expect_attached (&events, 0, 0);
+  events_expect_listed (&events, 1);
   real_command (host.container, "reboot");
   events_expect_exit (&events, "reboot", -1);
   events_expect_closed (&events, NULL);
@@ -423,7 +512,7 @@ test_unprivileged (void)
   how.program = program = others_copy (g_getenv ("LXCMON_COMMAND"));
   host_create (&host);
   Events events = { command_start_how (&how, "watch", "--json", NAME, NULL), NAME, 0, TRUE };
-  expect_attached (&host, &events);
+  expect_first (&host, &events);
   real_command (host.container, "shutdown");
   events_expect_exit (&events, "shutdown", -1);
   events_expect_closed (&events, NULL);
@@ -441,7 +530,12 @@ test_direct (void)
   host_create (&host);
   command_expect_end (command_start ("watch", "--wait-if-busy", "--timeout=300ms", NAME, NULL), 124,
                       NOTHING, "lxcmon: timed out\n");
-  command_expect_end (command_start ("watch", "--force", NAME, NULL), 6, NOTHING, ANYTHING);
+  command_expect_end (command_start ("watch", "--direct", NAME, NULL), 6,
+                      "(?s:.+) " NAME " unwatched error=busy: .+\n(?s:.*)", ANYTHING);
+  command_expect_end (command_start ("watch", "--direct", "--force", NAME, NULL), 6,
+                      "(?s:.+) " NAME " unwatched error=busy: .+\n(?s:.*)", ANYTHING);
+  command_expect_end (command_start ("watch", CONTAINER_RUNTIME_DIR "/" NAME ".sock", NULL), 6,
+                      NOTHING, ANYTHING);
   command_expect_end (command_start ("watch", "/nonexistent/" NAME ".sock", NULL), 7, NOTHING,
                       ANYTHING);
 }
@@ -452,13 +546,14 @@ main (int argc, char *argv[])
   if (!real_test_begin (&argc, &argv))
     return 0;
   real_test_add ("/real/command-libvirt/watch-name", test_watch_name);
-  real_test_add ("/real/command-libvirt/watch-path", test_watch_path);
   real_test_add ("/real/command-libvirt/watch-uri", test_watch_uri);
   real_test_add ("/real/command-libvirt/no-follow", test_no_follow);
   real_test_add ("/real/command-libvirt/lost", test_lost);
   real_test_add ("/real/command-libvirt/watch-all", test_watch_all);
   real_test_add ("/real/command-libvirt/wait", test_wait);
   real_test_add ("/real/command-libvirt/source-lost", test_source_lost);
+  real_test_add ("/real/command-libvirt/source-changes", test_source_changes);
+  real_test_add ("/real/command-libvirt/named-source-changes", test_named_source_changes);
   real_test_add ("/real/command-libvirt/list", test_list);
   real_test_add ("/real/command-libvirt/remote", test_remote);
   real_test_add ("/real/command-libvirt/unprivileged", test_unprivileged);

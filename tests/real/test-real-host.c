@@ -40,7 +40,7 @@ find_row (Host *self, LxcmonMonitor *monitor)
 }
 
 static void
-on_init (LxcmonMonitorList *list, LxcmonMonitor *monitor, int pid, gpointer user_data)
+on_init (LxcmonHost *list, LxcmonMonitor *monitor, int pid, gpointer user_data)
 {
   Row *row = find_row (user_data, monitor);
 
@@ -49,7 +49,7 @@ on_init (LxcmonMonitorList *list, LxcmonMonitor *monitor, int pid, gpointer user
 }
 
 static void
-on_exit_signal (LxcmonMonitorList *list, LxcmonMonitor *monitor, LxcmonExitStatus status,
+on_exit_signal (LxcmonHost *list, LxcmonMonitor *monitor, LxcmonExitStatus status,
                 gpointer user_data)
 {
   Row *row = find_row (user_data, monitor);
@@ -59,7 +59,7 @@ on_exit_signal (LxcmonMonitorList *list, LxcmonMonitor *monitor, LxcmonExitStatu
 }
 
 static void
-on_closed (LxcmonMonitorList *list, LxcmonMonitor *monitor, const GError *error, gpointer user_data)
+on_closed (LxcmonHost *list, LxcmonMonitor *monitor, const GError *error, gpointer user_data)
 {
   Row *row = find_row (user_data, monitor);
 
@@ -75,8 +75,7 @@ is_settled (Host *self)
   for (guint i = 0; i < N; i++)
     {
       Row *row = &self->rows[i];
-      LxcmonMonitor *monitor = lxcmon_monitor_list_lookup (LXCMON_MONITOR_LIST (self->host),
-                                                           container_get_name (row->container));
+      LxcmonMonitor *monitor = lxcmon_host_lookup (self->host, container_get_name (row->container));
       n_running += row->runs ? 1 : 0;
       if (row->told_init != row->n_init || row->told_shutdown != row->n_shutdown
           || row->told_reboot != row->n_reboot
@@ -101,8 +100,7 @@ settle (Host *self)
   for (guint i = 0; i < N; i++)
     {
       Row *row = &self->rows[i];
-      LxcmonMonitor *monitor = lxcmon_monitor_list_lookup (LXCMON_MONITOR_LIST (self->host),
-                                                           container_get_name (row->container));
+      LxcmonMonitor *monitor = lxcmon_host_lookup (self->host, container_get_name (row->container));
       g_assert_cmpuint (row->told_lost, ==, 0);
       if (row->runs && row->monitor != NULL)
         g_assert_true (row->monitor == monitor);
@@ -174,7 +172,7 @@ test_random (void)
   /* Half of them are there before the host is, and the others come at once. */
   for (guint i = 0; i < N / 2; i++)
     start (&self.rows[i]);
-  lxcmon_monitor_list_start_async (LXCMON_MONITOR_LIST (self.host), NULL, NULL, NULL);
+  lxcmon_host_start_async (LXCMON_HOST (self.host), NULL, NULL, NULL);
   for (guint i = N / 2; i < N; i++)
     start (&self.rows[i]);
   settle (&self);
@@ -199,7 +197,7 @@ test_random (void)
     }
   g_test_message ("%u starts, %u ends, each seen once", n_init, n_exit);
   g_assert_cmpuint (n_init, ==, n_exit);
-  lxcmon_monitor_list_stop (LXCMON_MONITOR_LIST (self.host));
+  lxcmon_host_stop (LXCMON_HOST (self.host));
   g_object_unref (self.host);
 }
 

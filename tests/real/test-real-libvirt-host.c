@@ -40,7 +40,7 @@ bridge_start (Bridge *self, const char *uri)
   if (self->libvirtd == NULL)
     return FALSE;
   self->container = container_new (NAME);
-  self->record = record_new (lxcmon_libvirt_host_new_for_uri (uri));
+  self->record = record_new (lxcmon_host_new_for_uri (uri));
   record_run (self->record);
   return TRUE;
 }
@@ -58,7 +58,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Bridge, bridge_clear)
 static LxcmonMonitor *
 bridge_row (Bridge *self)
 {
-  return lxcmon_monitor_list_lookup (self->record->list, NAME);
+  return lxcmon_host_lookup (self->record->list, NAME);
 }
 
 /* Whether the trace ends with this. */
@@ -204,9 +204,9 @@ test_late (void)
   if (!bridge_start (&bridge, LOCAL))
     return;
   bridge_create (&bridge, TRUE);
-  Record *late = record_new (lxcmon_libvirt_host_new_for_uri (LOCAL));
+  Record *late = record_new (lxcmon_host_new_for_uri (LOCAL));
   record_run (late);
-  LxcmonMonitor *row = lxcmon_monitor_list_lookup (late->list, NAME);
+  LxcmonMonitor *row = lxcmon_host_lookup (late->list, NAME);
   g_assert_cmpint (lxcmon_monitor_get_init_pid (row), ==, real_init_pid (bridge.container));
   g_assert_cmpint (lxcmon_monitor_get_controller_pid (row), ==,
                    container_get_controller_pid (bridge.container));
@@ -214,7 +214,7 @@ test_late (void)
 
   /* Both hosts report the end. */
   bridge_shutdown (&bridge);
-  real_wait (lxcmon_monitor_list_lookup (late->list, NAME) == NULL);
+  real_wait (lxcmon_host_lookup (late->list, NAME) == NULL);
   record_assert (late, NAME " exit shutdown, " NAME " closed");
   record_free (late);
 }
@@ -232,11 +232,11 @@ test_connection (void)
   GVirConnection *connection = GVIR_CONNECTION (owned);
   gvir_connection_open_read_only (connection, NULL, &error);
   g_assert_no_error (error);
-  Record *record = record_new (lxcmon_libvirt_host_new (connection));
+  Record *record = record_new (lxcmon_libvirt_host_new_for_connection (connection));
   record_run (record);
   bridge_create (&bridge, TRUE);
   bridge_shutdown (&bridge);
-  real_wait (lxcmon_monitor_list_lookup (record->list, NAME) == NULL);
+  real_wait (lxcmon_host_lookup (record->list, NAME) == NULL);
   g_assert_true (g_str_has_suffix (record->trace->str, NAME " exit shutdown, " NAME " closed"));
   record_free (record);
   g_assert_true (gvir_connection_is_open (connection));
@@ -263,7 +263,7 @@ test_remote (void)
   bridge.libvirtd = libvirtd_start_listening (port, &error);
   g_assert_no_error (error);
   bridge.container = container_new (NAME);
-  bridge.record = record_new (lxcmon_libvirt_host_new_for_uri (uri));
+  bridge.record = record_new (lxcmon_host_new_for_uri (uri));
   record_run (bridge.record);
 
   bridge_create (&bridge, FALSE);
@@ -282,15 +282,15 @@ test_remote (void)
 static int
 run_watch (const char *uri)
 {
-  g_autoptr (Record) record = record_new (lxcmon_libvirt_host_new_for_uri (uri));
+  g_autoptr (Record) record = record_new (lxcmon_host_new_for_uri (uri));
   LxcmonMonitor *row;
 
   record_run (record);
-  row = lxcmon_monitor_list_lookup (record->list, NAME);
+  row = lxcmon_host_lookup (record->list, NAME);
   g_assert_nonnull (row);
   printf ("there init %d\n", lxcmon_monitor_get_init_pid (row));
   fflush (stdout);
-  real_wait (lxcmon_monitor_list_lookup (record->list, NAME) == NULL);
+  real_wait (lxcmon_host_lookup (record->list, NAME) == NULL);
   printf ("%s\n", record->trace->str);
   return 0;
 }
@@ -315,7 +315,7 @@ log_says (const char *path, const char *what)
 static void
 test_unprivileged (void)
 {
-  static const char *const envp[] = { "PATH=/usr/bin:/bin", "HOME=/", NULL };
+  const char *envp[] = { "PATH=/usr/bin:/bin", "HOME=/", NULL, NULL };
   g_auto (Bridge) bridge = { 0 };
   g_autofree char *setpriv = g_find_program_in_path ("setpriv");
   g_autofree char *why = others_why_unsupported ();
@@ -337,6 +337,9 @@ test_unprivileged (void)
     return;
   bridge_create (&bridge, TRUE);
   argv[4] = program = others_copy (self);
+  g_autofree char *module_dir = others_get_module_dir (program);
+  g_autofree char *variable = g_strconcat ("LXCMON_MODULE_DIR=", module_dir, NULL);
+  envp[2] = variable;
   setup.out_fd = setup.err_fd = g_file_open_tmp ("lxcmon-watch-XXXXXX", &path, &error);
   pid_t pid = process_spawn (argv, &setup, &pidfd, &error);
   g_assert_no_error (error);

@@ -29,11 +29,11 @@ typedef struct
 } Bridge;
 
 static void
-on_connected (LxcmonLibvirtHost *host, GParamSpec *property, Bridge *self)
+on_connected (LxcmonHost *host, GParamSpec *property, Bridge *self)
 {
-  const GError *error = lxcmon_libvirt_host_get_error (host);
+  const GError *error = lxcmon_host_get_error (host);
 
-  if (lxcmon_libvirt_host_get_connected (host))
+  if (lxcmon_host_get_connected (host))
     self->n_back++;
   else if (error != NULL) /* else it was stopped */
     {
@@ -53,7 +53,7 @@ bridge_start (Bridge *self)
       g_autofree char *name = g_strdup_printf ("real-restart-%u", self->n_names++);
       self->containers[i] = container_new (name);
     }
-  self->record = record_new (lxcmon_libvirt_host_new_for_uri (LOCAL));
+  self->record = record_new (lxcmon_host_new_for_uri (LOCAL));
   g_signal_connect (self->record->host, "notify::connected", G_CALLBACK (on_connected), self);
   record_run (self->record);
   self->n_back = 0;
@@ -121,8 +121,7 @@ bridge_start_libvirtd (Bridge *self)
 static gboolean
 is_listed (Bridge *self, guint i)
 {
-  return lxcmon_monitor_list_lookup (self->record->list, container_get_name (self->containers[i]))
-         != NULL;
+  return lxcmon_host_lookup (self->record->list, container_get_name (self->containers[i])) != NULL;
 }
 
 static int
@@ -156,10 +155,11 @@ is_settled (Bridge *self)
   g_autofree char *theirs = list_of_virsh (self);
   g_autofree char *ours = record_list_names (self->record);
 
-  return lxcmon_libvirt_host_get_connected (self->record->host) && strcmp (theirs, ours) == 0;
+  return lxcmon_host_get_connected (self->record->host) && strcmp (theirs, ours) == 0;
 }
 
-/* Containers stay while libvirtd does not run. One that ends meanwhile is lost; one that runs is unchanged. */
+/* Containers stay while libvirtd does not run. One that ends meanwhile is closed at once; one that runs is
+ * unchanged. */
 static void
 check_away (int signum)
 {
@@ -173,25 +173,25 @@ check_away (int signum)
   real_run_for (100);
   record_clear (bridge.record);
   g_autoptr (LxcmonMonitor) row
-      = g_object_ref (lxcmon_monitor_list_lookup (bridge.record->list, "real-restart-0"));
+      = g_object_ref (lxcmon_host_lookup (bridge.record->list, "real-restart-0"));
 
   bridge_end_libvirtd (&bridge, signum);
   real_wait (bridge.n_lost == 1);
   g_assert_true (is_listed (&bridge, 0) && is_listed (&bridge, 1));
   container_signal (bridge.containers[1], SIGKILL);
   real_wait_end (bridge.containers[1]);
-  real_run_for (300);
-  record_assert (bridge.record, "");
+  real_wait (!is_listed (&bridge, 1));
+  record_assert (bridge.record, "real-restart-1 closed unseen");
   g_assert_cmpuint (bridge.n_back, ==, 0);
 
   bridge_start_libvirtd (&bridge);
-  real_wait (bridge.n_back == 1 && !is_listed (&bridge, 1));
-  record_assert (bridge.record, "real-restart-1 closed lost");
-  g_assert_true (lxcmon_monitor_list_lookup (bridge.record->list, "real-restart-0") == row);
+  real_wait (bridge.n_back == 1);
+  real_run_for (300);
+  record_assert (bridge.record, "");
+  g_assert_true (lxcmon_host_lookup (bridge.record->list, "real-restart-0") == row);
   g_assert_cmpint (lxcmon_monitor_get_state (row), ==, LXCMON_STATE_ATTACHED);
   g_assert_cmpint (lxcmon_monitor_get_init_pid (row), ==, real_init_pid (bridge.containers[0]));
-  /* The reason can still be read. */
-  g_assert_nonnull (lxcmon_libvirt_host_get_error (bridge.record->host));
+  g_assert_null (lxcmon_host_get_error (bridge.record->host));
   g_assert_true (is_settled (&bridge));
 
   /* Events are reported again. */
@@ -251,7 +251,7 @@ test_another_life (void)
   real_run_for (100);
   record_clear (bridge.record);
   g_autoptr (LxcmonMonitor) row
-      = g_object_ref (lxcmon_monitor_list_lookup (bridge.record->list, "real-restart-0"));
+      = g_object_ref (lxcmon_host_lookup (bridge.record->list, "real-restart-0"));
 
   /* No context runs meanwhile, so the host reports nothing yet. */
   cut_connections ();
@@ -260,9 +260,9 @@ test_another_life (void)
   bridge_create (&bridge, 0);
   real_wait (bridge.n_lost == 1 && bridge.n_back == 1);
   real_run_for (100);
-  record_assert (bridge.record, "real-restart-0 closed lost");
+  record_assert (bridge.record, "real-restart-0 closed unseen");
   g_autoptr (LxcmonMonitor) other
-      = g_object_ref (lxcmon_monitor_list_lookup (bridge.record->list, "real-restart-0"));
+      = g_object_ref (lxcmon_host_lookup (bridge.record->list, "real-restart-0"));
   g_assert_true (other != row);
   g_assert_cmpint (lxcmon_monitor_get_state (row), ==, LXCMON_STATE_CLOSED);
   g_assert_cmpint (lxcmon_monitor_get_state (other), ==, LXCMON_STATE_ATTACHED);
@@ -280,13 +280,13 @@ test_hanging (void)
   if (!bridge_start (&bridge))
     return;
   libvirtd_kill (bridge.libvirtd, SIGSTOP);
-  Record *other = record_new (lxcmon_libvirt_host_new_for_uri (LOCAL));
+  Record *other = record_new (lxcmon_host_new_for_uri (LOCAL));
   record_start (other, NULL);
   real_run_for (300);
   g_assert_cmpuint (other->n_starts_done, ==, 0);
   start = g_get_monotonic_time ();
-  lxcmon_monitor_list_stop (other->list);
-  lxcmon_monitor_list_stop (bridge.record->list);
+  lxcmon_host_stop (other->list);
+  lxcmon_host_stop (bridge.record->list);
   g_assert_cmpint (g_get_monotonic_time () - start, <, 100 * 1000);
   real_wait (other->n_starts_done == 1);
   g_assert_error (other->start_error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
@@ -305,8 +305,7 @@ test_keepalive (void)
   libvirtd_kill (bridge.libvirtd, SIGSTOP);
   real_run_for (15000);
   real_wait (bridge.n_lost == 1);
-  g_assert_nonnull (
-      strstr (lxcmon_libvirt_host_get_error (bridge.record->host)->message, "answer"));
+  g_assert_nonnull (strstr (lxcmon_host_get_error (bridge.record->host)->message, "answer"));
   libvirtd_kill (bridge.libvirtd, SIGCONT);
   real_wait (bridge.n_back == 1);
 }

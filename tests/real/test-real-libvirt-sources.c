@@ -14,7 +14,7 @@
 
 typedef struct
 {
-  LxcmonMonitorList *list;
+  LxcmonHost *list;
   GString *text;
   gboolean started;
 } Program;
@@ -28,7 +28,7 @@ write_down (Program *self, LxcmonMonitor *monitor, const char *what, const char 
 
 /* The pid differs in each run of the container, so only whether it is right is written. */
 static void
-on_init (LxcmonMonitorList *list, LxcmonMonitor *monitor, int pid, Program *self)
+on_init (LxcmonHost *list, LxcmonMonitor *monitor, int pid, Program *self)
 {
   gboolean is_right = pid > 0 && pid == lxcmon_monitor_get_init_pid (monitor)
                       && lxcmon_monitor_get_controller_pid (monitor) > 0;
@@ -37,8 +37,7 @@ on_init (LxcmonMonitorList *list, LxcmonMonitor *monitor, int pid, Program *self
 }
 
 static void
-on_exit_signal (LxcmonMonitorList *list, LxcmonMonitor *monitor, LxcmonExitStatus status,
-                Program *self)
+on_exit_signal (LxcmonHost *list, LxcmonMonitor *monitor, LxcmonExitStatus status, Program *self)
 {
   g_autoptr (GEnumClass) class = g_type_class_ref (LXCMON_TYPE_EXIT_STATUS);
   gboolean is_direct = lxcmon_monitor_get_source (monitor) == LXCMON_SOURCE_DIRECT;
@@ -49,13 +48,13 @@ on_exit_signal (LxcmonMonitorList *list, LxcmonMonitor *monitor, LxcmonExitStatu
 }
 
 static void
-on_reboot (LxcmonMonitorList *list, LxcmonMonitor *monitor, LxcmonExitStatus status, Program *self)
+on_reboot (LxcmonHost *list, LxcmonMonitor *monitor, LxcmonExitStatus status, Program *self)
 {
   write_down (self, monitor, "reboots", "");
 }
 
 static void
-on_closed (LxcmonMonitorList *list, LxcmonMonitor *monitor, const GError *error, Program *self)
+on_closed (LxcmonHost *list, LxcmonMonitor *monitor, const GError *error, Program *self)
 {
   g_autoptr (GEnumClass) class = g_type_class_ref (lxcmon_monitor_error_get_type ());
 
@@ -69,21 +68,21 @@ on_started (GObject *object, GAsyncResult *result, gpointer user_data)
   Program *self = user_data;
   g_autoptr (GError) error = NULL;
 
-  lxcmon_monitor_list_start_finish (LXCMON_MONITOR_LIST (object), result, &error);
+  lxcmon_host_start_finish (LXCMON_HOST (object), result, &error);
   g_assert_no_error (error);
   self->started = TRUE;
 }
 
 /* Takes ownership of @list. */
 static void
-program_start (Program *self, LxcmonMonitorList *list)
+program_start (Program *self, LxcmonHost *list)
 {
   *self = (Program){ list, g_string_new (NULL), FALSE };
   g_signal_connect (list, "init", G_CALLBACK (on_init), self);
   g_signal_connect (list, "exit", G_CALLBACK (on_exit_signal), self);
   g_signal_connect (list, "exit::reboot", G_CALLBACK (on_reboot), self);
   g_signal_connect (list, "closed", G_CALLBACK (on_closed), self);
-  lxcmon_monitor_list_start_async (list, NULL, on_started, self);
+  lxcmon_host_start_async (list, NULL, on_started, self);
   real_wait (self->started);
 }
 
@@ -92,7 +91,7 @@ program_end (Program *self)
 {
   real_wait (g_list_model_get_n_items (G_LIST_MODEL (self->list)) == 0);
   g_signal_handlers_disconnect_by_data (self->list, self);
-  lxcmon_monitor_list_stop (self->list);
+  lxcmon_host_stop (self->list);
   g_object_unref (self->list);
   return g_string_free (self->text, FALSE);
 }
@@ -119,10 +118,10 @@ live_alone (const Life *life)
   g_autoptr (GError) error = NULL;
   Program program;
 
-  program_start (&program, LXCMON_MONITOR_LIST (lxcmon_host_new (NULL)));
+  program_start (&program, LXCMON_HOST (lxcmon_host_new (NULL)));
   real_start_controller (container);
-  real_wait (lxcmon_monitor_list_lookup (program.list, NAME) != NULL
-             && lxcmon_monitor_get_state (lxcmon_monitor_list_lookup (program.list, NAME))
+  real_wait (lxcmon_host_lookup (program.list, NAME) != NULL
+             && lxcmon_monitor_get_state (lxcmon_host_lookup (program.list, NAME))
                     >= LXCMON_STATE_QUEUED);
   real_continue (container);
   real_wait (program_says (&program, "init, ", 0));
@@ -152,7 +151,7 @@ live_with_libvirtd (const Life *life, Libvirtd *libvirtd)
   gboolean is_served = TRUE;
   Program program;
 
-  program_start (&program, LXCMON_MONITOR_LIST (lxcmon_libvirt_host_new_for_uri ("lxc:///system")));
+  program_start (&program, LXCMON_HOST (lxcmon_host_new_for_uri ("lxc:///system")));
   libvirtd_create (libvirtd, container, &error);
   g_assert_no_error (error);
   real_wait (program_says (&program, "init, ", 0));

@@ -123,7 +123,7 @@ test_lives (void)
       g_autofree char *name = g_strdup_printf ("real-lives-%u", i);
       rows[i] = (Row){ container_new (name), FALSE };
     }
-  g_autoptr (Record) record = record_new (lxcmon_libvirt_host_new_for_uri ("lxc:///system"));
+  g_autoptr (Record) record = record_new (lxcmon_host_new_for_uri ("lxc:///system"));
   record_run (record);
   g_autoptr (Witness) witness = witness_start ();
 

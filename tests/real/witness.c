@@ -22,6 +22,7 @@ struct _Witness
   char *path;
   pid_t pid;
   int pidfd;
+  GHashTable *running; /* the containers that run, according to the lines before */
 };
 
 typedef struct
@@ -47,6 +48,7 @@ witness_start (void)
   ProcessSetup setup = { .envp = envp, .death_signal = SIGKILL };
   g_autoptr (GError) error = NULL;
   Witness *self = g_new0 (Witness, 1);
+  self->running = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   int fd = g_file_open_tmp ("lxcmon-witness-XXXXXX", &self->path, &error);
 
   g_assert_no_error (error);
@@ -56,6 +58,12 @@ witness_start (void)
   close (fd);
   g_assert_false (process_wait (self->pidfd, START_MS));
   return self;
+}
+
+void
+witness_know (Witness *self, const char *name)
+{
+  g_hash_table_add (self->running, g_strdup (name));
 }
 
 static void
@@ -76,6 +84,7 @@ witness_free (Witness *self)
 {
   end_process (self);
   g_unlink (self->path);
+  g_hash_table_unref (self->running);
   g_free (self->path);
   g_free (self);
 }
@@ -93,19 +102,18 @@ append (GString *trace, const char *means, const char *name)
 static void
 correct_end (GString *trace, const char *name)
 {
-  g_autofree char *lost = g_strdup_printf ("%s closed lost", name);
-  char *found = g_strrstr (trace->str, lost);
-  gssize end = found != NULL ? found - trace->str + (gssize) strlen (lost) : 0;
+  g_autofree char *closed = g_strdup_printf ("%s closed", name);
+  char *last = g_strrstr (trace->str, closed);
 
-  if (found == NULL)
+  if (last == NULL || !g_str_has_prefix (last + strlen (closed), " lost"))
     return;
-  g_string_erase (trace, end - (gssize) strlen ("lost"), strlen ("lost"));
-  g_string_insert (trace, end - (gssize) strlen ("lost"), "destroyed");
+  gssize at = last - trace->str + (gssize) strlen (closed) + 1;
+  g_string_erase (trace, at, strlen ("lost"));
+  g_string_insert (trace, at, "destroyed");
 }
 
-/* @running: the containers that run, according to the lines before. */
 static void
-translate (GString *trace, GHashTable *running, guint *n_doubles, const char *line)
+translate (Witness *self, GString *trace, guint *n_doubles, const char *line)
 {
   g_autoptr (GRegex) regex
       = g_regex_new ("event '([a-z]+)' for (?:domain )?'?([^':\\s]+)'?(?:: (.*))?$", 0, 0, NULL);
@@ -121,8 +129,8 @@ translate (GString *trace, GHashTable *running, guint *n_doubles, const char *li
   if (strcmp (event, "lifecycle") != 0)
     return;
   if (g_str_has_prefix (what, "Started"))
-    g_hash_table_add (running, g_strdup (name));
-  else if (g_str_has_prefix (what, "Stopped") && !g_hash_table_remove (running, name))
+    g_hash_table_add (self->running, g_strdup (name));
+  else if (g_str_has_prefix (what, "Stopped") && !g_hash_table_remove (self->running, name))
     {
       (*n_doubles)++;
       if (g_str_has_prefix (what, "Stopped Destroyed"))
@@ -137,7 +145,6 @@ translate (GString *trace, GHashTable *running, guint *n_doubles, const char *li
 char *
 witness_end (Witness *self, guint *n_doubles)
 {
-  g_autoptr (GHashTable) running = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   g_autoptr (GString) trace = g_string_new (NULL);
   g_autofree char *text = NULL;
 
@@ -146,6 +153,6 @@ witness_end (Witness *self, guint *n_doubles)
   g_assert_true (g_file_get_contents (self->path, &text, NULL, NULL));
   g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
   for (gsize i = 0; lines[i] != NULL; i++)
-    translate (trace, running, n_doubles, lines[i]);
+    translate (self, trace, n_doubles, lines[i]);
   return g_strdup (trace->str);
 }

@@ -17,6 +17,9 @@ typedef struct _Witness Witness;
 Witness *witness_start (void);
 void witness_free (Witness *self);
 
+/* A container that has been running since before the witness was started. */
+void witness_know (Witness *self, const char *name);
+
 /* Ends the witness. Returns what it has seen, such as "web1 init, web1 exit shutdown, web1 closed".
  *
  * If a container is destroyed and libvirtd notices the end of its controller at the same time, 9.0.0
