@@ -41,6 +41,7 @@ load (GError **error)
 {
   static GMutex mutex;
   static GIOModule *loaded;
+  static gboolean failed; /* what cannot be loaded once is not tried again in this process */
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&mutex);
   GIOExtension *extension = find_extension ();
 
@@ -56,11 +57,12 @@ load (GError **error)
       return NULL;
     }
   g_autoptr (GIOModule) module = g_io_module_new (path);
-  if (loaded == NULL && g_type_module_use (G_TYPE_MODULE (module)))
+  if (loaded == NULL && !failed && g_type_module_use (G_TYPE_MODULE (module)))
     {
       loaded = g_steal_pointer (&module);
       extension = find_extension ();
     }
+  failed = extension == NULL;
   if (extension == NULL)
     g_set_error (error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_FAILED,
                  "lxcmon's backend for libvirt cannot be loaded: %s is not usable", path);

@@ -16,7 +16,7 @@
 #define SUCCESSOR_US (10 * G_TIME_SPAN_SECOND)
 
 /* How often to check, if the end of the driver cannot be watched. */
-#define ASK_US (2 * G_TIME_SPAN_SECOND)
+#define ASK_US (1 * G_TIME_SPAN_SECOND)
 
 static void
 stop_watching (LxcmonDirectDriver *driver)
@@ -85,7 +85,8 @@ update (LxcmonDirectBackend *self, const LxcmonDriver *found)
 {
   LxcmonDirectDriver *driver = &self->driver;
 
-  if (driver->running && !found->running)
+  /* With force, the lock may be our own, which would be lost. */
+  if (driver->running && !found->running && !_lxcmon_direct_is_forced (self))
     inform_hub (self);
 
   gint64 now = g_get_monotonic_time ();

@@ -103,6 +103,7 @@ void _lxcmon_direct_row_give_up_reboot (LxcmonRow *self);
 void _lxcmon_direct_row_set_phase (LxcmonRow *self, LxcmonDirectPhase phase, gint64 due);
 void _lxcmon_direct_row_retry_later (LxcmonRow *self);
 void _lxcmon_direct_row_end_unseen (LxcmonRow *self);
+void _lxcmon_direct_row_linger (LxcmonRow *self);
 void _lxcmon_direct_row_remove (LxcmonRow *self);
 
 /* lxcmon-direct-watch.c */

@@ -265,10 +265,14 @@ handle_failed (LxcmonRow *self, const LxcmonModel *model, const LxcmonError *err
   report (self, LXCMON_REPORT_CHANGED, model, why);
 }
 
-/* Closed; the row stays for the linger timeout. If EXIT was not received, it also stays as long as its
- * socket has a listener, because the container may still run. */
-static void
-set_closed (LxcmonRow *self)
+/*< private >
+ * _lxcmon_direct_row_linger:
+ *
+ * Closed; the row stays for the linger timeout. If EXIT was not received, it also stays as long as its
+ * socket has a listener, because the container may still run.
+ */
+void
+_lxcmon_direct_row_linger (LxcmonRow *self)
 {
   gint64 linger = (gint64) get_rows (self)->linger_timeout * G_TIME_SPAN_MILLISECOND;
 
@@ -292,7 +296,7 @@ finish_closed (GObject *object, gpointer data)
   g_autoptr (GObject) alive = g_object_ref (get_rows (self)->host);
   _lxcmon_direct_scan_soon (self->direct);
   if (self->phase == LXCMON_DIRECT_CLOSED)
-    set_closed (self);
+    _lxcmon_direct_row_linger (self);
 }
 
 /*< private >
@@ -553,5 +557,5 @@ _lxcmon_direct_row_give_up_reboot (LxcmonRow *self)
   self->due = LXCMON_DIRECT_NEVER;
   report (self, LXCMON_REPORT_CHANGED, &model, error);
   if (self->direct != NULL && self->phase == LXCMON_DIRECT_REBOOTING)
-    set_closed (self);
+    _lxcmon_direct_row_linger (self);
 }

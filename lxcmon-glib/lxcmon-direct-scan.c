@@ -220,8 +220,9 @@ end_left_rows (LxcmonDirectBackend *self)
       if (row->direct != NULL)
         continue;
       row->direct = self;
+      row->has_listener = row->reporting = FALSE;
       if (lxcmon_monitor_get_state ((LxcmonMonitor *) row) == LXCMON_STATE_CLOSED)
-        _lxcmon_direct_row_remove (row);
+        _lxcmon_direct_row_linger (row);
       else
         _lxcmon_direct_row_end_unseen (row);
     }
@@ -294,15 +295,14 @@ update_ended (LxcmonDirectBackend *self, LxcmonRuntimeDir *scan, gsize n)
   self->ended = still;
 }
 
-/* If the host was stopped meanwhile, the rows belong to no list. */
+/* If the host was stopped meanwhile, or another backend has taken over, the rows are not added any more. */
 static void
 add_rows (LxcmonDirectBackend *self, GPtrArray *appeared, guint epoch)
 {
   if (_lxcmon_direct_get_epoch (self) == epoch)
     _lxcmon_rows_add (_lxcmon_direct_get_rows (self), appeared);
-  else
-    for (guint i = 0; i < appeared->len; i++)
-      ((LxcmonRow *) appeared->pdata[i])->direct = NULL;
+  for (guint i = 0; i < appeared->len && _lxcmon_direct_get_epoch (self) != epoch; i++)
+    ((LxcmonRow *) appeared->pdata[i])->direct = NULL;
 }
 
 /* They are attached once they are in the list. */

@@ -134,7 +134,7 @@ _lxcmon_emission_install_signals (GObjectClass *klass)
    * @error: (nullable): %NULL if "exit" was emitted before; otherwise the reason why it is not known how
    *   the container ended, in the domain [error@Lxcmon.MonitorError]
    *
-   * Emitted when the controller of a container has closed the connection. See
+   * Emitted when a container has ended, or is not watched any more. See
    * [signal@Lxcmon.Monitor::closed].
    *
    * Since: 0.1

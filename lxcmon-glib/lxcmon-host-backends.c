@@ -17,7 +17,7 @@
 #define URI_DEFAULT "lxc:///system"
 
 /* For how long libvirtd is waited for before its containers are listed without their events, in ms. */
-#define LIBVIRT_WAIT 5000
+#define LIBVIRT_WAIT 6000
 
 /* ---- Properties ---- */
 
@@ -113,9 +113,10 @@ _lxcmon_host_end (LxcmonHost *self, const GError *why)
   stop_backend (&self->active);
   _lxcmon_backend_stop ((LxcmonBackend *) self->direct);
   g_clear_pointer (&self->rows.source, _lxcmon_main_source_release);
-  _lxcmon_rows_remove_all (&self->rows);
   self->is_choosing = FALSE;
   set_connected (self, FALSE, NULL);
+  /* Handlers of the list's change run now. */
+  _lxcmon_rows_remove_all (&self->rows);
   g_object_thaw_notify (G_OBJECT (self));
   if (start != NULL)
     g_task_return_error (start, g_error_copy (why));
@@ -125,6 +126,9 @@ static gboolean
 on_start_cancelled (GCancellable *cancellable, gpointer user_data)
 {
   g_autoptr (LxcmonHost) self = g_object_ref (user_data);
+  if (_lxcmon_main_source_was_forked (self->rows.source))
+    return G_SOURCE_REMOVE;
+
   g_autoptr (GError) cancelled
       = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "the host was stopped");
 
@@ -199,19 +203,23 @@ has_uri (LxcmonBackend *backend, const char *uri)
   return backend != NULL && g_strcmp0 (_lxcmon_backend_get_uri (backend), uri) == 0;
 }
 
-/* Makes libvirtd's backend, which takes over when it has a list. One that has lost libvirtd before tries again. */
+/* Makes libvirtd's backend, which takes over when it has a list.
+ * @retries: whether one that waits between two attempts to connect tries again at once */
 static void
-try_libvirt (LxcmonHost *self)
+try_libvirt (LxcmonHost *self, gboolean retries)
 {
   g_autoptr (GError) error = NULL;
   g_autofree char *uri = find_uri (self, &error);
   LxcmonBackend *backend = NULL;
 
-  if (uri != NULL && has_uri (self->next, uri))
-    _lxcmon_backend_retry (self->next);
-  else if (uri != NULL && has_uri (self->active, uri))
-    _lxcmon_backend_retry (self->active);
-  else if (uri != NULL)
+  LxcmonBackend *known = uri == NULL                   ? NULL
+                         : has_uri (self->next, uri)   ? self->next
+                         : has_uri (self->active, uri) ? self->active
+                                                       : NULL;
+
+  if (known != NULL && retries)
+    _lxcmon_backend_retry (known);
+  if (uri != NULL && known == NULL)
     backend = _lxcmon_backend_new_for_uri (uri, TRUE, &error);
   if (error != NULL)
     fall_back (self, error);
@@ -232,10 +240,12 @@ on_libvirt_wait (gpointer user_data)
                      "libvirtd has not answered for %d s at %s", LIBVIRT_WAIT / 1000,
                      self->next != NULL ? _lxcmon_backend_get_uri (self->next) : URI_DEFAULT);
 
-  if (self->next == NULL && self->direct->driver.running)
-    try_libvirt (self);
-  else if (self->error == NULL)
+  if (_lxcmon_main_source_was_forked (self->rows.source))
+    return G_SOURCE_REMOVE;
+  if (self->next != NULL && self->error == NULL)
     fall_back (self, error);
+  else if (self->direct->driver.running)
+    try_libvirt (self, FALSE);
   return G_SOURCE_CONTINUE;
 }
 
@@ -248,7 +258,7 @@ use_libvirt (LxcmonHost *self)
   g_source_set_static_name (self->libvirt_wait, "[lxcmon] waiting for libvirtd");
   g_source_set_callback (self->libvirt_wait, on_libvirt_wait, self, NULL);
   g_source_attach (self->libvirt_wait, self->rows.context);
-  try_libvirt (self);
+  try_libvirt (self, TRUE);
 }
 
 /* libvirtd is gone: the direct backend takes over with its next scan. */
@@ -307,11 +317,11 @@ take_over (LxcmonHost *self, LxcmonBackend *backend)
   self->active = g_object_ref (backend);
   if (self->next == backend)
     g_clear_object (&self->next);
-  if (before == NULL)
-    ;
-  else if (before == (LxcmonBackend *) self->direct)
+  self->rows.handover++;
+  /* It may be about to take over itself. */
+  if (backend != (LxcmonBackend *) self->direct)
     _lxcmon_direct_set_on_standby (self->direct, TRUE);
-  else if (before != backend)
+  if (before != NULL && before != backend && before != (LxcmonBackend *) self->direct)
     _lxcmon_backend_stop (before);
   g_clear_object (&before);
   if (backend != (LxcmonBackend *) self->direct)
@@ -333,10 +343,12 @@ is_blind (LxcmonHost *self)
 static void
 on_ready (LxcmonHost *self, LxcmonBackend *backend)
 {
+  guint epoch = self->rows.epoch;
+
   take_over (self, backend);
   /* At a start, the list is complete before the host is connected. Later the host is connected again before
    * it reports what has changed meanwhile. */
-  if (self->start == NULL && self->rows.source != NULL && !is_blind (self))
+  if (self->rows.epoch == epoch && self->start == NULL && !is_blind (self))
     set_connected (self, TRUE, NULL);
 }
 

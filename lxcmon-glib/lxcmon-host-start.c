@@ -9,6 +9,9 @@
 /* How often a start that blocks iterates the default main context, in ms. */
 #define DEFAULT_CONTEXT_INTERVAL 10
 
+/* How many iterations at once: one of its sources may always be ready. */
+#define DEFAULT_CONTEXT_ITERATIONS 16
+
 /**
  * lxcmon_host_start_async:
  * @self: a host that is not started
@@ -57,7 +60,8 @@ lxcmon_host_start_async (LxcmonHost *self, GCancellable *cancellable, GAsyncRead
  *
  * Finishes [method@Lxcmon.Host.start_async].
  *
- * Returns: whether the list is complete and kept up to date. Otherwise @error is in the domain
+ * Returns: whether the list is complete; [property@Lxcmon.Host:connected] is whether it is kept up to date.
+ *   Otherwise @error is in the domain
  *   [error@Lxcmon.MonitorError], or %G_IO_ERROR_CANCELLED, or %G_IO_ERROR_PENDING if the list was started
  *   already
  *
@@ -77,7 +81,8 @@ iterate_default_context (gpointer user_data)
 {
   if (g_main_context_acquire (NULL))
     {
-      while (g_main_context_iteration (NULL, FALSE))
+      for (guint i = 0; i < DEFAULT_CONTEXT_ITERATIONS && g_main_context_iteration (NULL, FALSE);
+           i++)
         ;
       g_main_context_release (NULL);
     }
@@ -117,7 +122,7 @@ stop_source (GSource *source)
  * iterates the main context of the host, and the default one, through which libvirt's events come, unless
  * another thread runs it.
  *
- * Returns: whether the list is complete and kept up to date
+ * Returns: whether the list is complete; [property@Lxcmon.Host:connected] is whether it is kept up to date
  *
  * Since: 0.1
  */
@@ -135,8 +140,10 @@ lxcmon_host_start (LxcmonHost *self, GCancellable *cancellable, GError **error)
   g_autoptr (GAsyncResult) result = NULL;
   lxcmon_host_start_async (self, cancellable, _lxcmon_store_result, &result);
   GSource *source = watch_default_context (self);
+  g_main_context_push_thread_default (self->rows.context);
   while (result == NULL)
     g_main_context_iteration (self->rows.context, TRUE);
+  g_main_context_pop_thread_default (self->rows.context);
   stop_source (source);
   return lxcmon_host_start_finish (self, result, error);
 }
@@ -145,7 +152,8 @@ lxcmon_host_start (LxcmonHost *self, GCancellable *cancellable, GError **error)
  * lxcmon_host_stop:
  * @self: a host
  *
- * Stops watching all containers, and empties the list. A pending start fails with %G_IO_ERROR_CANCELLED.
+ * Stops watching all containers, and empties the list. Ends that libvirtd has reported and that are held
+ * for a moment are reported first. A pending start fails with %G_IO_ERROR_CANCELLED.
  * Afterwards no monitor of the host emits a signal. If the host is not started, this function does
  * nothing.
  *

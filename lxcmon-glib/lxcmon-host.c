@@ -355,7 +355,8 @@ install_settings (void)
    *
    * Whether to connect to the controllers even if libvirtd is running or another client has a slot. This
    * is for the driver of the containers: the application that starts and manages them, as libvirtd does
-   * otherwise. It counts only if [property@Lxcmon.Host:uri] is "direct:".
+   * otherwise. It counts only if [property@Lxcmon.Host:uri] is "direct:". A process that locks `driver.pid`
+   * itself sets it before the host is started: to close any descriptor of the file releases the lock.
    *
    * A new value takes effect at once for containers that are not attached, and for all containers if it
    * becomes %FALSE while libvirtd is running.

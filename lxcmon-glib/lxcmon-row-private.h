@@ -46,7 +46,7 @@ struct _LxcmonRow
   gboolean init_known;   /* "init" was emitted for this run, or need not be */
   guint serial;          /* of the last scan that saw its socket with a listener */
   guint n_tries;         /* attaches that failed in a row */
-  gboolean asked;        /* the controller's pid was found out, or cannot be */
+  gboolean asked;        /* the controller's pid was found out */
   gboolean has_listener; /* closed: its socket may still have one; then the row stays */
   gboolean reporting;    /* closed: handlers of that still run */
   GError *yields;        /* why its session is being closed for libvirtd, or NULL */

@@ -22,10 +22,13 @@ typedef struct
 
   char **names; /* of the containers that become rows; NULL for all */
 
-  guint epoch;   /* changes when the host is started and stopped */
-  gint disposed; /* atomic: nothing is emitted any more */
+  guint epoch;    /* changes when the host is started and stopped */
+  guint handover; /* changes when another backend takes over the rows */
+  gint disposed;  /* atomic: nothing is emitted any more */
 
   LxcmonMainSource *source; /* while started */
+  GHashTable *ended;        /* by name: which run was reported last as ended, on this host */
+  guint ended_max;          /* how many, until those are dropped that cannot be listed any more */
 } LxcmonRows;
 
 void _lxcmon_rows_init (LxcmonRows *self, GObject *host);
@@ -39,4 +42,6 @@ LXCMON_EXPORT void _lxcmon_rows_add (LxcmonRows *self, GPtrArray *rows);
 LXCMON_EXPORT void _lxcmon_rows_remove (LxcmonRows *self, LxcmonRow *row);
 LXCMON_EXPORT void _lxcmon_rows_report (LxcmonRows *self, LxcmonRow *row, LxcmonReport report,
                                         const LxcmonModel *model, const GError *error);
+LXCMON_EXPORT gboolean _lxcmon_rows_has_ended (LxcmonRows *self, const char *name,
+                                               gint controller_pid);
 void _lxcmon_rows_notify (LxcmonRows *self, const char *property);

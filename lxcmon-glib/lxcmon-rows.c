@@ -10,7 +10,11 @@
 #include "lxcmon-emission-private.h"
 #include "lxcmon-waits-private.h"
 
+#include <lxcmon/lxcmon-process.h>
 #include <string.h>
+
+/* So many ends are remembered at least. */
+#define ENDED_MIN 64
 
 static int
 compare (gconstpointer a, gconstpointer b, gpointer user_data)
@@ -55,12 +59,14 @@ _lxcmon_rows_init (LxcmonRows *self, GObject *host)
   self->host = host;
   self->list = g_list_store_new (LXCMON_TYPE_MONITOR);
   self->context = g_main_context_ref_thread_default ();
+  self->ended = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
 }
 
 void
 _lxcmon_rows_clear (LxcmonRows *self)
 {
   g_clear_object (&self->list);
+  g_clear_pointer (&self->ended, g_hash_table_unref);
   g_clear_pointer (&self->names, g_strfreev);
   g_clear_pointer (&self->context, g_main_context_unref);
 }
@@ -114,12 +120,12 @@ _lxcmon_rows_copy (LxcmonRows *self)
  * @rows: of #LxcmonRow, with names that the list does not have
  *
  * Adds rows: with one change of the list if it is empty, one after the other otherwise. A handler may
- * stop the host.
+ * stop the host, or run a main loop in which another backend takes over: then the other rows are not added.
  */
 void
 _lxcmon_rows_add (LxcmonRows *self, GPtrArray *rows)
 {
-  guint epoch = self->epoch;
+  guint epoch = self->epoch, handover = self->handover;
 
   for (guint i = 0; i < rows->len; i++)
     {
@@ -132,7 +138,7 @@ _lxcmon_rows_add (LxcmonRows *self, GPtrArray *rows)
       g_list_store_splice (self->list, 0, 0, rows->pdata, rows->len);
       return;
     }
-  for (guint i = 0; i < rows->len && self->epoch == epoch; i++)
+  for (guint i = 0; i < rows->len && self->epoch == epoch && self->handover == handover; i++)
     g_list_store_insert_sorted (self->list, rows->pdata[i], compare, NULL);
 }
 
@@ -175,6 +181,9 @@ _lxcmon_rows_remove (LxcmonRows *self, LxcmonRow *row)
     return;
 
   g_autoptr (GError) lost = _lxcmon_row_new_unseen_error (row);
+  /* Its timers are those of the backend, which may end before the row. */
+  _lxcmon_row_unwatch_end (row);
+  _lxcmon_row_set_data (row, NULL, NULL);
   g_list_store_remove (self->list, position);
   end_row (monitor, FALSE, lost);
 }
@@ -194,9 +203,62 @@ _lxcmon_rows_remove_all (LxcmonRows *self)
 
   if (removed->len > 0)
     g_list_store_remove_all (self->list);
+  g_hash_table_remove_all (self->ended);
   for (guint i = 0; i < removed->len; i++)
     end_row (removed->pdata[i], quietly, cancelled);
 }
+
+/* ---- Runs that have ended ---- */
+
+typedef struct
+{
+  gint pid;
+  guint64 start; /* see LxcmonRow */
+} Run;
+
+/* Whether the process of a run is gone, so that it can hardly be listed any more. */
+static gboolean
+is_gone (gpointer name, gpointer value, gpointer user_data)
+{
+  const Run *run = value;
+
+  return lxcmon_process_get_start_ticks (run->pid) != run->start;
+}
+
+static void
+remember_end (LxcmonRows *self, LxcmonRow *row)
+{
+  const Run run
+      = { lxcmon_monitor_get_controller_pid ((LxcmonMonitor *) row), row->controller_start };
+
+  if (run.start == 0)
+    return;
+  if (g_hash_table_size (self->ended) >= MAX (self->ended_max, ENDED_MIN))
+    {
+      g_hash_table_foreach_remove (self->ended, is_gone, NULL);
+      self->ended_max = 2 * g_hash_table_size (self->ended);
+    }
+  g_hash_table_replace (self->ended, g_strdup (lxcmon_monitor_get_name ((LxcmonMonitor *) row)),
+                        g_memdup2 (&run, sizeof run));
+}
+
+/*< private >
+ * _lxcmon_rows_has_ended:
+ *
+ * Returns: whether the end of a run of this host was reported: libvirtd may list it until it has noticed the end too
+ */
+gboolean
+_lxcmon_rows_has_ended (LxcmonRows *self, const char *name, gint controller_pid)
+{
+  const Run *run = g_hash_table_lookup (self->ended, name);
+
+  if (run == NULL || run->pid != controller_pid)
+    return FALSE;
+  guint64 start = lxcmon_process_get_start_ticks (controller_pid);
+  return start == 0 || start == run->start;
+}
+
+/* ---- Reports ---- */
 
 /* A step: the host's own signal, after the monitor's. */
 static void
@@ -224,8 +286,11 @@ _lxcmon_rows_report (LxcmonRows *self, LxcmonRow *row, LxcmonReport report,
     return;
   if (model->controller_pid != _lxcmon_monitor_get_model (monitor)->controller_pid)
     _lxcmon_row_learn_controller (row, model->controller_pid);
-  if (report == LXCMON_REPORT_CLOSED)
-    row->controller_start = 0; /* that run is over */
+  if (report == LXCMON_REPORT_CLOSED && model->end != LXCMON_END_NONE)
+    {
+      remember_end (self, row);
+      row->controller_start = 0; /* that run is over */
+    }
   if (report != LXCMON_REPORT_CHANGED)
     _lxcmon_main_source_push_first (self->source, self->host, emit,
                                     _lxcmon_emission_new (&self->epoch, monitor, report, model,

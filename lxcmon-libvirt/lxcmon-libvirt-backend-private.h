@@ -31,7 +31,8 @@ struct _LxcmonLibvirtBackend
   gboolean has_list;       /* the list of this connection has come */
   GHashTable *by_uuid;     /* the rows, and those that a step is about to add */
   gboolean is_listed;      /* the list of this connection was applied */
-  GHashTable *reported;    /* before that: uuids of events; the values are serials of connections */
+  GSource *ask_again;   /* while the connection is lost: for ends that cannot be watched; or NULL */
+  GHashTable *reported; /* before that: uuids of events; the values are serials of connections */
 };
 
 /* Something to be done, in the queue of the main context. It is dropped if the backend was stopped since. */

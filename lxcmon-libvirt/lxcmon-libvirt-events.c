@@ -22,6 +22,9 @@
 /* Destroyed was reported within 9 ms after Failed. */
 #define HOLD_MS 250
 
+/* How often to look for the ends of controllers that cannot be watched. */
+#define ASK_AGAIN_MS 1000
+
 typedef LxcmonLibvirtBackend Backend;
 typedef LxcmonLibvirtRun Run;
 typedef LxcmonRow Row;
@@ -325,6 +328,36 @@ find_by_name (Backend *self, const char *name)
   return row != NULL && is_open (self, row) ? row : NULL;
 }
 
+/* A closed row of another backend stays for the linger timeout, and until its next run has to begin. */
+static void
+linger_left_row (Plan *plan, Row *row)
+{
+  static const Domain none = { .uuid = "" };
+  gint64 left_ms = (row->reboot_until - g_get_monotonic_time ()) / G_TIME_SPAN_MILLISECOND;
+  guint ms = (guint) MAX (left_ms, (gint64) get_rows (plan->backend)->linger_timeout);
+
+  if (ms == 0)
+    {
+      plan_removal (plan, row);
+      return;
+    }
+  _lxcmon_libvirt_row_adopt (row, plan->backend, &none);
+  start_timer (plan->backend, get_run (row), ms, on_linger_timeout);
+}
+
+/* A row of another backend that is not in the list. If it is not known which controller it is about, nothing was
+ * reported of it. */
+static void
+end_left_row (Plan *plan, Row *row)
+{
+  if (!is_open (plan->backend, row))
+    linger_left_row (plan, row);
+  else if (row->controller_start == 0)
+    plan_removal (plan, row);
+  else
+    end_without_exit (plan, row, LXCMON_END_UNKNOWN, "it ended while nobody was attached to it");
+}
+
 /* Finds the row that another backend has left, if it is about the run of @domain, or waits for it after a
  * reboot. A name alone never joins two runs. */
 static Row *
@@ -334,7 +367,7 @@ adopt_row (Plan *plan, const Domain *domain, guint serial)
   Row *row = _lxcmon_rows_lookup (get_rows (self), domain->name);
   gboolean is_next = row != NULL && row->reboot_until > g_get_monotonic_time ();
 
-  if (row == NULL || get_run (row) != NULL)
+  if (row == NULL || (get_run (row) != NULL && (!is_next || is_open (self, row))))
     return NULL;
   if (!is_next && !_lxcmon_row_is_run_of (row, domain->controller_pid))
     return NULL;
@@ -358,7 +391,9 @@ decide_started (Plan *plan, Row *row, const Domain *domain)
   Row *before = row != NULL ? row : find_by_name (plan->backend, domain->name);
 
   /* A uuid, or a name, belongs to one container at a time. */
-  if (before != NULL && (before != row || get_run (row)->id != domain->id))
+  if (before != NULL && get_run (before) == NULL)
+    end_left_row (plan, before);
+  else if (before != NULL && (before != row || get_run (row)->id != domain->id))
     {
       end_without_exit (plan, before, LXCMON_END_UNKNOWN, "its end was not seen");
       row = NULL;
@@ -370,12 +405,11 @@ decide_started (Plan *plan, Row *row, const Domain *domain)
       row = make_row (plan->backend, domain);
       plan_addition (plan, row);
     }
-  if (!get_run (row)->init_reported)
-    {
-      const LxcmonModel model = complete (row, domain);
-      get_run (row)->init_reported = TRUE;
-      plan_report (plan, row, LXCMON_REPORT_INIT, &model, NULL);
-    }
+  /* Another backend may have seen it run already. */
+  const LxcmonModel model = complete (row, domain);
+  plan_report (plan, row, get_run (row)->init_reported ? LXCMON_REPORT_CHANGED : LXCMON_REPORT_INIT,
+               &model, NULL);
+  get_run (row)->init_reported = TRUE;
 }
 
 /* The row stays in the list, unless the host does not follow reboots. */
@@ -490,16 +524,6 @@ compare_row (Plan *plan, Row *row, const Domain *listed)
     }
 }
 
-/* A row of another backend that is not in the list. */
-static void
-end_left_row (Plan *plan, Row *row)
-{
-  if (is_open (plan->backend, row))
-    end_without_exit (plan, row, LXCMON_END_UNKNOWN, "it ended while nobody was attached to it");
-  else
-    plan_removal (plan, row);
-}
-
 static void
 compare_rows (Plan *plan, GHashTable *listed, guint serial)
 {
@@ -516,6 +540,15 @@ compare_rows (Plan *plan, GHashTable *listed, guint serial)
       else if (is_open (plan->backend, row) && !was_reported (plan->backend, run->uuid, serial))
         compare_row (plan, row, g_hash_table_lookup (listed, run->uuid));
     }
+}
+
+/* Ends are watched only while there is no list. */
+static void
+stop_asking (Backend *self)
+{
+  if (self->ask_again != NULL)
+    g_source_destroy (self->ask_again);
+  g_clear_pointer (&self->ask_again, g_source_unref);
 }
 
 /*< private >
@@ -536,14 +569,19 @@ _lxcmon_libvirt_backend_apply_list (Backend *self, const Step *step)
       Domain *domain = step->event->domains->pdata[i];
       Row *row = g_hash_table_lookup (self->by_uuid, domain->uuid);
 
+      /* libvirtd has not noticed its end yet. */
+      if (row == NULL
+          && _lxcmon_rows_has_ended (get_rows (self), domain->name, domain->controller_pid))
+        continue;
       g_hash_table_insert (listed, domain->uuid, domain);
-      if (row == NULL)
+      if (row == NULL && !was_reported (self, domain->uuid, step->event->serial))
         row = adopt_row (&plan, domain, step->event->serial);
       if (!is_outdated (self, domain, step->event->serial)
           && (row == NULL || !is_same_run (row, domain))
           && _lxcmon_rows_want (get_rows (self), domain->name))
         g_ptr_array_add (appeared, domain);
     }
+  stop_asking (self);
   compare_rows (&plan, listed, step->event->serial);
   for (guint i = 0; i < appeared->len; i++)
     plan_addition (&plan, make_row (self, appeared->pdata[i]));
@@ -577,15 +615,36 @@ on_controller_end (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* libvirtd may have ended before it could report the end of a controller: that cannot be watched any more. */
-static void
+/* libvirtd may have ended before it could report the end of a controller: that cannot be watched any more. Returns
+ * whether the row need not be asked again. */
+static gboolean
 watch_end (Backend *self, Row *row)
 {
   Run *run = get_run (row);
+  gboolean is_watched
+      = _lxcmon_row_watch_end (row, get_rows (self)->context, on_controller_end, run);
 
-  if (!_lxcmon_row_watch_end (row, get_rows (self)->context, on_controller_end, run)
-      && _lxcmon_row_has_ended (row))
+  if (!is_watched && _lxcmon_row_has_ended (row))
     on_controller_end (run);
+  return is_watched || row->controller_start == 0;
+}
+
+static gboolean
+on_ask_again (gpointer user_data)
+{
+  _lxcmon_libvirt_backend_watch_ends (user_data);
+  return G_SOURCE_REMOVE;
+}
+
+/* There are no descriptors left, or the kernel is older than pidfds. */
+static void
+ask_again (Backend *self)
+{
+  stop_asking (self);
+  self->ask_again = g_timeout_source_new (ASK_AGAIN_MS);
+  g_source_set_static_name (self->ask_again, "[lxcmon] controllers' ends");
+  g_source_set_callback (self->ask_again, on_ask_again, self, NULL);
+  g_source_attach (self->ask_again, get_rows (self)->context);
 }
 
 /*< private >
@@ -597,11 +656,14 @@ void
 _lxcmon_libvirt_backend_watch_ends (Backend *self)
 {
   GHashTableIter iter;
+  gboolean all = TRUE;
   gpointer row;
 
   g_hash_table_iter_init (&iter, self->by_uuid);
   while (g_hash_table_iter_next (&iter, NULL, &row))
-    watch_end (self, row);
+    all = watch_end (self, row) && all;
+  if (!all)
+    ask_again (self);
 }
 
 /*< private >
@@ -635,6 +697,7 @@ _lxcmon_libvirt_backend_forget (Backend *self)
 {
   g_autoptr (GPtrArray) rows = _lxcmon_rows_copy (get_rows (self));
 
+  stop_asking (self);
   g_hash_table_remove_all (self->reported);
   g_hash_table_remove_all (self->by_uuid);
   for (guint i = 0; i < rows->len; i++)

@@ -279,6 +279,52 @@ test_failed (void)
   assert_shown (host, "web1", LXCMON_SOURCE_LIBVIRT);
 }
 
+/* libvirtd answers when the host has just given up waiting, and before the direct backend has scanned: that does not
+ * take the rows back. */
+static void
+test_answers_late (void)
+{
+  fake_reset ();
+  g_autoptr (GlibHost) host = glib_host_new ();
+  g_autoptr (FakeDriver) driver = fake_driver_start (host->dir);
+
+  glib_host_add (host, "web1", 11);
+  glib_host_begin_start (host, NULL);
+  glib_test_wait_until (fake.n_started == 1);
+  fake_fail ();
+  fake_list ("web1");
+  run_for (200);
+  g_assert_null (glib_host_finish_start (host));
+  assert_source (host, LXCMON_SOURCE_LIBVIRT);
+  assert_shown (host, "web1", LXCMON_SOURCE_LIBVIRT);
+  g_assert_cmpuint (fake.n_stopped, ==, 0);
+}
+
+static void
+restart_host (GListModel *model, guint position, guint removed, guint added, gpointer user_data)
+{
+  if (removed > 0)
+    g_assert_true (lxcmon_host_start (LXCMON_HOST (model), NULL, NULL));
+}
+
+/* A handler starts the host again while it is being stopped. */
+static void
+test_restart_in_stop (void)
+{
+  fake_reset ();
+  g_autoptr (GlibHost) host = glib_host_new ();
+
+  glib_host_add (host, "web1", 11);
+  glib_host_start (host);
+  gulong handler = g_signal_connect (host->host, "items-changed", G_CALLBACK (restart_host), NULL);
+  lxcmon_host_stop (host->host);
+  g_signal_handler_disconnect (host->host, handler);
+  assert_source (host, LXCMON_SOURCE_DIRECT);
+  glib_host_wait_attached (host, "web1");
+  /* Notifications of one stop are merged. */
+  host->n_notified = host->n_changes;
+}
+
 /* libvirtd has no socket that can be seen. */
 static void
 test_no_socket (void)
@@ -501,6 +547,8 @@ main (int argc, char **argv)
   glib_test_add ("/host-backends/successor-elsewhere", test_successor_elsewhere);
   glib_test_add ("/host-backends/successor-found", test_successor_found);
   glib_test_add ("/host-backends/failed", test_failed);
+  glib_test_add ("/host-backends/answers-late", test_answers_late);
+  glib_test_add ("/host-backends/restart-in-stop", test_restart_in_stop);
   glib_test_add ("/host-backends/no-socket", test_no_socket);
   glib_test_add ("/host-backends/silent", test_silent);
   glib_test_add ("/host-backends/listens-later", test_listens_later);

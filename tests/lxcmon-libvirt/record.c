@@ -138,6 +138,8 @@ get_expected_end (LxcmonMonitor *monitor, const GError *error)
 {
   if (error != NULL && is_unseen (monitor, error))
     return LXCMON_END_UNKNOWN;
+  if (error != NULL && error->code == LXCMON_MONITOR_ERROR_PROTOCOL)
+    return LXCMON_END_NONE; /* it may run on */
   if (error != NULL)
     return error->code == LXCMON_MONITOR_ERROR_DESTROYED ? LXCMON_END_DESTROYED : LXCMON_END_LOST;
   return lxcmon_monitor_get_exit_status (monitor) == LXCMON_EXIT_STATUS_REBOOT

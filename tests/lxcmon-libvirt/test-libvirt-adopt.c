@@ -171,16 +171,26 @@ test_reboot (void)
   tear_down (&self);
 }
 
+/* The next run has still time to begin. */
 static void
 test_reboot_not_listed (void)
 {
   Fixture self;
 
   set_up (&self);
+  close_for_reboot (&self, g_get_monotonic_time () + 200 * 1000);
+  list (&self, 2, 0);
+  record_assert_names (self.record, "a");
+  glib_test_wait_until (!is_listed (&self));
+  record_assert (self.record, "");
+  tear_down (&self);
+
+  set_up (&self);
   close_for_reboot (&self, g_get_monotonic_time () + G_USEC_PER_SEC * 60);
   list (&self, 2, 0);
-  record_assert (self.record, "");
-  record_assert_names (self.record, "");
+  feed (self.record, 2, STARTED, "a", 30);
+  record_assert (self.record, "a init 31");
+  g_assert_true (is_listed (&self));
   tear_down (&self);
 }
 
@@ -218,6 +228,24 @@ test_started_before_list (void)
   tear_down (&self);
 }
 
+/* The same, and it has been seen already that the run has begun. */
+static void
+test_known_before_list (void)
+{
+  Fixture self;
+
+  set_up (&self);
+  feed_loss (self.record);
+  feed (self.record, 2, STARTED, "a", self.controller);
+  list (&self, 2, self.controller);
+  record_assert (self.record, "");
+  g_assert_true (is_listed (&self));
+  LxcmonMonitor *monitor = LXCMON_MONITOR (self.row);
+  g_assert_cmpint (lxcmon_monitor_get_state (monitor), ==, LXCMON_STATE_ATTACHED);
+  g_assert_cmpint (lxcmon_monitor_get_source (monitor), ==, LXCMON_SOURCE_LIBVIRT);
+  tear_down (&self);
+}
+
 /* An event before the list is about another run of the same name. */
 static void
 test_rebooted_before_list (void)
@@ -248,6 +276,33 @@ test_ends_while_lost (void)
   record_assert (self.record, "a closed unseen");
   g_assert_false (is_listed (&self));
   list (&self, 3, 0);
+  record_assert (self.record, "");
+  tear_down (&self);
+}
+
+/* libvirtd is back, and lists it, as it has not noticed the end yet. */
+static void
+test_listed_after_end (void)
+{
+  Fixture self;
+  int id;
+
+  set_up (&self);
+  id = self.controller;
+  list (&self, 2, id);
+  feed_loss (self.record);
+  end_controller (&self);
+  glib_test_wait_until (self.record->trace->len > 0);
+  record_assert (self.record, "a closed unseen");
+  list (&self, 3, id);
+  record_assert_names (self.record, "");
+  feed (self.record, 3, STOPPED, "a", VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN);
+  record_assert (self.record, "");
+  /* The next run of that name is another. */
+  feed (self.record, 3, STARTED, "a", 30);
+  record_assert (self.record, "a init 31");
+  list (&self, 4, 30);
+  record_assert_names (self.record, "a");
   record_assert (self.record, "");
   tear_down (&self);
 }
@@ -324,6 +379,56 @@ test_linger_timeout_replaced (void)
   record_assert (record, "");
 }
 
+/* The application keeps the row of a container that was replaced, and the host is stopped before it would have left the
+ * list. */
+static void
+test_linger_timeout_stopped (void)
+{
+  Record *record = feed_record_new ("a=10");
+
+  lxcmon_host_set_linger_timeout (record->host, 100);
+  g_autoptr (LxcmonMonitor) row = g_object_ref (feed_get_row (record, "a"));
+  feed (record, 1, STOPPED, "a", VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN);
+  feed (record, 1, STARTED, "a", 20);
+  record_free (record);
+  gint64 end = g_get_monotonic_time () + 200 * 1000;
+  while (g_get_monotonic_time () < end)
+    glib_test_iterate (end + GLIB_TEST_PATIENCE_US, G_STRLOC, "time");
+}
+
+/* It may run on although it is not watched any more: libvirtd lists it. */
+static void
+test_listed_after_no_end (void)
+{
+  g_autoptr (GError) broken
+      = g_error_new_literal (LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_PROTOCOL, "broken");
+  Fixture self;
+  LxcmonModel model;
+
+  set_up (&self);
+  model = *_lxcmon_monitor_get_model (LXCMON_MONITOR (self.row));
+  model.state = LXCMON_STATE_CLOSED;
+  _lxcmon_rows_report (get_rows (self.record), self.row, LXCMON_REPORT_CLOSED, &model, broken);
+  _lxcmon_main_source_run_steps (get_rows (self.record)->source);
+  list (&self, 2, self.controller);
+  record_assert_names (self.record, "a");
+  tear_down (&self);
+}
+
+/* Nothing was known of it, and nothing is reported. */
+static void
+test_unknown_controller (void)
+{
+  Fixture self;
+
+  set_up (&self);
+  self.row->controller_start = 0;
+  list (&self, 2, self.controller);
+  record_assert (self.record, "");
+  record_assert_names (self.record, "a");
+  tear_down (&self);
+}
+
 static void
 test_reboot_not_followed (void)
 {
@@ -349,12 +454,17 @@ main (int argc, char **argv)
   glib_test_add ("/libvirt-adopt/reboot-not-listed", test_reboot_not_listed);
   glib_test_add ("/libvirt-adopt/closed", test_closed);
   glib_test_add ("/libvirt-adopt/started-before-list", test_started_before_list);
+  glib_test_add ("/libvirt-adopt/known-before-list", test_known_before_list);
   glib_test_add ("/libvirt-adopt/rebooted-before-list", test_rebooted_before_list);
   glib_test_add ("/libvirt-adopt/ends-while-lost", test_ends_while_lost);
+  glib_test_add ("/libvirt-adopt/listed-after-end", test_listed_after_end);
   glib_test_add ("/libvirt-adopt/ends-before-loss", test_ends_before_loss);
   glib_test_add ("/libvirt-adopt/ends-after-loss", test_ends_after_loss);
   glib_test_add ("/libvirt-adopt/linger-timeout", test_linger_timeout);
   glib_test_add ("/libvirt-adopt/linger-timeout-replaced", test_linger_timeout_replaced);
+  glib_test_add ("/libvirt-adopt/linger-timeout-stopped", test_linger_timeout_stopped);
+  glib_test_add ("/libvirt-adopt/listed-after-no-end", test_listed_after_no_end);
+  glib_test_add ("/libvirt-adopt/unknown-controller", test_unknown_controller);
   glib_test_add ("/libvirt-adopt/reboot-not-followed", test_reboot_not_followed);
   return g_test_run ();
 }
