@@ -28,6 +28,7 @@
 
 #define VIRSH_TIMEOUT_MS  60000
 #define REBOOT_TIMEOUT_MS 60000
+#define NEXT_TIMEOUT_MS   20000
 #define REBOOT_RETRY_MS   10
 #define END_TIMEOUT_MS    60000
 #define SERVED_TIMEOUT_MS 2000
@@ -251,7 +252,7 @@ libvirtd_wait_reboot (Libvirtd *self, Container *container, GError **error)
 gboolean
 libvirtd_wait_next (Libvirtd *self, Container *container, pid_t old, GError **error)
 {
-  gint64 deadline = process_deadline (REBOOT_TIMEOUT_MS);
+  gint64 deadline = process_deadline (NEXT_TIMEOUT_MS);
   pid_t controller;
 
   while ((controller = libvirtd_find_controller (self, container)) == old)
@@ -260,7 +261,7 @@ libvirtd_wait_next (Libvirtd *self, Container *container, pid_t old, GError **er
         {
           g_set_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT,
                        "libvirtd has not noticed the end of %s within %d ms",
-                       container_get_name (container), REBOOT_TIMEOUT_MS);
+                       container_get_name (container), NEXT_TIMEOUT_MS);
           return FALSE;
         }
       process_poll_until (NULL, 0, process_deadline (REBOOT_RETRY_MS));

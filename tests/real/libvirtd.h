@@ -61,7 +61,8 @@ pid_t libvirtd_find_controller (Libvirtd *self, Container *container);
 gboolean libvirtd_wait_reboot (Libvirtd *self, Container *container, GError **error);
 
 /* Returns when libvirtd has noticed the end of @old, which was @container's controller: either it has another
- * one for it, which is made known, or none. Within 60 s. */
+ * one for it, which is made known, or none. Within 20 s: 9.0.0 sometimes hangs up on a container, and then never
+ * notices its end. */
 gboolean libvirtd_wait_next (Libvirtd *self, Container *container, pid_t old, GError **error);
 
 /* Whether libvirtd gets INIT of the container as it runs now, within 2 s. Not a

@@ -46,6 +46,7 @@ typedef struct
   Deed deed;
   View view;
   gboolean was_restarted; /* by libvirtd, after its reboot */
+  gboolean is_unnoticed;  /* libvirtd had hung up on it, and was told to destroy it */
   guint n_changes;        /* of libvirtd, while it ran */
   const char *witnessed;  /* its end, if only virsh is certain to have seen it; otherwise NULL */
 
@@ -81,6 +82,11 @@ Life *lives_get (Lives *self, guint i);
 void lives_note (Lives *self, const char *name, const char *what);
 /* Fails the test, and prints what has happened to the container. */
 void lives_fail (Lives *self, const char *name, const char *why) G_GNUC_NORETURN;
+
+/* The same, of one life. */
+void lives_fail_life (Lives *self, const Life *life, const char *what) G_GNUC_NORETURN;
+/* Whether nobody could see it. */
+gboolean life_is_unseen (const Life *self);
 
 /* Runs the main context until the host has reported the end. */
 void lives_wait_closed (Lives *self, const Life *life);

@@ -150,6 +150,19 @@ new_container (Stage *self, Slot *slot)
   slot->container = container_new (name);
 }
 
+/* The controller ends, and libvirtd notices that, or is told to. */
+static void
+wait_next (Stage *self, Slot *slot)
+{
+  if (try_job (self, job_wait_next, slot))
+    return;
+  lives_note (self->lives, slot->life->name, "has ended, and libvirtd has not noticed");
+  slot->life->is_unnoticed = TRUE;
+  self->n_hung_up++;
+  do_job (self, job_destroy, slot);
+  do_job (self, job_wait_next, slot);
+}
+
 static void
 destroy (Stage *self, Slot *slot)
 {
@@ -330,7 +343,7 @@ resolve_calm (Stage *self, Slot *slot)
 {
   Life *life = slot->life;
 
-  do_job (self, job_wait_next, slot);
+  wait_next (self, slot);
   lives_wait_closed (self->lives, life);
   if (container_get_controller_pid (slot->container) == 0)
     {
@@ -394,7 +407,7 @@ resolve_started (Stage *self, Slot *slot)
 {
   Life *life = slot->life;
 
-  do_job (self, job_wait_next, slot);
+  wait_next (self, slot);
   lives_wait_closed (self->lives, life);
   if (container_get_controller_pid (slot->container) == 0 && !adopt_next (slot))
     {

@@ -400,6 +400,7 @@ test_named_source_changes (void)
     return;
   host_create (&host);
   host_end_libvirtd (&host);
+  real_wait (!is_served ());
   /* It would be busy for some seconds. */
   Command *holder = command_start ("watch", "--quiet", "--wait-if-busy", NAME, NULL);
   real_wait (is_served ());
