@@ -163,9 +163,8 @@ connect_to_target (LxcmonConnection *self, const LxcmonTarget *target, LxcmonErr
          && become_queued (self, error);
 }
 
-/* Tries once to connect. */
 static bool
-try_to_connect (LxcmonConnection *self, LxcmonError *error)
+open_and_connect (LxcmonConnection *self, LxcmonError *error)
 {
   LxcmonTarget target;
 
@@ -177,6 +176,18 @@ try_to_connect (LxcmonConnection *self, LxcmonError *error)
     _lxcmon_driver_watch_remove (self->driver_watch, &self->driver);
 
   return done;
+}
+
+/* Tries once to connect. If descriptors run short, pidfds are given up for it. */
+static bool
+try_to_connect (LxcmonConnection *self, LxcmonError *error)
+{
+  while (!open_and_connect (self, error))
+    if (self->fd >= 0 || !_lxcmon_error_is_shortage (error)
+        || !_lxcmon_init_watch_give_up (self->init_watch))
+      return false;
+
+  return true;
 }
 
 /* Sets the timer for the next try, longer each time up to a bound. */
@@ -324,6 +335,7 @@ begin (LxcmonConnection *self, const char *path, const LxcmonAttachOptions *opti
   self->keepalive_interval = options->keepalive_interval;
   self->force = options->force;
   self->wait_if_busy = options->wait_if_busy;
+  self->watch_init = options->watch_init;
   self->retry_interval = RETRY_INTERVAL_MIN_MS;
   _lxcmon_connection_set_state (self, LXCMON_STATE_CONNECTING);
   return true;

@@ -11,6 +11,7 @@
 #include "lxcmon-decoder-private.h"
 #include "lxcmon-driver-watch-private.h"
 #include "lxcmon-hub.h"
+#include "lxcmon-init-watch-private.h"
 #include "lxcmon-poller-private.h"
 #include "lxcmon-taken-private.h"
 
@@ -35,6 +36,7 @@ struct _LxcmonConnection
   LxcmonHub *hub; /* owned */
   LxcmonPoller *poller;
   LxcmonDriverWatch *driver_watch;
+  LxcmonInitWatch *init_watch;
   const LxcmonLog *log;
   LxcmonTaken *taken;
   const LxcmonCallbacks *callbacks; /* nullable */
@@ -48,6 +50,7 @@ struct _LxcmonConnection
   atomic_int fd;
   LxcmonState state; /* only set_state() writes it */
   bool attach_called;
+  bool is_shut; /* in both directions, by the peer or by us */
 
   /* Until the controller has accepted us */
   char *path; /* NULL for a descriptor that was passed in */
@@ -55,10 +58,12 @@ struct _LxcmonConnection
   unsigned int retry_interval; /* until the next busy check, in ms */
   bool force;
   bool wait_if_busy;
+  bool watch_init; /* until the init pid is known */
 
   /* What is known of the container */
   int controller_pid;
   int init_pid;
+  LxcmonInitClient *init; /* NULL while it is not known, or not wanted */
   int exit_raw;
   bool missed_init;
   bool exited;
@@ -78,6 +83,7 @@ struct _LxcmonConnection
 void _lxcmon_connection_set_state (LxcmonConnection *self, LxcmonState state);
 void _lxcmon_connection_become_attached (LxcmonConnection *self, LxcmonMessageKind first);
 void _lxcmon_connection_become_exited (LxcmonConnection *self);
+void _lxcmon_connection_set_init (LxcmonConnection *self, int pid);
 void _lxcmon_connection_leave (LxcmonConnection *self);
 bool _lxcmon_connection_end (LxcmonConnection *self, LxcmonEvent *event, const LxcmonError *error);
 bool _lxcmon_connection_on_timer (LxcmonConnection *self, LxcmonEvent *event, LxcmonError *error);
@@ -101,7 +107,7 @@ _lxcmon_connection_from_timer (LxcmonTimer *timer)
   return (LxcmonConnection *) (void *) ((char *) timers - offsetof (LxcmonConnection, timers));
 }
 
-/* An event without anything but its type. Always returns true, so that what makes an event can return it. */
+/* An event without anything but its type, and how init has ended if that is known. Always returns true, so that what makes an event can return it. */
 static inline bool
 _lxcmon_event_set (LxcmonEvent *event, LxcmonEventType type, LxcmonConnection *connection)
 {
@@ -111,6 +117,8 @@ _lxcmon_event_set (LxcmonEvent *event, LxcmonEventType type, LxcmonConnection *c
     .user_data = connection->user_data,
     .status = LXCMON_EXIT_STATUS_UNKNOWN,
     .raw = LXCMON_EXIT_STATUS_UNKNOWN,
+    .init_exit_code = connection->init != NULL ? connection->init->exit_code : -1,
+    .init_signal = connection->init != NULL ? connection->init->signal : 0,
   };
   return true;
 }

@@ -7,6 +7,7 @@
 #include "lxcmon-connection-private.h"
 #include "lxcmon-hub-private.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -36,6 +37,7 @@ lxcmon_connection_new (LxcmonHub *hub, const LxcmonCallbacks *callbacks, void *u
   self->hub = lxcmon_hub_ref (hub);
   self->poller = &hub->poller;
   self->driver_watch = &hub->driver_watch;
+  self->init_watch = &hub->init_watch;
   self->log = &hub->log;
   self->taken = &hub->taken;
   self->callbacks = callbacks;
@@ -70,6 +72,7 @@ lxcmon_connection_free (LxcmonConnection *self)
     }
   if (self->fd >= 0)
     close (self->fd);
+  _lxcmon_init_client_free (self->init);
   lxcmon_hub_unref (self->hub);
   free (self->path);
   free (self);
@@ -220,4 +223,57 @@ int
 lxcmon_connection_get_exit_raw (const LxcmonConnection *self)
 {
   return self->exited ? self->exit_raw : LXCMON_EXIT_STATUS_UNKNOWN;
+}
+
+/**
+ * lxcmon_connection_get_init_exit_code:
+ * @self: a connection that was attached with LxcmonAttachOptions.watch_init
+ *
+ * The exit code of the container's init, as the kernel reports it since Linux 6.15. It is there when
+ * %LXCMON_EVENT_EXIT is returned; for %LXCMON_EVENT_CLOSED without EXIT often only later:
+ * see lxcmon_connection_dup_init_pidfd().
+ *
+ * Returns: an exit code, or -1 if it is not known, or if a signal killed init
+ *
+ * Since: 0.1
+ */
+int
+lxcmon_connection_get_init_exit_code (const LxcmonConnection *self)
+{
+  return self->init != NULL ? self->init->exit_code : -1;
+}
+
+/**
+ * lxcmon_connection_get_init_signal:
+ * @self: a connection that was attached with LxcmonAttachOptions.watch_init
+ *
+ * The signal that killed the container's init. See lxcmon_connection_get_init_exit_code().
+ *
+ * Returns: a signal, or 0 if it is not known, or if none did
+ *
+ * Since: 0.1
+ */
+int
+lxcmon_connection_get_init_signal (const LxcmonConnection *self)
+{
+  return self->init != NULL ? self->init->signal : 0;
+}
+
+/**
+ * lxcmon_connection_dup_init_pidfd:
+ * @self: a connection that was attached with LxcmonAttachOptions.watch_init
+ *
+ * Duplicates the pidfd of the container's init. If the controller was killed, init is reaped by another process:
+ * poll the pidfd until it has POLLHUP, and then call lxcmon_init_get_end().
+ *
+ * Returns: (transfer full): a descriptor that is close-on-exec, or -1 if there is none
+ *
+ * Since: 0.1
+ */
+int
+lxcmon_connection_dup_init_pidfd (const LxcmonConnection *self)
+{
+  if (self->init == NULL || self->init->fd < 0)
+    return -1;
+  return fcntl (self->init->fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 }

@@ -61,6 +61,8 @@ struct _LxcmonCallbacks
  *   closed with %LXCMON_MONITOR_ERROR_TIMED_OUT
  * @force: connect without a busy check, and stay connected if libvirtd starts; for the container's own driver
  * @wait_if_busy: wait for the slot if it is taken, instead of failing with %LXCMON_MONITOR_ERROR_BUSY
+ * @watch_init: find out how the container's init ends; see lxcmon_connection_get_init_exit_code(). It takes a
+ *   descriptor while the container runs
  *
  * How to attach.
  *
@@ -73,6 +75,7 @@ struct _LxcmonAttachOptions
   unsigned int keepalive_interval;
   bool force;
   bool wait_if_busy;
+  bool watch_init;
 };
 
 /**
@@ -82,9 +85,9 @@ struct _LxcmonAttachOptions
  *
  * Since: 0.1
  */
-#define LXCMON_ATTACH_OPTIONS_INIT                      \
-  {                                                     \
-    sizeof (LxcmonAttachOptions), 2000, 0, false, false \
+#define LXCMON_ATTACH_OPTIONS_INIT                             \
+  {                                                            \
+    sizeof (LxcmonAttachOptions), 2000, 0, false, false, false \
   }
 
 LXCMON_EXPORT LxcmonConnection *lxcmon_connection_new (LxcmonHub *hub,
@@ -107,5 +110,8 @@ LXCMON_EXPORT int lxcmon_connection_get_init_pid (const LxcmonConnection *self);
 LXCMON_EXPORT bool lxcmon_connection_get_exited (const LxcmonConnection *self);
 LXCMON_EXPORT LxcmonExitStatus lxcmon_connection_get_exit_status (const LxcmonConnection *self);
 LXCMON_EXPORT int lxcmon_connection_get_exit_raw (const LxcmonConnection *self);
+LXCMON_EXPORT int lxcmon_connection_get_init_exit_code (const LxcmonConnection *self);
+LXCMON_EXPORT int lxcmon_connection_get_init_signal (const LxcmonConnection *self);
+LXCMON_EXPORT int lxcmon_connection_dup_init_pidfd (const LxcmonConnection *self);
 
 LXCMON_END_DECLS

@@ -11,3 +11,4 @@ bool _lxcmon_error_set_system (LxcmonError *error, int system_errno, const char 
 bool _lxcmon_error_set_open (LxcmonError *error, int system_errno, const char *what,
                              const char *path);
 bool _lxcmon_error_set_no_memory (LxcmonError *error);
+bool _lxcmon_error_is_shortage (const LxcmonError *error);

@@ -141,6 +141,17 @@ _lxcmon_error_set_no_memory (LxcmonError *error)
 }
 
 /**
+ * _lxcmon_error_is_shortage:
+ *
+ * Returns: whether descriptors have run short
+ */
+bool
+_lxcmon_error_is_shortage (const LxcmonError *error)
+{
+  return error->system_errno == EMFILE || error->system_errno == ENFILE;
+}
+
+/**
  * lxcmon_monitor_error_to_string:
  * @code: an error code
  *

@@ -49,6 +49,10 @@ typedef enum
  * @pid: %LXCMON_EVENT_INIT: the pid of the container's init; otherwise 0
  * @status: %LXCMON_EVENT_EXIT: how the container ended; otherwise %LXCMON_EXIT_STATUS_UNKNOWN
  * @raw: %LXCMON_EVENT_EXIT: the number on the wire; otherwise -1
+ * @init_exit_code: %LXCMON_EVENT_EXIT and %LXCMON_EVENT_CLOSED: the exit code of the container's init; -1 if that is
+ *   not known, or if a signal killed it
+ * @init_signal: %LXCMON_EVENT_EXIT and %LXCMON_EVENT_CLOSED: the signal that killed the container's init; 0 if that
+ *   is not known, or if none did
  * @error: %LXCMON_EVENT_FAILED: why; %LXCMON_EVENT_CLOSED: why, and %NULL if and only if EXIT came before.
  *   It is valid until the next call of lxcmon_hub_next_event()
  *
@@ -64,6 +68,8 @@ struct _LxcmonEvent
   int pid;
   LxcmonExitStatus status;
   int raw;
+  int init_exit_code;
+  int init_signal;
   const LxcmonError *error;
 };
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "lxcmon-driver-watch-private.h"
+#include "lxcmon-init-watch-private.h"
 #include "lxcmon-reader-private.h"
 
 struct _LxcmonHub
@@ -10,6 +11,7 @@ struct _LxcmonHub
   unsigned int ref_count;
   LxcmonPoller poller;
   LxcmonDriverWatch driver_watch;
+  LxcmonInitWatch init_watch;
   LxcmonReader reader;
   LxcmonLog log;
   LxcmonTaken taken;

@@ -249,6 +249,7 @@ next_read (LxcmonHub *self, LxcmonEvent *event)
       connection = _lxcmon_poller_next_ready (&self->poller, &ready);
       if (connection == NULL)
         return false;
+      connection->is_shut = (ready & EPOLLHUP) != 0;
       _lxcmon_reader_begin (&self->reader, connection,
                             (ready & (EPOLLHUP | EPOLLRDHUP | EPOLLERR)) != 0);
     }

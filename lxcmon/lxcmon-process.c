@@ -39,9 +39,11 @@ read_small_file (const char *path, char text[FILE_SIZE_MAX])
       ssize_t n = read (fd, text + length, FILE_SIZE_MAX - 1 - length);
       if (n < 0 && errno == EINTR)
         continue;
-      if (n <= 0)
+      if (n > 0)
+        length += (size_t) n;
+      /* As much of a file in /proc as fits in a page is read at once: there is no more. */
+      if (n < FILE_SIZE_MAX - 1)
         break;
-      length += (size_t) n;
     }
   close (fd);
   text[length] = '\0';
@@ -49,27 +51,20 @@ read_small_file (const char *path, char text[FILE_SIZE_MAX])
   return (ssize_t) length;
 }
 
-/* Whether a process is pid 1 of a pid namespace below ours: its NSpid line has at least two numbers, and the
- * last one, the pid in its own namespace, is 1. */
-static bool
-is_init_of_namespace (int pid)
+/* Finds a line of a status file, "Name:" and numbers. Returns how many numbers there are, and the last one. */
+static int
+read_numbers (const char *status, const char *name, long *last)
 {
-  char path[64], text[FILE_SIZE_MAX];
-
-  snprintf (path, sizeof path, "/proc/%d/status", pid);
-  if (read_small_file (path, text) < 0)
-    return false;
-  const char *line = strstr (text, "\nNSpid:");
-  if (line == NULL)
-    return false;
-
-  const char *cursor = line + strlen ("\nNSpid:");
+  const char *line = strstr (status, name);
   int n_numbers = 0;
-  long last = 0;
+
+  if (line == NULL)
+    return 0;
+  const char *cursor = line + strlen (name);
   while (*cursor != '\n' && *cursor != '\0')
     {
       char *end;
-      last = strtol (cursor, &end, 10);
+      *last = strtol (cursor, &end, 10);
       if (end == cursor)
         break;
       n_numbers++;
@@ -78,7 +73,27 @@ is_init_of_namespace (int pid)
         cursor++;
     }
 
-  return n_numbers >= 2 && last == 1;
+  return n_numbers;
+}
+
+/**
+ * _lxcmon_process_is_init:
+ *
+ * Checks whether a process is the init of a controller's container: its parent is the controller, and it is pid 1 of
+ * a pid namespace below ours. For this, its NSpid line has at least two numbers, and the last one, the pid in its own
+ * namespace, is 1.
+ *
+ * Returns: whether it is; also false if that is not known
+ */
+bool
+_lxcmon_process_is_init (int pid, int controller_pid)
+{
+  char path[64], text[FILE_SIZE_MAX];
+  long parent, own;
+
+  snprintf (path, sizeof path, "/proc/%d/status", pid);
+  return read_small_file (path, text) > 0 && read_numbers (text, "\nPPid:", &parent) == 1
+         && parent == controller_pid && read_numbers (text, "\nNSpid:", &own) >= 2 && own == 1;
 }
 
 /**
@@ -112,7 +127,7 @@ lxcmon_process_find_init (int controller_pid)
       if (end == cursor || child <= 0 || child > INT32_MAX)
         return found;
       cursor = end;
-      if (!is_init_of_namespace ((int) child))
+      if (!_lxcmon_process_is_init ((int) child, controller_pid))
         continue;
       if (found != 0)
         return 0;
@@ -271,6 +286,30 @@ lxcmon_process_get_start_ticks (int pid)
 }
 
 /**
+ * lxcmon_process_ticks_to_time:
+ * @ticks: as lxcmon_process_get_start_ticks() returns them
+ *
+ * When that was, as far as it is known now: a change of the date changes it too. It is rounded to ticks, so that all
+ * who ask get the same time, although clocks are read at different moments.
+ *
+ * Returns: microseconds since 1970, in UTC, or 0 if it is not known
+ *
+ * Since: 0.1
+ */
+int64_t
+lxcmon_process_ticks_to_time (uint64_t ticks)
+{
+  long ticks_per_second = sysconf (_SC_CLK_TCK);
+
+  if (ticks == 0 || ticks_per_second <= 0)
+    return 0;
+
+  int64_t tick = 1000000 / ticks_per_second;
+  int64_t boot = read_clock (CLOCK_REALTIME) - read_clock (CLOCK_BOOTTIME);
+  return (boot + tick / 2) / tick * tick + (int64_t) ticks * tick;
+}
+
+/**
  * lxcmon_process_get_start:
  * @pid: a process
  *
@@ -283,12 +322,48 @@ lxcmon_process_get_start_ticks (int pid)
 int64_t
 lxcmon_process_get_start (int pid)
 {
-  uint64_t ticks = lxcmon_process_get_start_ticks (pid);
-  long ticks_per_second = sysconf (_SC_CLK_TCK);
+  return lxcmon_process_ticks_to_time (lxcmon_process_get_start_ticks (pid));
+}
 
-  if (ticks == 0 || ticks_per_second <= 0)
-    return 0;
+/* Whether a namespace of ours is the one that the machine was booted in, whose number is always the same. Kernels
+ * before Linux 5.6 have no time namespaces. */
+static bool
+is_in_first_namespace (const char *path, const char *first)
+{
+  char link[64];
+  ssize_t length = readlink (path, link, sizeof link - 1);
 
-  int64_t since_boot = (int64_t) ((double) ticks / (double) ticks_per_second * 1e6);
-  return read_clock (CLOCK_REALTIME) - read_clock (CLOCK_BOOTTIME) + since_boot;
+  if (length < 0)
+    return errno == ENOENT && access ("/proc/self/ns", F_OK) == 0;
+  link[length] = '\0';
+  return strcmp (link, first) == 0;
+}
+
+/**
+ * lxcmon_process_get_life:
+ * @controller_pid: the pid of a controller
+ * @start_ticks: when it started; see lxcmon_process_get_start_ticks()
+ * @life: (out): return location for the name
+ *
+ * Names one run of a container: by the first 8 digits of the machine's boot id, the controller's pid, and when it
+ * started. It is the same name for every process that asks, and no other run on any machine will have it. So it is
+ * only known in the pid and time namespaces that the machine was booted in: in others, these numbers differ.
+ *
+ * Returns: whether it is known
+ *
+ * Since: 0.1
+ */
+bool
+lxcmon_process_get_life (int controller_pid, uint64_t start_ticks, char life[LXCMON_LIFE_SIZE])
+{
+  char boot_id[FILE_SIZE_MAX];
+
+  if (controller_pid <= 0 || start_ticks == 0
+      || !is_in_first_namespace ("/proc/self/ns/pid", "pid:[4026531836]")
+      || !is_in_first_namespace ("/proc/self/ns/time", "time:[4026531834]")
+      || read_small_file ("/proc/sys/kernel/random/boot_id", boot_id) < 8)
+    return false;
+
+  snprintf (life, LXCMON_LIFE_SIZE, "%.8s-%d-%" PRIu64, boot_id, controller_pid, start_ticks);
+  return true;
 }

@@ -74,7 +74,7 @@ handle (LxcmonConnection *self, const LxcmonMessage *message, LxcmonEvent *event
   switch (message->kind)
     {
     case LXCMON_MESSAGE_INIT:
-      self->init_pid = message->pid;
+      _lxcmon_connection_set_init (self, message->pid);
       _lxcmon_event_set (event, LXCMON_EVENT_INIT, self);
       event->pid = message->pid;
       return true;

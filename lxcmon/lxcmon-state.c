@@ -81,7 +81,7 @@ _lxcmon_connection_leave (LxcmonConnection *self)
     _lxcmon_poller_unset_timer (self->poller, &self->timers[i]);
   _lxcmon_driver_watch_remove (self->driver_watch, &self->driver);
   _lxcmon_poller_remove (self->poller, self->fd, self);
-  if (self->fd >= 0)
+  if (self->fd >= 0 && !self->is_shut)
     (void) shutdown (self->fd, SHUT_RDWR);
 }
 
@@ -103,7 +103,9 @@ _lxcmon_connection_end (LxcmonConnection *self, LxcmonEvent *event, const Lxcmon
 
   if (self->state == LXCMON_STATE_EXITED)
     error = NULL;
-  else
+  else if (was_accepted)
+    _lxcmon_init_client_ask (self->init);
+  if (error != NULL)
     _lxcmon_connection_log (self, LXCMON_LOG_DEBUG, "%s: %s",
                             lxcmon_monitor_error_to_string (error->code), error->message);
   _lxcmon_connection_leave (self);
@@ -112,6 +114,39 @@ _lxcmon_connection_end (LxcmonConnection *self, LxcmonEvent *event, const Lxcmon
   _lxcmon_event_set (event, was_accepted ? LXCMON_EVENT_CLOSED : LXCMON_EVENT_FAILED, self);
   event->error = error;
   return true;
+}
+
+/* Warns of the first shortage of descriptors. */
+static void
+log_unwatched (LxcmonConnection *self, const LxcmonError *error)
+{
+  LxcmonInitWatch *watch = self->init_watch;
+  bool is_shortage = _lxcmon_error_is_shortage (error);
+
+  if (!is_shortage || !watch->warned)
+    _lxcmon_connection_log (self, is_shortage ? LXCMON_LOG_WARNING : LXCMON_LOG_DEBUG,
+                            "how init ends will not be known: %s", error->message);
+  watch->warned = watch->warned || is_shortage;
+}
+
+/**
+ * _lxcmon_connection_set_init:
+ * @pid: a pid, or 0 if it is not known
+ *
+ * The pid of the container's init is known. A controller has one init: a later pid is not watched.
+ */
+void
+_lxcmon_connection_set_init (LxcmonConnection *self, int pid)
+{
+  LxcmonError error;
+
+  self->init_pid = pid;
+  if (!self->watch_init || pid == 0)
+    return;
+  self->watch_init = false;
+  self->init = _lxcmon_init_watch_add (self->init_watch, pid, self->controller_pid, &error);
+  if (self->init == NULL)
+    log_unwatched (self, &error);
 }
 
 /**
@@ -129,7 +164,7 @@ _lxcmon_connection_become_attached (LxcmonConnection *self, LxcmonMessageKind fi
   self->path = NULL;
   self->missed_init = first != LXCMON_MESSAGE_INIT;
   if (self->missed_init)
-    self->init_pid = lxcmon_process_find_init (self->controller_pid);
+    _lxcmon_connection_set_init (self, lxcmon_process_find_init (self->controller_pid));
   _lxcmon_connection_set_state (self, LXCMON_STATE_ATTACHED);
   if (self->keepalive_interval > 0)
     _lxcmon_connection_set_timer (self, self->keepalive_interval);
@@ -141,11 +176,12 @@ _lxcmon_connection_become_attached (LxcmonConnection *self, LxcmonMessageKind fi
  * _lxcmon_connection_become_exited:
  * @self: an attached connection
  *
- * The first EXIT has come.
+ * The first EXIT has come. The controller has reaped init before it sent that.
  */
 void
 _lxcmon_connection_become_exited (LxcmonConnection *self)
 {
+  _lxcmon_init_client_ask (self->init);
   _lxcmon_connection_set_state (self, LXCMON_STATE_EXITED);
   _lxcmon_connection_set_timer (self, END_AFTER_EXIT_MS);
 }

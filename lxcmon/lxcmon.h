@@ -13,6 +13,7 @@
 #include <lxcmon/lxcmon-error.h>
 #include <lxcmon/lxcmon-event.h>
 #include <lxcmon/lxcmon-hub.h>
+#include <lxcmon/lxcmon-init.h>
 #include <lxcmon/lxcmon-layout.h>
 #include <lxcmon/lxcmon-macros.h>
 #include <lxcmon/lxcmon-name.h>

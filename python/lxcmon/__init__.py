@@ -144,6 +144,7 @@ class _LxcmonAttachOptions(ctypes.Structure):
         ("keepalive_interval", ctypes.c_uint),
         ("force", ctypes.c_bool),
         ("wait_if_busy", ctypes.c_bool),
+        ("watch_init", ctypes.c_bool),
     ]
 
 
@@ -155,6 +156,8 @@ class _LxcmonEvent(ctypes.Structure):
         ("pid", ctypes.c_int),
         ("status", ctypes.c_int),
         ("raw", ctypes.c_int),
+        ("init_exit_code", ctypes.c_int),
+        ("init_signal", ctypes.c_int),
         ("error", ctypes.POINTER(_LxcmonError)),
     ]
 

@@ -16,8 +16,11 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 
 static struct
@@ -182,6 +185,7 @@ WRAP (int, -1, epoll_wait, (int fd, struct epoll_event *events, int n, int ms), 
 WRAP (int, -1, fstat64, (int fd, struct stat *info), (fd, info))
 WRAP (int, -1, getsockopt, (int fd, int level, int name, void *value, socklen_t *size),
       (fd, level, name, value, size))
+WRAP (int, -1, getrlimit64, (__rlimit_resource_t what, struct rlimit *limit), (what, limit))
 WRAP (int, -1, inotify_add_watch, (int fd, const char *path, uint32_t mask), (fd, path, mask))
 WRAP (int, -1, inotify_init1, (int flags), (flags))
 WRAP (DIR *, NULL, opendir, (const char *path), (path))
@@ -244,6 +248,46 @@ __wrap_openat64 (int dir, const char *path, int flags, ...)
   if (strikes (CORE_CALL_openat64))
     return -1;
   return __real_openat64 (dir, path, flags);
+}
+
+int __real_ioctl (int fd, unsigned long request, ...);
+int __wrap_ioctl (int fd, unsigned long request, ...);
+
+/* If it is to fail with 0, it succeeds, and the kernel has answered nothing: the answer begins with what is valid. */
+int
+__wrap_ioctl (int fd, unsigned long request, ...)
+{
+  va_list args;
+
+  va_start (args, request);
+  void *argument = va_arg (args, void *);
+  va_end (args);
+  if (!strikes (CORE_CALL_ioctl))
+    return __real_ioctl (fd, request, argument);
+  if (errno != 0)
+    return -1;
+  memset (argument, 0, sizeof (guint64));
+  return 0;
+}
+
+long __real_syscall (long number, ...);
+long __wrap_syscall (long number, ...);
+
+/* Six arguments, however many there are: the kernel ignores the others. */
+long
+__wrap_syscall (long number, ...)
+{
+  long arguments[6];
+  va_list args;
+
+  va_start (args, number);
+  for (gsize i = 0; i < G_N_ELEMENTS (arguments); i++)
+    arguments[i] = va_arg (args, long);
+  va_end (args);
+  if (strikes (CORE_CALL_syscall))
+    return -1;
+  return __real_syscall (number, arguments[0], arguments[1], arguments[2], arguments[3],
+                         arguments[4], arguments[5]);
 }
 
 int __real_epoll_ctl (int fd, int op, int of, struct epoll_event *event);

@@ -16,9 +16,10 @@
 /* clang-format off */
 #define CORE_WRAP_SYSTEM_CALLS(X)                                                                \
   X (close) X (connect) X (epoll_create1) X (epoll_ctl) X (epoll_wait) X (fcntl64)               \
-  X (fdopendir) X (fstat64) X (fstatat64) X (getsockopt) X (inotify_add_watch) X (inotify_init1) X (open64) X (openat64) X (opendir)     \
+  X (fdopendir) X (fstat64) X (fstatat64) X (getrlimit64) X (getsockopt) X (inotify_add_watch)   \
+  X (inotify_init1) X (ioctl) X (open64) X (openat64) X (opendir)                                \
   X (poll) X (read) X (readdir64) X (readlinkat) X (recv) X (send) X (setsockopt) X (shutdown)   \
-  X (socket) X (stat64) X (timerfd_create) X (timerfd_settime)
+  X (socket) X (stat64) X (syscall) X (timerfd_create) X (timerfd_settime)
 /* clang-format on */
 
 typedef enum

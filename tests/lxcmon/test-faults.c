@@ -45,6 +45,8 @@ fault_errno (CoreCall call, guint n, gboolean sticky)
     { CORE_CALL_poll, { EINTR, ENOMEM } },
     { CORE_CALL_opendir, { EMFILE, EACCES } },
     { CORE_CALL_setsockopt, { EINVAL } },
+    { CORE_CALL_syscall, { EMFILE, ENFILE, ESRCH, ENOSYS } },
+    { CORE_CALL_getrlimit64, { EINVAL } },
   };
 
   if (CORE_IS_ALLOCATION (call))
@@ -192,6 +194,7 @@ play_all (CoreListener *listener, CoreMode mode)
   LxcmonError error = { 0 };
   gboolean attached = FALSE;
 
+  options.watch_init = true;
   core_wrap_resume ();
   LxcmonHub *hub = lxcmon_hub_new (&error);
   if (hub != NULL)

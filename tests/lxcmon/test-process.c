@@ -5,6 +5,7 @@
  * whether it is the one that listens.
  */
 
+#include "common/core-child.h"
 #include "common/core-test.h"
 
 #include <errno.h>
@@ -246,6 +247,90 @@ test_strangers_process (void)
   close (pair[1]);
 }
 
+static void
+test_start (void)
+{
+  gint64 now = g_get_real_time ();
+  gint64 start = lxcmon_process_get_start (getpid ());
+
+  g_assert_cmpint (start, <=, now);
+  g_assert_cmpint (start, >, now - 10 * 60 * G_USEC_PER_SEC);
+  /* Both are computed from the same number, with a clock that is read twice. */
+  guint64 ticks = lxcmon_process_get_start_ticks (getpid ());
+  g_assert_cmpint (ABS (lxcmon_process_ticks_to_time (ticks) - start), <, G_USEC_PER_SEC);
+  g_assert_cmpint (lxcmon_process_ticks_to_time (ticks + (guint64) sysconf (_SC_CLK_TCK)), >,
+                   start + G_USEC_PER_SEC / 2);
+  g_assert_cmpint (lxcmon_process_ticks_to_time (ticks) % (G_USEC_PER_SEC / sysconf (_SC_CLK_TCK)),
+                   ==, 0);
+  g_assert_cmpint (lxcmon_process_ticks_to_time (0), ==, 0);
+  g_assert_cmpint (lxcmon_process_get_start (0), ==, 0);
+}
+
+/* Whether this is not itself in a container. */
+static gboolean
+is_in_first_namespaces (void)
+{
+  g_autofree char *pid = g_file_read_link ("/proc/self/ns/pid", NULL);
+  g_autofree char *time = g_file_read_link ("/proc/self/ns/time", NULL);
+
+  return g_strcmp0 (pid, "pid:[4026531836]") == 0 && g_strcmp0 (time, "time:[4026531834]") == 0;
+}
+
+static void
+test_life (void)
+{
+  char life[LXCMON_LIFE_SIZE];
+  g_autofree char *boot_id = NULL;
+
+  g_assert_false (lxcmon_process_get_life (0, 1234, life));
+  g_assert_false (lxcmon_process_get_life (-1, 1234, life));
+  g_assert_false (lxcmon_process_get_life (42, 0, life));
+  if (!is_in_first_namespaces ())
+    {
+      g_assert_false (lxcmon_process_get_life (42, 1234, life));
+      g_test_skip ("this is a container");
+      return;
+    }
+  g_assert_true (g_file_get_contents ("/proc/sys/kernel/random/boot_id", &boot_id, NULL, NULL));
+  g_autofree char *expected = g_strdup_printf ("%.8s-42-1234", boot_id);
+  g_assert_true (lxcmon_process_get_life (42, 1234, life));
+  g_assert_cmpstr (life, ==, expected);
+  g_assert_true (lxcmon_process_get_life (G_MAXINT, G_MAXUINT64, life));
+  g_assert_cmpuint (strlen (life), ==, strlen ("12345678-2147483647-18446744073709551615"));
+}
+
+/* Where pids or times are counted otherwise, the numbers would name something else. The child's children are in
+ * the new namespaces. */
+static int
+find_no_life (gconstpointer data)
+{
+  char life[LXCMON_LIFE_SIZE];
+  int status;
+
+  if (unshare (GPOINTER_TO_INT (data)) < 0)
+    return 77;
+  pid_t pid = fork ();
+  if (pid == 0)
+    _exit (lxcmon_process_get_life (42, 1234, life));
+  return waitpid (pid, &status, 0) == pid ? WEXITSTATUS (status) : 78;
+}
+
+static void
+test_life_elsewhere (void)
+{
+  static const int flags[] = { CLONE_NEWPID, CLONE_NEWTIME };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (flags); i++)
+    {
+      int result = core_child_run (find_no_life, GINT_TO_POINTER (flags[i]));
+
+      if (result == 77)
+        g_test_skip ("may not make namespaces");
+      else
+        g_assert_cmpint (result, ==, 0);
+    }
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -259,6 +344,9 @@ main (int argc, char *argv[])
   core_test_add ("/process/strangers-process", test_strangers_process);
   core_test_add ("/process/has-socket", test_has_socket);
   core_test_add ("/process/start-ticks", test_start_ticks);
+  core_test_add ("/process/start", test_start);
+  core_test_add ("/process/life", test_life);
+  core_test_add ("/process/life-elsewhere", test_life_elsewhere);
 
   return g_test_run ();
 }
