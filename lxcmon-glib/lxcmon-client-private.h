@@ -22,6 +22,7 @@ struct _LxcmonClient
   guint reboot_timeout;
   gboolean force;
   gboolean wait_if_busy;
+  gboolean watch_init;
 
   LxcmonSession *session; /* while attached, or attaching; another one for each attach */
   GTask *attach;          /* the call that has not returned */

@@ -119,17 +119,27 @@ handle_closed (LxcmonClient *self, LxcmonModel *model, const LxcmonError *error)
   if (self->session != session)
     return;
 
-  if (why != NULL)
-    model->end = _lxcmon_end_from_error (why);
+  _lxcmon_model_end_by_error (model, why);
+  _lxcmon_monitor_await_init_end ((LxcmonMonitor *) self, model,
+                                  _lxcmon_session_dup_init_pidfd (session));
   _lxcmon_main_source_push (_lxcmon_session_get_source (session), self, finish_life,
                             _lxcmon_session_ref (session), (GDestroyNotify) _lxcmon_session_unref);
   _lxcmon_monitor_report ((LxcmonMonitor *) self, LXCMON_REPORT_CLOSED, model, why);
 }
 
+/* A controller whose slot is taken has a container. */
 static void
-handle_failed (LxcmonClient *self, const LxcmonModel *model, const LxcmonError *error)
+set_error_of_attach (LxcmonModel *model, const GError *why)
+{
+  model->running = g_error_matches (why, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_BUSY);
+}
+
+static void
+handle_failed (LxcmonClient *self, LxcmonModel *model, const LxcmonError *error)
 {
   g_autoptr (GError) why = _lxcmon_monitor_error_new (error);
+
+  set_error_of_attach (model, why);
   PendingCalls calls = end_session (self);
 
   _lxcmon_monitor_report ((LxcmonMonitor *) self, LXCMON_REPORT_CHANGED, model, why);
@@ -197,6 +207,7 @@ open_session (LxcmonClient *self, GMainContext *context, LxcmonError *error)
   settings.options.keepalive_interval = self->keepalive_interval;
   settings.options.force = self->force != FALSE;
   settings.options.wait_if_busy = self->wait_if_busy != FALSE;
+  settings.options.watch_init = self->watch_init != FALSE;
   if (self->socket_path == NULL)
     {
       /* The name is not valid: converting it again returns the error. */
@@ -291,6 +302,7 @@ _lxcmon_client_attach (LxcmonClient *self, GMainContext *context, GTask *task)
   if (self->session == NULL)
     {
       g_autoptr (GError) why = _lxcmon_monitor_error_new (&error);
+      set_error_of_attach (&model, why);
       _lxcmon_monitor_report (monitor, LXCMON_REPORT_CHANGED, &model, why);
       return_attach (task, why);
       return;

@@ -50,6 +50,7 @@ enum
   PROP_ATTACH_TIMEOUT,
   PROP_KEEPALIVE_INTERVAL,
   PROP_REBOOT_TIMEOUT,
+  PROP_WATCH_INIT,
   N_PROPS
 };
 
@@ -129,7 +130,8 @@ lxcmon_client_get_property (GObject *object, guint prop_id, GValue *value, GPara
   switch (prop_id)
     {
     case PROP_RUNTIME_DIR:
-      g_value_set_string (value, lxcmon_client_get_runtime_dir (self));
+      g_value_set_string (value,
+                          self->runtime_dir != NULL ? self->runtime_dir : LXCMON_RUNTIME_DIR);
       break;
     case PROP_SOCKET_PATH:
       g_value_set_string (value, self->socket_path);
@@ -148,6 +150,9 @@ lxcmon_client_get_property (GObject *object, guint prop_id, GValue *value, GPara
       break;
     case PROP_REBOOT_TIMEOUT:
       g_value_set_uint (value, self->reboot_timeout);
+      break;
+    case PROP_WATCH_INIT:
+      g_value_set_boolean (value, self->watch_init);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
@@ -183,6 +188,9 @@ lxcmon_client_set_property (GObject *object, guint prop_id, const GValue *value,
       break;
     case PROP_REBOOT_TIMEOUT:
       lxcmon_client_set_reboot_timeout (self, g_value_get_uint (value));
+      break;
+    case PROP_WATCH_INIT:
+      lxcmon_client_set_watch_init (self, g_value_get_boolean (value));
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
@@ -277,7 +285,26 @@ install_properties (GObjectClass *klass)
   properties[PROP_REBOOT_TIMEOUT]
       = g_param_spec_uint ("reboot-timeout", NULL, NULL, 0, MS_MAX, 0, SETTING);
 
+  /**
+   * LxcmonClient:watch-init: (getter get_watch_init) (setter set_watch_init)
+   *
+   * Whether to find out how the container's init ends, for [property@Lxcmon.Monitor:init-exit-code] and
+   * [property@Lxcmon.Monitor:init-signal]. It takes a descriptor while the container runs, unless descriptors run
+   * short. A new value takes effect with the next attach.
+   *
+   * Since: 0.1
+   */
+  properties[PROP_WATCH_INIT] = g_param_spec_boolean ("watch-init", NULL, NULL, TRUE, SETTING);
+
   g_object_class_install_properties (klass, N_PROPS, properties);
+}
+
+static int
+lxcmon_client_dup_init_pidfd (LxcmonMonitor *monitor)
+{
+  LxcmonClient *self = LXCMON_CLIENT (monitor);
+
+  return self->session != NULL ? _lxcmon_session_dup_init_pidfd (self->session) : -1;
 }
 
 static void
@@ -290,6 +317,7 @@ lxcmon_client_class_init (LxcmonClientClass *klass)
   object_class->finalize = lxcmon_client_finalize;
   object_class->get_property = lxcmon_client_get_property;
   object_class->set_property = lxcmon_client_set_property;
+  LXCMON_MONITOR_CLASS (klass)->dup_init_pidfd = lxcmon_client_dup_init_pidfd;
   install_properties (object_class);
 }
 
@@ -297,6 +325,7 @@ static void
 lxcmon_client_init (LxcmonClient *self)
 {
   self->attach_timeout = ATTACH_TIMEOUT_DEFAULT;
+  self->watch_init = TRUE;
 }
 
 /**
@@ -333,42 +362,6 @@ lxcmon_client_new_for_path (const char *socket_path)
   return g_object_new (LXCMON_TYPE_CLIENT, "socket-path", socket_path, NULL);
 }
 
-/**
- * lxcmon_client_get_runtime_dir: (get-property runtime-dir)
- * @self: a client
- *
- * Gets the directory of the controllers' sockets.
- *
- * Returns: (type filename) (transfer none): a path
- *
- * Since: 0.1
- */
-const char *
-lxcmon_client_get_runtime_dir (LxcmonClient *self)
-{
-  g_return_val_if_fail (LXCMON_IS_CLIENT (self), NULL);
-
-  return self->runtime_dir != NULL ? self->runtime_dir : LXCMON_RUNTIME_DIR;
-}
-
-/**
- * lxcmon_client_get_socket_path: (get-property socket-path)
- * @self: a client
- *
- * Gets the path of the controller's socket.
- *
- * Returns: (type filename) (transfer none) (nullable): a path, or %NULL if the name is not valid
- *
- * Since: 0.1
- */
-const char *
-lxcmon_client_get_socket_path (LxcmonClient *self)
-{
-  g_return_val_if_fail (LXCMON_IS_CLIENT (self), NULL);
-
-  return self->socket_path;
-}
-
 static void
 set_flag (LxcmonClient *self, gboolean *setting, gboolean value, guint prop_id)
 {
@@ -390,25 +383,6 @@ set_ms (LxcmonClient *self, guint *setting, guint ms, guint prop_id)
 }
 
 /**
- * lxcmon_client_get_force: (get-property force)
- * @self: a client
- *
- * Gets whether the client connects even if libvirtd is running or the slot is taken. See
- * [property@Lxcmon.Client:force].
- *
- * Returns: whether it does
- *
- * Since: 0.1
- */
-gboolean
-lxcmon_client_get_force (LxcmonClient *self)
-{
-  g_return_val_if_fail (LXCMON_IS_CLIENT (self), FALSE);
-
-  return self->force;
-}
-
-/**
  * lxcmon_client_set_force: (set-property force)
  * @self: a client
  * @force: whether to connect even then
@@ -427,24 +401,6 @@ lxcmon_client_set_force (LxcmonClient *self, gboolean force)
 }
 
 /**
- * lxcmon_client_get_wait_if_busy: (get-property wait-if-busy)
- * @self: a client
- *
- * Gets whether the client waits for a slot that is taken. See [property@Lxcmon.Client:wait-if-busy].
- *
- * Returns: whether it does
- *
- * Since: 0.1
- */
-gboolean
-lxcmon_client_get_wait_if_busy (LxcmonClient *self)
-{
-  g_return_val_if_fail (LXCMON_IS_CLIENT (self), FALSE);
-
-  return self->wait_if_busy;
-}
-
-/**
  * lxcmon_client_set_wait_if_busy: (set-property wait-if-busy)
  * @self: a client
  * @wait_if_busy: whether to wait
@@ -459,25 +415,6 @@ lxcmon_client_set_wait_if_busy (LxcmonClient *self, gboolean wait_if_busy)
   g_return_if_fail (LXCMON_IS_CLIENT (self));
 
   set_flag (self, &self->wait_if_busy, wait_if_busy, PROP_WAIT_IF_BUSY);
-}
-
-/**
- * lxcmon_client_get_attach_timeout: (get-property attach-timeout)
- * @self: a client
- *
- * Gets how long the client stays queued if another client is accepted. See
- * [property@Lxcmon.Client:attach-timeout].
- *
- * Returns: milliseconds
- *
- * Since: 0.1
- */
-guint
-lxcmon_client_get_attach_timeout (LxcmonClient *self)
-{
-  g_return_val_if_fail (LXCMON_IS_CLIENT (self), 0);
-
-  return self->attach_timeout;
 }
 
 /**
@@ -500,25 +437,6 @@ lxcmon_client_set_attach_timeout (LxcmonClient *self, guint attach_timeout)
 }
 
 /**
- * lxcmon_client_get_keepalive_interval: (get-property keepalive-interval)
- * @self: a client
- *
- * Gets the time without a message after which a PING is sent. See
- * [property@Lxcmon.Client:keepalive-interval].
- *
- * Returns: milliseconds, or 0 for never
- *
- * Since: 0.1
- */
-guint
-lxcmon_client_get_keepalive_interval (LxcmonClient *self)
-{
-  g_return_val_if_fail (LXCMON_IS_CLIENT (self), 0);
-
-  return self->keepalive_interval;
-}
-
-/**
  * lxcmon_client_set_keepalive_interval: (set-property keepalive-interval)
  * @self: a client
  * @keepalive_interval: milliseconds, up to %G_MAXINT, or 0 for never
@@ -538,25 +456,6 @@ lxcmon_client_set_keepalive_interval (LxcmonClient *self, guint keepalive_interv
 }
 
 /**
- * lxcmon_client_get_reboot_timeout: (get-property reboot-timeout)
- * @self: a client
- *
- * Gets how long to wait for the next controller after a reboot. See
- * [property@Lxcmon.Client:reboot-timeout].
- *
- * Returns: milliseconds, or 0 if the client does not wait
- *
- * Since: 0.1
- */
-guint
-lxcmon_client_get_reboot_timeout (LxcmonClient *self)
-{
-  g_return_val_if_fail (LXCMON_IS_CLIENT (self), 0);
-
-  return self->reboot_timeout;
-}
-
-/**
  * lxcmon_client_set_reboot_timeout: (set-property reboot-timeout)
  * @self: a client
  * @reboot_timeout: milliseconds, up to %G_MAXINT, or 0 to not wait
@@ -573,4 +472,21 @@ lxcmon_client_set_reboot_timeout (LxcmonClient *self, guint reboot_timeout)
   g_return_if_fail (reboot_timeout <= MS_MAX);
 
   set_ms (self, &self->reboot_timeout, reboot_timeout, PROP_REBOOT_TIMEOUT);
+}
+
+/**
+ * lxcmon_client_set_watch_init: (set-property watch-init)
+ * @self: a client
+ * @watch_init: whether to find it out
+ *
+ * Sets whether the client finds out how the container's init ends. See [property@Lxcmon.Client:watch-init].
+ *
+ * Since: 0.1
+ */
+void
+lxcmon_client_set_watch_init (LxcmonClient *self, gboolean watch_init)
+{
+  g_return_if_fail (LXCMON_IS_CLIENT (self));
+
+  set_flag (self, &self->watch_init, watch_init, PROP_WATCH_INIT);
 }

@@ -46,6 +46,10 @@ LXCMON_AVAILABLE_IN_0_1
 guint lxcmon_client_get_reboot_timeout (LxcmonClient *self);
 LXCMON_AVAILABLE_IN_0_1
 void lxcmon_client_set_reboot_timeout (LxcmonClient *self, guint reboot_timeout);
+LXCMON_AVAILABLE_IN_0_1
+gboolean lxcmon_client_get_watch_init (LxcmonClient *self);
+LXCMON_AVAILABLE_IN_0_1
+void lxcmon_client_set_watch_init (LxcmonClient *self, gboolean watch_init);
 
 LXCMON_AVAILABLE_IN_0_1
 void lxcmon_client_attach_async (LxcmonClient *self, GCancellable *cancellable,

@@ -235,12 +235,15 @@ is_shortage (const LxcmonError *error)
  * or has ended before it accepted us, or its slot is taken, or descriptors have run short, or a call has failed
  * that may not fail again. */
 static void
-handle_failed (LxcmonRow *self, const LxcmonModel *model, const LxcmonError *error)
+handle_failed (LxcmonRow *self, LxcmonModel *model, const LxcmonError *error)
 {
   g_autoptr (GError) why = _lxcmon_monitor_error_new (error);
   LxcmonDirectBackend *direct = self->direct;
 
   end_session (self);
+  model->running = error->code != LXCMON_MONITOR_ERROR_NOT_FOUND
+                   && error->code != LXCMON_MONITOR_ERROR_REFUSED
+                   && error->code != LXCMON_MONITOR_ERROR_LOST;
   if (is_shortage (error))
     {
       _lxcmon_direct_warn_once (direct,
@@ -314,6 +317,7 @@ _lxcmon_direct_row_end_unseen (LxcmonRow *self)
   g_autoptr (GError) error = _lxcmon_row_new_unseen_error (self);
 
   model.state = LXCMON_STATE_CLOSED;
+  model.running = FALSE;
   model.end = LXCMON_END_UNKNOWN;
   self->reboot_until = 0;
   self->has_listener = FALSE;
@@ -348,14 +352,15 @@ handle_closed (LxcmonRow *self, LxcmonModel *model, const LxcmonError *error)
   LxcmonDirectBackend *direct = self->direct;
   gint64 now = g_get_monotonic_time ();
 
+  if (!model->exited) /* how init ended may be known only later */
+    _lxcmon_row_set_init_fd (self, _lxcmon_session_dup_init_pidfd (self->session));
   end_session (self);
   direct->shortage_until = MIN (direct->shortage_until, now); /* a descriptor is free again */
   self->n_tries = 0;
   self->asked = FALSE;
   self->has_listener = !model->exited;
   self->reporting = TRUE;
-  if (why != NULL)
-    model->end = _lxcmon_end_from_error (why);
+  _lxcmon_model_end_by_error (model, why);
   if (model->end == LXCMON_END_REBOOT && get_rows (self)->reboot_timeout > 0)
     {
       self->reboot_until = now + (gint64) get_rows (self)->reboot_timeout * G_TIME_SPAN_MILLISECOND;
@@ -427,8 +432,9 @@ get_model_of_run (LxcmonRow *self)
 
   if (_lxcmon_row_is_run_of (self, known->controller_pid))
     {
-      model.controller_pid = known->controller_pid;
-      model.init_pid = known->init_pid;
+      model = *known;
+      model.source = LXCMON_SOURCE_DIRECT;
+      model.state = LXCMON_STATE_DETACHED;
     }
   return model;
 }
@@ -453,6 +459,7 @@ _lxcmon_direct_row_attach (LxcmonRow *self)
   LxcmonError error;
 
   settings.options.force = _lxcmon_direct_is_forced (direct);
+  settings.options.watch_init = get_rows (self)->watch_init != FALSE;
   self->init_known = model.init_pid != 0;
   self->session
       = _lxcmon_session_open (self, get_rows (self)->context, &settings, on_event, &error);
@@ -466,7 +473,9 @@ _lxcmon_direct_row_attach (LxcmonRow *self)
   _lxcmon_row_unwatch_end (self);
   g_clear_error (&self->yields);
   _lxcmon_direct_row_set_phase (self, LXCMON_DIRECT_ATTACHED, LXCMON_DIRECT_NEVER);
+  _lxcmon_row_set_init_fd (self, -1);
   _lxcmon_session_apply (self->session, &begin, &model);
+  model.running = TRUE;
   report (self, LXCMON_REPORT_CHANGED, &model, NULL);
 }
 
@@ -523,13 +532,18 @@ _lxcmon_direct_row_observe (LxcmonRow *self, gint controller_pid, const GError *
   const LxcmonModel *known = _lxcmon_monitor_get_model ((LxcmonMonitor *) self);
   LxcmonModel model = LXCMON_MODEL_INIT (LXCMON_SOURCE_DIRECT, LXCMON_STATE_DETACHED);
 
-  model.controller_pid = controller_pid;
-  if (controller_pid == known->controller_pid)
-    model.init_pid = known->init_pid;
+  if (controller_pid == known->controller_pid && known->running)
+    model = *known;
+  model.source = LXCMON_SOURCE_DIRECT;
+  model.state = LXCMON_STATE_DETACHED;
+  model.running = TRUE;
+  _lxcmon_model_set_controller (&model, controller_pid);
   if (model.init_pid == 0)
     model.init_pid = lxcmon_process_find_init (controller_pid);
-  if (model.init_pid == 0)
-    model.init_pid = _lxcmon_status_xml_find_init (self->socket_path, controller_pid);
+  if (model.init_pid == 0 || !_lxcmon_model_has_uuid (&model))
+    _lxcmon_status_xml_complete (self->socket_path, &model);
+  if (get_rows (self)->watch_init)
+    _lxcmon_row_watch_init (self, &model);
 
   self->phase = LXCMON_DIRECT_DETACHED;
   self->reboot_until = 0;

@@ -81,6 +81,24 @@ lxcmon_host_get_linger_timeout (LxcmonHost *self)
 }
 
 /**
+ * lxcmon_host_get_watch_init: (get-property watch-init)
+ * @self: a host
+ *
+ * Gets whether the host finds out how the containers' inits end. See [property@Lxcmon.Host:watch-init].
+ *
+ * Returns: whether it does
+ *
+ * Since: 0.1
+ */
+gboolean
+lxcmon_host_get_watch_init (LxcmonHost *self)
+{
+  g_return_val_if_fail (LXCMON_IS_HOST (self), FALSE);
+
+  return self->rows.watch_init;
+}
+
+/**
  * lxcmon_host_get_n_unlisted: (get-property n-unlisted)
  * @self: a host
  *

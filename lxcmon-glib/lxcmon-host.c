@@ -90,6 +90,7 @@ enum
   PROP_FORCE,
   PROP_REBOOT_TIMEOUT,
   PROP_LINGER_TIMEOUT,
+  PROP_WATCH_INIT,
   PROP_N_UNLISTED,
   PROP_N_ITEMS,
   N_PROPS
@@ -224,6 +225,9 @@ lxcmon_host_get_property (GObject *object, guint prop_id, GValue *value, GParamS
     case PROP_LINGER_TIMEOUT:
       g_value_set_uint (value, self->rows.linger_timeout);
       break;
+    case PROP_WATCH_INIT:
+      g_value_set_boolean (value, self->rows.watch_init);
+      break;
     case PROP_N_UNLISTED:
       g_value_set_uint (value, self->direct->n_unlisted);
       break;
@@ -257,6 +261,9 @@ lxcmon_host_set_property (GObject *object, guint prop_id, const GValue *value, G
       break;
     case PROP_LINGER_TIMEOUT:
       lxcmon_host_set_linger_timeout (self, g_value_get_uint (value));
+      break;
+    case PROP_WATCH_INIT:
+      lxcmon_host_set_watch_init (self, g_value_get_boolean (value));
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
@@ -386,6 +393,17 @@ install_settings (void)
    */
   properties[PROP_LINGER_TIMEOUT]
       = g_param_spec_uint ("linger-timeout", NULL, NULL, 0, MS_MAX, 0, SETTING);
+
+  /**
+   * LxcmonHost:watch-init:
+   *
+   * Whether to find out how the containers' inits end, for [property@Lxcmon.Monitor:init-exit-code] and
+   * [property@Lxcmon.Monitor:init-signal]. It takes a descriptor for each container that runs, unless descriptors run
+   * short. A new value takes effect when the host is started the next time, or earlier.
+   *
+   * Since: 0.1
+   */
+  properties[PROP_WATCH_INIT] = g_param_spec_boolean ("watch-init", NULL, NULL, TRUE, SETTING);
 }
 
 static void
@@ -411,6 +429,7 @@ lxcmon_host_init (LxcmonHost *self)
   g_signal_connect (self->rows.list, "items-changed", G_CALLBACK (on_items_changed), self);
   self->direct = _lxcmon_direct_backend_new ();
   self->rows.reboot_timeout = REBOOT_TIMEOUT_DEFAULT;
+  self->rows.watch_init = TRUE;
 }
 
 /**
@@ -533,6 +552,26 @@ lxcmon_host_set_linger_timeout (LxcmonHost *self, guint linger_timeout)
   g_return_if_fail (linger_timeout <= G_MAXINT);
 
   set_ms (self, &self->rows.linger_timeout, linger_timeout, "linger-timeout");
+}
+
+/**
+ * lxcmon_host_set_watch_init: (set-property watch-init)
+ * @self: a host
+ * @watch_init: whether to find it out
+ *
+ * Sets whether the host finds out how the containers' inits end. See [property@Lxcmon.Host:watch-init].
+ *
+ * Since: 0.1
+ */
+void
+lxcmon_host_set_watch_init (LxcmonHost *self, gboolean watch_init)
+{
+  g_return_if_fail (LXCMON_IS_HOST (self));
+
+  if (self->rows.watch_init == !!watch_init)
+    return;
+  self->rows.watch_init = !!watch_init;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_WATCH_INIT]);
 }
 
 /*< private >

@@ -55,6 +55,10 @@ guint lxcmon_host_get_linger_timeout (LxcmonHost *self);
 LXCMON_AVAILABLE_IN_0_1
 void lxcmon_host_set_linger_timeout (LxcmonHost *self, guint linger_timeout);
 LXCMON_AVAILABLE_IN_0_1
+gboolean lxcmon_host_get_watch_init (LxcmonHost *self);
+LXCMON_AVAILABLE_IN_0_1
+void lxcmon_host_set_watch_init (LxcmonHost *self, gboolean watch_init);
+LXCMON_AVAILABLE_IN_0_1
 guint lxcmon_host_get_n_unlisted (LxcmonHost *self);
 
 G_END_DECLS

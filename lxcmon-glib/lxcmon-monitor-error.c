@@ -62,16 +62,9 @@ _lxcmon_end_from_exit_status (LxcmonExitStatus status)
     }
 }
 
-/*< private >
- * _lxcmon_end_from_error:
- * @error: why a monitor was closed without EXIT
- *
- * A peer that breaks the protocol or does not answer may still run its container.
- *
- * Returns: the end, or %LXCMON_END_NONE if the container may still run
- */
-LxcmonEnd
-_lxcmon_end_from_error (const GError *error)
+/* A peer that breaks the protocol or does not answer may still run its container. */
+static LxcmonEnd
+end_from_error (const GError *error)
 {
   if (error->domain != LXCMON_MONITOR_ERROR)
     return LXCMON_END_NONE;
@@ -80,4 +73,18 @@ _lxcmon_end_from_error (const GError *error)
   if (error->code == LXCMON_MONITOR_ERROR_LOST || error->code == LXCMON_MONITOR_ERROR_TRUNCATED)
     return LXCMON_END_LOST;
   return LXCMON_END_NONE;
+}
+
+/*< private >
+ * _lxcmon_model_end_by_error:
+ * @error: (nullable): why a monitor was closed without EXIT, or %NULL if EXIT has come
+ *
+ * The connection was closed, which is most often the container's end.
+ */
+void
+_lxcmon_model_end_by_error (LxcmonModel *model, const GError *error)
+{
+  if (error != NULL)
+    model->end = end_from_error (error);
+  model->running = model->end == LXCMON_END_NONE;
 }

@@ -7,30 +7,13 @@
  * installed.
  */
 
-#include <lxcmon-glib/lxcmon-glib.h>
 #include <lxcmon/lxcmon-error.h>
 
 #include "lxcmon-context-private.h"
+#include "lxcmon-model-private.h"
 
-/* What is known of a container. */
-typedef struct
-{
-  LxcmonSource source;
-  LxcmonState state;
-  LxcmonEnd end;
-  gint init_pid;       /* 0 while unknown */
-  gint controller_pid; /* 0 while unknown */
-  gboolean exited;     /* EXIT was received in this run */
-  LxcmonExitStatus exit_status;
-  gint exit_raw; /* the number on the wire, -1 if there is none */
-} LxcmonModel;
-
-/* The start of a run. */
-#define LXCMON_MODEL_INIT(SOURCE, STATE)                                             \
-  {                                                                                  \
-    .source = (SOURCE), .state = (STATE), .exit_status = LXCMON_EXIT_STATUS_UNKNOWN, \
-    .exit_raw = -1,                                                                  \
-  }
+/* What LxcmonMonitorClass.dup_init_pidfd is: returns a pidfd of the container's init, which the caller closes, or -1. */
+typedef int (*LxcmonDupInitPidfdFunc) (LxcmonMonitor *self);
 
 typedef enum
 {
@@ -47,6 +30,7 @@ GMainContext *_lxcmon_monitor_get_context (LxcmonMonitor *self);
 LXCMON_EXPORT const LxcmonModel *_lxcmon_monitor_get_model (LxcmonMonitor *self);
 LXCMON_EXPORT void _lxcmon_monitor_report (LxcmonMonitor *self, LxcmonReport report,
                                            const LxcmonModel *model, const GError *error);
+void _lxcmon_monitor_await_init_end (LxcmonMonitor *self, const LxcmonModel *model, int pidfd);
 void _lxcmon_monitor_set_detached (LxcmonMonitor *self);
 void _lxcmon_monitor_set_watched (LxcmonMonitor *self, gboolean watched);
 void _lxcmon_store_result (GObject *source, GAsyncResult *result, gpointer user_data);
@@ -55,4 +39,4 @@ GQuark _lxcmon_exit_status_to_detail (LxcmonExitStatus status);
 /* lxcmon-monitor-error.c */
 GError *_lxcmon_monitor_error_new (const LxcmonError *error);
 LxcmonEnd _lxcmon_end_from_exit_status (LxcmonExitStatus status);
-LxcmonEnd _lxcmon_end_from_error (const GError *error);
+void _lxcmon_model_end_by_error (LxcmonModel *model, const GError *error);

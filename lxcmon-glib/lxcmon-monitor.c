@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns what all monitors have in common: the model (what is known of a container), its properties, and
- * the three signals. It does not know the source of the events.
+ * Owns what all monitors have in common: they have a model (what is known of a container), notify its changes, and
+ * emit the three signals. It does not know the source of the events.
  */
 
+#include "lxcmon-init-wait-private.h"
 #include "lxcmon-monitor-private.h"
 #include "lxcmon-waits-private.h"
+
+#include <unistd.h>
 
 #include "lxcmon-enums.h"
 
@@ -39,21 +42,14 @@ typedef struct
   GError *error;
   guint pending; /* a bit for each property that is to be notified */
   LxcmonWaits waits;
+  GSource *init_wait; /* after "closed", for how init has ended; or NULL */
 } LxcmonMonitorPrivate;
 
 G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (LxcmonMonitor, lxcmon_monitor, G_TYPE_OBJECT)
 
 enum
 {
-  PROP_NAME = 1,
-  PROP_SOURCE,
-  PROP_STATE,
-  PROP_INIT_PID,
-  PROP_CONTROLLER_PID,
-  PROP_EXITED,
-  PROP_EXIT_STATUS,
-  PROP_EXIT_RAW,
-  PROP_END,
+  PROP_NAME = LXCMON_MODEL_N_PROPS, /* after those of the model */
   PROP_ERROR,
   N_PROPS
 };
@@ -77,10 +73,19 @@ get_private (LxcmonMonitor *self)
 }
 
 static void
+end_init_wait (LxcmonMonitorPrivate *priv)
+{
+  if (priv->init_wait != NULL)
+    g_source_destroy (priv->init_wait);
+  g_clear_pointer (&priv->init_wait, g_source_unref);
+}
+
+static void
 lxcmon_monitor_finalize (GObject *object)
 {
   LxcmonMonitorPrivate *priv = get_private (LXCMON_MONITOR (object));
 
+  end_init_wait (priv);
   g_clear_pointer (&priv->name, g_ref_string_release);
   g_clear_error (&priv->error);
   g_clear_pointer (&priv->context, g_main_context_unref);
@@ -98,35 +103,11 @@ lxcmon_monitor_get_property (GObject *object, guint prop_id, GValue *value, GPar
     case PROP_NAME:
       g_value_set_string (value, priv->name);
       break;
-    case PROP_SOURCE:
-      g_value_set_enum (value, (int) priv->model.source);
-      break;
-    case PROP_STATE:
-      g_value_set_enum (value, (int) priv->model.state);
-      break;
-    case PROP_INIT_PID:
-      g_value_set_int (value, priv->model.init_pid);
-      break;
-    case PROP_CONTROLLER_PID:
-      g_value_set_int (value, priv->model.controller_pid);
-      break;
-    case PROP_EXITED:
-      g_value_set_boolean (value, priv->model.exited);
-      break;
-    case PROP_EXIT_STATUS:
-      g_value_set_enum (value, priv->model.exit_status);
-      break;
-    case PROP_EXIT_RAW:
-      g_value_set_int (value, priv->model.exit_raw);
-      break;
-    case PROP_END:
-      g_value_set_enum (value, (int) priv->model.end);
-      break;
     case PROP_ERROR:
       g_value_set_boxed (value, priv->error);
       break;
     default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
+      _lxcmon_model_get_property (&priv->model, prop_id, value);
       break;
     }
 }
@@ -161,86 +142,7 @@ install_properties (GObjectClass *klass)
       = g_param_spec_string ("name", NULL, NULL, NULL,
                              READABLE | G_PARAM_WRITABLE | G_PARAM_CONSTRUCT_ONLY);
 
-  /**
-   * LxcmonMonitor:source: (getter get_source)
-   *
-   * The source of the monitor's events.
-   *
-   * Since: 0.1
-   */
-  properties[PROP_SOURCE] = g_param_spec_enum ("source", NULL, NULL, LXCMON_TYPE_SOURCE,
-                                               LXCMON_SOURCE_DIRECT, READABLE);
-
-  /**
-   * LxcmonMonitor:state: (getter get_state)
-   *
-   * The state of the connection to the container's controller.
-   *
-   * Since: 0.1
-   */
-  properties[PROP_STATE]
-      = g_param_spec_enum ("state", NULL, NULL, LXCMON_TYPE_STATE, LXCMON_STATE_DETACHED, READABLE);
-
-  /**
-   * LxcmonMonitor:init-pid: (getter get_init_pid)
-   *
-   * The pid of the container's init in the pid namespace of the caller, or 0 if it is not known.
-   *
-   * Since: 0.1
-   */
-  properties[PROP_INIT_PID] = g_param_spec_int ("init-pid", NULL, NULL, 0, G_MAXINT, 0, READABLE);
-
-  /**
-   * LxcmonMonitor:controller-pid: (getter get_controller_pid)
-   *
-   * The pid of the container's controller in the pid namespace of the caller, or 0 if it is not known.
-   *
-   * Since: 0.1
-   */
-  properties[PROP_CONTROLLER_PID]
-      = g_param_spec_int ("controller-pid", NULL, NULL, 0, G_MAXINT, 0, READABLE);
-
-  /**
-   * LxcmonMonitor:exited: (getter get_exited)
-   *
-   * Whether EXIT was received in the current run. [property@Lxcmon.Monitor:exit-status] is valid only in
-   * this case.
-   *
-   * Since: 0.1
-   */
-  properties[PROP_EXITED] = g_param_spec_boolean ("exited", NULL, NULL, FALSE, READABLE);
-
-  /**
-   * LxcmonMonitor:exit-status: (getter get_exit_status)
-   *
-   * How the container ended, as EXIT reports it.
-   *
-   * Since: 0.1
-   */
-  properties[PROP_EXIT_STATUS]
-      = g_param_spec_enum ("exit-status", NULL, NULL, LXCMON_TYPE_EXIT_STATUS,
-                           LXCMON_EXIT_STATUS_UNKNOWN, READABLE);
-
-  /**
-   * LxcmonMonitor:exit-raw: (getter get_exit_raw)
-   *
-   * The number that EXIT contained, or -1 if it is not known.
-   *
-   * Since: 0.1
-   */
-  properties[PROP_EXIT_RAW]
-      = g_param_spec_int ("exit-raw", NULL, NULL, G_MININT, G_MAXINT, -1, READABLE);
-
-  /**
-   * LxcmonMonitor:end: (getter get_end)
-   *
-   * How the container ended. It is set before [signal@Lxcmon.Monitor::closed] is emitted. In a handler of
-   * this signal, %LXCMON_END_NONE means that the container may still run, but is no longer watched.
-   *
-   * Since: 0.1
-   */
-  properties[PROP_END]
-      = g_param_spec_enum ("end", NULL, NULL, LXCMON_TYPE_END, LXCMON_END_NONE, READABLE);
+  _lxcmon_model_install_properties (properties);
 
   /**
    * LxcmonMonitor:error: (getter get_error)
@@ -380,17 +282,13 @@ is_same_error (const GError *a, const GError *b)
   return g_error_matches (a, b->domain, b->code) && g_str_equal (a->message, b->message);
 }
 
-#define CHANGED(PROP, field) (priv->model.field != model->field ? 1u << (PROP) : 0u)
-
 /* Writes the model, and notes which properties are to be notified. */
 static void
 set_model (LxcmonMonitorPrivate *priv, const LxcmonModel *model, const GError *error)
 {
-  priv->pending |= CHANGED (PROP_SOURCE, source) | CHANGED (PROP_STATE, state)
-                   | CHANGED (PROP_INIT_PID, init_pid)
-                   | CHANGED (PROP_CONTROLLER_PID, controller_pid) | CHANGED (PROP_EXITED, exited)
-                   | CHANGED (PROP_EXIT_STATUS, exit_status) | CHANGED (PROP_EXIT_RAW, exit_raw)
-                   | CHANGED (PROP_END, end);
+  priv->pending |= _lxcmon_model_compare (&priv->model, model);
+  if (priv->model.init_pid != model->init_pid)
+    end_init_wait (priv);
   priv->model = *model;
   if (is_same_error (priv->error, error))
     return;
@@ -411,6 +309,43 @@ notify (LxcmonMonitor *self)
       priv->pending &= ~(1u << first);
       g_object_notify_by_pspec (G_OBJECT (self), properties[first]);
     }
+}
+
+static void
+on_init_end (LxcmonMonitor *self, gint exit_code, gint signal)
+{
+  LxcmonMonitorPrivate *priv = get_private (self);
+  LxcmonModel model = priv->model;
+
+  end_init_wait (priv);
+  model.init_exit_code = exit_code;
+  model.init_signal = signal;
+  set_model (priv, &model, priv->error);
+  notify (self);
+}
+
+/*< private >
+ * _lxcmon_monitor_await_init_end:
+ * @model: what is about to be reported with "closed"
+ * @pidfd: (transfer full): a pidfd of init, or -1
+ *
+ * If the container has ended without EXIT, how init ended may be known in a moment: then it is notified.
+ */
+void
+_lxcmon_monitor_await_init_end (LxcmonMonitor *self, const LxcmonModel *model, int pidfd)
+{
+  LxcmonMonitorPrivate *priv = get_private (self);
+
+  if (pidfd < 0)
+    return;
+  if (model->exited || model->running || priv->context == NULL
+      || _lxcmon_model_knows_init_end (model))
+    {
+      close (pidfd);
+      return;
+    }
+  end_init_wait (priv);
+  priv->init_wait = _lxcmon_init_wait_new (self, pidfd, priv->context, on_init_end);
 }
 
 /*< private >
@@ -553,4 +488,27 @@ lxcmon_monitor_get_error (LxcmonMonitor *self)
   g_return_val_if_fail (LXCMON_IS_MONITOR (self), NULL);
 
   return get_private (self)->error;
+}
+
+/**
+ * lxcmon_monitor_dup_init_pidfd:
+ * @self: a monitor
+ *
+ * Duplicates the pidfd of the container's init: a descriptor that names this process and no later one with its pid.
+ * It can be polled for the end of init, and passed to pidfd_send_signal(2), setns(2) and waitid(2) as far as the
+ * caller has the right to that. There is one while the container is watched and runs, also in handlers of "init" and
+ * "exit", under the conditions of [property@Lxcmon.Monitor:init-exit-code], but since Linux 5.3.
+ *
+ * Returns: a descriptor that is close-on-exec, which the caller closes; or -1 if there is none
+ *
+ * Since: 0.1
+ */
+int
+lxcmon_monitor_dup_init_pidfd (LxcmonMonitor *self)
+{
+  g_return_val_if_fail (LXCMON_IS_MONITOR (self), -1);
+
+  LxcmonDupInitPidfdFunc func
+      = (LxcmonDupInitPidfdFunc) LXCMON_MONITOR_GET_CLASS (self)->dup_init_pidfd;
+  return func != NULL ? func (self) : -1;
 }

@@ -76,7 +76,8 @@ struct _LxcmonMonitorClass
   GObjectClass parent_class;
 
   /*< private >*/
-  gpointer padding[8];
+  gpointer dup_init_pidfd; /* as a pointer, so that bindings see no virtual method */
+  gpointer padding[7];
 };
 
 LXCMON_AVAILABLE_IN_0_1
@@ -99,6 +100,20 @@ LXCMON_AVAILABLE_IN_0_1
 LxcmonEnd lxcmon_monitor_get_end (LxcmonMonitor *self);
 LXCMON_AVAILABLE_IN_0_1
 const GError *lxcmon_monitor_get_error (LxcmonMonitor *self);
+LXCMON_AVAILABLE_IN_0_1
+char *lxcmon_monitor_get_uuid (LxcmonMonitor *self);
+LXCMON_AVAILABLE_IN_0_1
+GDateTime *lxcmon_monitor_get_started_at (LxcmonMonitor *self);
+LXCMON_AVAILABLE_IN_0_1
+char *lxcmon_monitor_get_life (LxcmonMonitor *self);
+LXCMON_AVAILABLE_IN_0_1
+gboolean lxcmon_monitor_get_running (LxcmonMonitor *self);
+LXCMON_AVAILABLE_IN_0_1
+gint lxcmon_monitor_get_init_exit_code (LxcmonMonitor *self);
+LXCMON_AVAILABLE_IN_0_1
+gint lxcmon_monitor_get_init_signal (LxcmonMonitor *self);
+LXCMON_AVAILABLE_IN_0_1
+int lxcmon_monitor_dup_init_pidfd (LxcmonMonitor *self);
 LXCMON_AVAILABLE_IN_0_1
 char *lxcmon_monitor_describe_end (LxcmonMonitor *self);
 

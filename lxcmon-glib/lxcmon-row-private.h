@@ -31,6 +31,8 @@ struct _LxcmonRow
       controller_start; /* when it started, in ticks since the host booted; 0 if it is not known */
   gint64 reboot_until;  /* after a reboot, until the next run has begun; otherwise 0 */
   GSource *end_watch;   /* ready when the controller has ended; while nobody is attached, or NULL */
+  int init_fd;          /* a pidfd of init, while there is no session that has one; or -1 */
+  gint init_tried;      /* the pid of the init whose pidfd was to be opened last */
 
   /* Of another backend than the direct one, or NULL */
   gpointer data;
@@ -54,10 +56,14 @@ struct _LxcmonRow
 
 LXCMON_EXPORT LxcmonRow *_lxcmon_row_new (const char *name);
 LXCMON_EXPORT void _lxcmon_row_set_data (LxcmonRow *self, gpointer data, GDestroyNotify free_data);
-LXCMON_EXPORT void _lxcmon_row_learn_controller (LxcmonRow *self, gint controller_pid);
+LXCMON_EXPORT void _lxcmon_row_learn_controller (LxcmonRow *self, const LxcmonModel *model);
 LXCMON_EXPORT gboolean _lxcmon_row_is_run_of (LxcmonRow *self, gint controller_pid);
 LXCMON_EXPORT gboolean _lxcmon_row_has_ended (LxcmonRow *self);
 LXCMON_EXPORT gboolean _lxcmon_row_watch_end (LxcmonRow *self, GMainContext *context,
                                               GSourceFunc func, gpointer user_data);
 LXCMON_EXPORT void _lxcmon_row_unwatch_end (LxcmonRow *self);
+void _lxcmon_row_watch_init (LxcmonRow *self, const LxcmonModel *model);
+LXCMON_EXPORT void _lxcmon_row_set_init_fd (LxcmonRow *self, int init_fd);
+int _lxcmon_row_steal_init_fd (LxcmonRow *self);
+void _lxcmon_row_add_init_end (LxcmonRow *self, LxcmonModel *model);
 LXCMON_EXPORT GError *_lxcmon_row_new_unseen_error (LxcmonRow *self);

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns a row between backends: which run of a container it is about, and the watch for that run's end
- * while no connection would report it.
+ * Owns a row between backends: which run of a container it is about, the watch for that run's end while no connection
+ * would report it, and the pidfd of its init while no connection has one.
  */
 
 #include "lxcmon-row-private.h"
 
 #include "lxcmon-session-private.h"
 
+#include <fcntl.h>
 #include <glib-unix.h>
+#include <lxcmon/lxcmon-init.h>
 #include <lxcmon/lxcmon-process.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -23,6 +25,7 @@ _lxcmon_row_dispose (GObject *object)
 
   g_clear_pointer (&self->session, _lxcmon_session_close);
   _lxcmon_row_unwatch_end (self);
+  _lxcmon_row_set_init_fd (self, -1);
   _lxcmon_row_set_data (self, NULL, NULL);
 
   G_OBJECT_CLASS (_lxcmon_row_parent_class)->dispose (object);
@@ -39,6 +42,16 @@ _lxcmon_row_finalize (GObject *object)
   G_OBJECT_CLASS (_lxcmon_row_parent_class)->finalize (object);
 }
 
+static int
+_lxcmon_row_dup_init_pidfd (LxcmonMonitor *monitor)
+{
+  const LxcmonRow *self = (LxcmonRow *) monitor;
+
+  if (self->session != NULL)
+    return _lxcmon_session_dup_init_pidfd (self->session);
+  return self->init_fd >= 0 ? fcntl (self->init_fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) : -1;
+}
+
 static void
 _lxcmon_row_class_init (LxcmonRowClass *klass)
 {
@@ -46,11 +59,13 @@ _lxcmon_row_class_init (LxcmonRowClass *klass)
 
   object_class->dispose = _lxcmon_row_dispose;
   object_class->finalize = _lxcmon_row_finalize;
+  LXCMON_MONITOR_CLASS (klass)->dup_init_pidfd = _lxcmon_row_dup_init_pidfd;
 }
 
 static void
 _lxcmon_row_init (LxcmonRow *self)
 {
+  self->init_fd = -1;
 }
 
 LxcmonRow *
@@ -76,14 +91,14 @@ _lxcmon_row_set_data (LxcmonRow *self, gpointer data, GDestroyNotify free_data)
 
 /*< private >
  * _lxcmon_row_learn_controller:
- * @controller_pid: a pid on this host, or 0 if it is not known
+ * @model: of a run that has not ended
  *
  * Takes down which process the controller is. Its pid alone may be used again.
  */
 void
-_lxcmon_row_learn_controller (LxcmonRow *self, gint controller_pid)
+_lxcmon_row_learn_controller (LxcmonRow *self, const LxcmonModel *model)
 {
-  self->controller_start = lxcmon_process_get_start_ticks (controller_pid);
+  self->controller_start = model->controller_start;
 }
 
 /*< private >
@@ -180,6 +195,74 @@ _lxcmon_row_unwatch_end (LxcmonRow *self)
   if (self->end_watch != NULL)
     g_source_destroy (self->end_watch);
   g_clear_pointer (&self->end_watch, g_source_unref);
+}
+
+/*< private >
+ * _lxcmon_row_set_init_fd:
+ * @init_fd: (transfer full): a pidfd of the container's init, or -1
+ */
+void
+_lxcmon_row_set_init_fd (LxcmonRow *self, int init_fd)
+{
+  if (self->init_fd >= 0)
+    close (self->init_fd);
+  self->init_fd = init_fd;
+  self->init_tried = 0;
+}
+
+/*< private >
+ * _lxcmon_row_steal_init_fd:
+ *
+ * Returns: (transfer full): the pidfd of the container's init, which the row does not have any more; or -1
+ */
+int
+_lxcmon_row_steal_init_fd (LxcmonRow *self)
+{
+  int init_fd = self->init_fd;
+
+  self->init_fd = -1;
+  self->init_tried = 0;
+  return init_fd;
+}
+
+/*< private >
+ * _lxcmon_row_watch_init:
+ * @model: what is known of a container that nobody is attached to
+ *
+ * Opens a pidfd of init, so that it will be known how init ends. It is tried once for each init.
+ */
+void
+_lxcmon_row_watch_init (LxcmonRow *self, const LxcmonModel *model)
+{
+  if (model->init_pid == self->init_tried)
+    return;
+  _lxcmon_row_set_init_fd (self,
+                           model->init_pid == 0
+                               ? -1
+                               : lxcmon_init_open (model->init_pid, model->controller_pid, NULL));
+  self->init_tried = model->init_pid;
+}
+
+/*< private >
+ * _lxcmon_row_add_init_end:
+ * @model: (inout): what is known of a container
+ *
+ * Adds how init has ended, if the container has ended and that is not in the model yet.
+ */
+void
+_lxcmon_row_add_init_end (LxcmonRow *self, LxcmonModel *model)
+{
+  const LxcmonModel *known = _lxcmon_monitor_get_model ((LxcmonMonitor *) self);
+
+  if (model->running || _lxcmon_model_knows_init_end (model))
+    return;
+  if (model->init_pid == known->init_pid && _lxcmon_model_knows_init_end (known))
+    {
+      model->init_exit_code = known->init_exit_code;
+      model->init_signal = known->init_signal;
+    }
+  else if (self->init_fd >= 0)
+    (void) lxcmon_init_get_end (self->init_fd, &model->init_exit_code, &model->init_signal);
 }
 
 /*< private >

@@ -16,9 +16,10 @@ typedef struct
   GListStore *list; /* of LxcmonRow, sorted by name, byte by byte */
   GMainContext *context;
 
-  /* The host's settings, in ms */
+  /* The host's settings; the times in ms */
   guint reboot_timeout;
   guint linger_timeout;
+  gboolean watch_init;
 
   char **names; /* of the containers that become rows; NULL for all */
 

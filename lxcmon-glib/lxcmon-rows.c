@@ -142,10 +142,10 @@ _lxcmon_rows_add (LxcmonRows *self, GPtrArray *rows)
     g_list_store_insert_sorted (self->list, rows->pdata[i], compare, NULL);
 }
 
-/* A row was removed from the list. Calls that wait for its end fail with @why. A row that is closed keeps
- * its state, which says how it ended. */
+/* A row was removed from the list, as its container has ended or the host was stopped. Calls that wait for its end
+ * fail with @why. A row that is closed keeps its state, which says how it ended. */
 static void
-end_row (LxcmonMonitor *monitor, gboolean quietly, const GError *why)
+end_row (LxcmonMonitor *monitor, gboolean has_ended, gboolean quietly, const GError *why)
 {
   LxcmonModel model = *_lxcmon_monitor_get_model (monitor);
   GList *waits = _lxcmon_waits_steal (_lxcmon_monitor_get_waits (monitor));
@@ -153,9 +153,10 @@ end_row (LxcmonMonitor *monitor, gboolean quietly, const GError *why)
   _lxcmon_monitor_set_watched (monitor, FALSE);
   if (quietly && model.state != LXCMON_STATE_CLOSED)
     _lxcmon_monitor_set_detached (monitor);
-  else if (model.state != LXCMON_STATE_CLOSED && model.state != LXCMON_STATE_DETACHED)
+  else if (model.state != LXCMON_STATE_CLOSED)
     {
       model.state = LXCMON_STATE_DETACHED;
+      model.running = model.running && !has_ended;
       _lxcmon_monitor_report (monitor, LXCMON_REPORT_CHANGED, &model, NULL);
     }
   _lxcmon_waits_return (waits, LXCMON_EXIT_STATUS_UNKNOWN, why);
@@ -185,7 +186,7 @@ _lxcmon_rows_remove (LxcmonRows *self, LxcmonRow *row)
   _lxcmon_row_unwatch_end (row);
   _lxcmon_row_set_data (row, NULL, NULL);
   g_list_store_remove (self->list, position);
-  end_row (monitor, FALSE, lost);
+  end_row (monitor, TRUE, FALSE, lost);
 }
 
 /*< private >
@@ -205,7 +206,7 @@ _lxcmon_rows_remove_all (LxcmonRows *self)
     g_list_store_remove_all (self->list);
   g_hash_table_remove_all (self->ended);
   for (guint i = 0; i < removed->len; i++)
-    end_row (removed->pdata[i], quietly, cancelled);
+    end_row (removed->pdata[i], FALSE, quietly, cancelled);
 }
 
 /* ---- Runs that have ended ---- */
@@ -272,7 +273,7 @@ emit (GObject *host, gpointer data)
  * @self: the rows of a host that is started
  * @row: one of them, to which the caller holds a reference
  *
- * Like _lxcmon_monitor_report(). The host's own signal is a step that runs after the monitor's handlers
+ * Like _lxcmon_monitor_report(), with what the row knows of init's end. The host's own signal is a step that runs after the monitor's handlers
  * and notifications, or earlier if one of them runs a main loop. It runs before the steps that are
  * already queued, which belong to later events.
  */
@@ -281,22 +282,25 @@ _lxcmon_rows_report (LxcmonRows *self, LxcmonRow *row, LxcmonReport report,
                      const LxcmonModel *model, const GError *error)
 {
   LxcmonMonitor *monitor = (LxcmonMonitor *) row;
+  LxcmonModel full = *model;
 
   if (g_atomic_int_get (&self->disposed))
     return;
+  _lxcmon_row_add_init_end (row, &full);
   if (model->controller_pid != _lxcmon_monitor_get_model (monitor)->controller_pid)
-    _lxcmon_row_learn_controller (row, model->controller_pid);
+    _lxcmon_row_learn_controller (row, model);
   if (report == LXCMON_REPORT_CLOSED && model->end != LXCMON_END_NONE)
     {
       remember_end (self, row);
       row->controller_start = 0; /* that run is over */
+      _lxcmon_monitor_await_init_end (monitor, &full, _lxcmon_row_steal_init_fd (row));
     }
   if (report != LXCMON_REPORT_CHANGED)
     _lxcmon_main_source_push_first (self->source, self->host, emit,
                                     _lxcmon_emission_new (&self->epoch, monitor, report, model,
                                                           error),
                                     _lxcmon_emission_free);
-  _lxcmon_monitor_report (monitor, report, model, error);
+  _lxcmon_monitor_report (monitor, report, &full, error);
 }
 
 /*< private >

@@ -34,6 +34,7 @@ void _lxcmon_session_close (LxcmonSession *self);
 LxcmonMainSource *_lxcmon_session_get_source (LxcmonSession *self);
 gboolean _lxcmon_session_is_followed (LxcmonSession *self);
 void _lxcmon_session_follow (LxcmonSession *self);
+int _lxcmon_session_dup_init_pidfd (LxcmonSession *self);
 void _lxcmon_session_apply (LxcmonSession *self, const LxcmonEvent *event, LxcmonModel *model);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (LxcmonSession, _lxcmon_session_unref)

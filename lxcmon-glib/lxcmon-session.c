@@ -71,7 +71,8 @@ connect_controller (LxcmonSession *self, LxcmonError *error)
 
   if (connection == NULL)
     g_error ("out of memory");
-  self->file = _lxcmon_socket_watch_identify (self->socket_path);
+  if (self->reboot_timeout > 0)
+    self->file = _lxcmon_socket_watch_identify (self->socket_path);
   if (!lxcmon_connection_attach (connection, self->socket_path, &self->options, error))
     {
       lxcmon_connection_free (connection);
@@ -243,16 +244,11 @@ get_state (LxcmonSession *self)
   return self->deadline != 0 ? LXCMON_STATE_CONNECTING : LXCMON_STATE_DETACHED;
 }
 
-/* A client that missed INIT finds the pid in /proc, as the core does, or in the status XML. */
-static gint
-find_init (LxcmonSession *self)
+static void
+set_init_end (LxcmonModel *model, const LxcmonEvent *event)
 {
-  gint pid = lxcmon_connection_get_init_pid (self->connection);
-
-  if (pid != 0 || !lxcmon_connection_get_missed_init (self->connection))
-    return pid;
-  return _lxcmon_status_xml_find_init (self->socket_path,
-                                       lxcmon_connection_get_controller_pid (self->connection));
+  model->init_exit_code = event->init_exit_code;
+  model->init_signal = event->init_signal;
 }
 
 /*< private >
@@ -265,31 +261,50 @@ find_init (LxcmonSession *self)
 void
 _lxcmon_session_apply (LxcmonSession *self, const LxcmonEvent *event, LxcmonModel *model)
 {
+  if (event->type == LXCMON_EVENT_CONNECTED)
+    *model = (LxcmonModel) LXCMON_MODEL_INIT (LXCMON_SOURCE_DIRECT, LXCMON_STATE_CONNECTING);
+  if (self->connection != NULL)
+    _lxcmon_model_set_controller (model, lxcmon_connection_get_controller_pid (self->connection));
   switch (event->type)
     {
-    case LXCMON_EVENT_CONNECTED:
-      *model = (LxcmonModel) LXCMON_MODEL_INIT (LXCMON_SOURCE_DIRECT, LXCMON_STATE_CONNECTING);
-      break;
     case LXCMON_EVENT_ATTACHED:
-      model->init_pid = find_init (self);
+      /* A client that missed INIT finds the pid in /proc, as the core does, or in the status XML. */
+      model->running = TRUE;
+      model->init_pid = lxcmon_connection_get_init_pid (self->connection);
+      if (lxcmon_connection_get_missed_init (self->connection))
+        _lxcmon_status_xml_complete (self->socket_path, model);
       break;
     case LXCMON_EVENT_INIT:
       model->init_pid = event->pid;
       break;
     case LXCMON_EVENT_EXIT:
+      model->running = FALSE;
       model->exited = TRUE;
       model->exit_status = event->status;
       model->exit_raw = event->raw;
       model->end = _lxcmon_end_from_exit_status (event->status);
+      set_init_end (model, event);
       break;
     case LXCMON_EVENT_CLOSED:
+      set_init_end (model, event);
+      break;
+    case LXCMON_EVENT_CONNECTED:
     case LXCMON_EVENT_FAILED:
     default:
       break;
     }
   model->state = get_state (self);
-  if (self->connection != NULL)
-    model->controller_pid = lxcmon_connection_get_controller_pid (self->connection);
+}
+
+/*< private >
+ * _lxcmon_session_dup_init_pidfd:
+ *
+ * Returns: (transfer full): a pidfd of the container's init, or -1
+ */
+int
+_lxcmon_session_dup_init_pidfd (LxcmonSession *self)
+{
+  return self->connection != NULL ? lxcmon_connection_dup_init_pidfd (self->connection) : -1;
 }
 
 /*< private >

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Owns libvirt's status XML, as far as a client needs it: `<domstatus pid='CONTROLLER'>` with
- * `<init pid='INIT'/>` in it, beside the socket. It is a hint: libvirtd writes it after INIT, and may
+ * Owns libvirt's status XML, as far as a client needs it: `<domstatus pid='CONTROLLER'>` with `<init pid='INIT'/>`
+ * and `<domain><uuid>UUID</uuid></domain>` in it, beside the socket. It is a hint: libvirtd writes it after INIT, and may
  * have ended since, so it is used only if it is about the controller that we are attached to.
  */
 
@@ -22,6 +22,7 @@ typedef struct
 {
   gint64 controller_pid;
   gint64 init_pid;
+  char uuid[37]; /* "" if there is none */
 } Status;
 
 static gint64
@@ -50,10 +51,24 @@ on_start_element (GMarkupParseContext *context, const char *element, const char 
     status->init_pid = read_pid (names, values);
 }
 
+/* The uuid of the domain itself: other elements may have one too. */
+static void
+on_text (GMarkupParseContext *context, const char *text, gsize length, gpointer user_data,
+         GError **error)
+{
+  Status *status = user_data;
+  const GSList *stack = g_markup_parse_context_get_element_stack (context);
+
+  if (strcmp (stack->data, "uuid") == 0 && stack->next != NULL
+      && strcmp (stack->next->data, "domain") == 0 && stack->next->next != NULL
+      && stack->next->next->next == NULL && length < sizeof status->uuid)
+    g_strlcpy (status->uuid, text, length + 1);
+}
+
 static gboolean
 parse (const char *text, gsize length, Status *status)
 {
-  static const GMarkupParser parser = { .start_element = on_start_element };
+  static const GMarkupParser parser = { .start_element = on_start_element, .text = on_text };
   g_autoptr (GMarkupParseContext) context
       = g_markup_parse_context_new (&parser, (GMarkupParseFlags) 0, status, NULL);
 
@@ -155,4 +170,28 @@ _lxcmon_status_xml_find_init (const char *socket_path, gint controller_pid)
   g_autofree char *text = read_beside (socket_path, &length);
 
   return text != NULL ? _lxcmon_status_xml_parse (text, length, controller_pid) : 0;
+}
+
+/*< private >
+ * _lxcmon_status_xml_complete:
+ * @model: (inout): of a container whose controller is known
+ *
+ * Adds the container's uuid, and the init pid if that is not known, from the status XML beside the controller's
+ * socket.
+ */
+void
+_lxcmon_status_xml_complete (const char *socket_path, LxcmonModel *model)
+{
+  gsize length = 0;
+  Status status;
+
+  if (model->controller_pid <= 0)
+    return;
+  g_autofree char *text = read_beside (socket_path, &length);
+  if (text == NULL || !parse (text, length, &status)
+      || status.controller_pid != model->controller_pid)
+    return;
+  _lxcmon_model_set_uuid (model, status.uuid);
+  if (model->init_pid == 0)
+    model->init_pid = (gint) status.init_pid;
 }

@@ -128,7 +128,10 @@ start (LxcmonBackend *backend)
 {
   LxcmonLibvirtBackend *self = LXCMON_LIBVIRT_BACKEND (backend);
   const LxcmonLibvirtLinkSettings settings
-      = { .uri = self->uri, .handle = get_handle (self), .keeps_trying = self->keeps_trying };
+      = { .uri = self->uri,
+          .handle = get_handle (self),
+          .keeps_trying = self->keeps_trying,
+          .watch_init = _lxcmon_backend_get_rows (backend)->watch_init };
 
   self->link = _lxcmon_libvirt_link_start (G_OBJECT (self), on_event,
                                            _lxcmon_backend_get_rows (backend)->context, &settings);

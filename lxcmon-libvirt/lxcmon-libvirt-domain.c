@@ -2,13 +2,16 @@
 
 /*
  * Owns what a domain of libvirt says of a container: whether its id is a pid of this machine, and which
- * process the container's init is. It does not call libvirtd, and does not wait.
+ * process the container's init is, with a pidfd of it. It does not call libvirtd, and does not wait.
  */
 
 #include "lxcmon-libvirt-domain-private.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
+#include <lxcmon/lxcmon-init.h>
 #include <lxcmon/lxcmon-name.h>
 #include <lxcmon/lxcmon-process.h>
 
@@ -69,6 +72,7 @@ _lxcmon_libvirt_domain_new (virDomainPtr handle, gboolean is_local)
   virDomainGetUUIDString (handle, self->uuid);
   self->name = g_strdup (virDomainGetName (handle));
   self->id = id <= G_MAXINT ? (gint) id : 0;
+  self->init_fd = -1;
   if (is_local)
     {
       self->controller_pid = self->id;
@@ -78,9 +82,44 @@ _lxcmon_libvirt_domain_new (virDomainPtr handle, gboolean is_local)
   return self;
 }
 
+/*< private >
+ * _lxcmon_libvirt_domain_watch_init:
+ *
+ * Opens a pidfd of init, if its pid is known: at once, since the container may end soon.
+ */
+void
+_lxcmon_libvirt_domain_watch_init (LxcmonLibvirtDomain *self)
+{
+  static gint warned;
+  LxcmonError error;
+
+  if (self->init_pid == 0)
+    return;
+  self->init_fd = lxcmon_init_open (self->init_pid, self->controller_pid, &error);
+  if (self->init_fd < 0 && (error.system_errno == EMFILE || error.system_errno == ENFILE)
+      && g_atomic_int_compare_and_exchange (&warned, FALSE, TRUE))
+    g_warning ("how init ends will not be known of some containers: %s", error.message);
+}
+
+/*< private >
+ * _lxcmon_libvirt_domain_steal_init_fd:
+ *
+ * Returns: (transfer full): the pidfd of init, or -1; the domain does not have it any more
+ */
+int
+_lxcmon_libvirt_domain_steal_init_fd (LxcmonLibvirtDomain *self)
+{
+  int init_fd = self->init_fd;
+
+  self->init_fd = -1;
+  return init_fd;
+}
+
 void
 _lxcmon_libvirt_domain_free (LxcmonLibvirtDomain *self)
 {
+  if (self->init_fd >= 0)
+    close (self->init_fd);
   g_free (self->name);
   g_free (self);
 }

@@ -17,7 +17,7 @@
  * follows. It is reported before any other event of its container.
  */
 
-#include "lxcmon-libvirt-backend-private.h"
+#include "lxcmon-libvirt-plan-private.h"
 
 /* Destroyed was reported within 9 ms after Failed. */
 #define HOLD_MS 250
@@ -30,15 +30,7 @@ typedef LxcmonLibvirtRun Run;
 typedef LxcmonRow Row;
 typedef LxcmonLibvirtDomain Domain;
 typedef LxcmonLibvirtStep Step;
-
-/* ---- Plans ---- */
-
-/* What is decided, in the order in which it is to happen. */
-typedef struct
-{
-  Backend *backend;
-  GQueue steps;
-} Plan;
+typedef LxcmonLibvirtPlan Plan;
 
 static LxcmonRows *
 get_rows (Backend *self)
@@ -52,133 +44,14 @@ get_run (Row *row)
   return _lxcmon_libvirt_row_get_run (row);
 }
 
-static void
-report_row (Backend *self, const Step *step)
-{
-  _lxcmon_rows_report (get_rows (self), step->row, step->report, &step->model, step->error);
-}
-
-/* A container that has ended may still be in the list. */
-static void
-add_rows (Backend *self, const Step *step)
-{
-  LxcmonRows *rows = get_rows (self);
-  guint epoch = _lxcmon_backend_get_epoch (LXCMON_BACKEND (self));
-
-  for (guint i = 0; i < step->rows->len; i++)
-    {
-      Row *before = _lxcmon_rows_lookup (rows, lxcmon_monitor_get_name (step->rows->pdata[i]));
-
-      if (before != NULL)
-        _lxcmon_rows_remove (rows, before);
-      if (_lxcmon_backend_get_epoch (LXCMON_BACKEND (self)) != epoch)
-        return;
-    }
-  _lxcmon_rows_add (rows, step->rows);
-}
-
-/* A step: the row has stayed in the list for the linger timeout. */
-static void
-remove_lingering_row (Backend *self, const Step *step)
-{
-  _lxcmon_rows_remove (get_rows (self), step->row);
-}
-
-static gboolean
-on_linger_timeout (gpointer user_data)
-{
-  Run *run = user_data;
-  Step *step = _lxcmon_libvirt_step_new (run->backend, remove_lingering_row);
-
-  step->row = g_object_ref (run->row);
-  _lxcmon_libvirt_step_push (step);
-  return G_SOURCE_REMOVE;
-}
-
-/* Calls a function once, unless the row is released before. */
-static void
-start_timer (Backend *self, Run *run, guint ms, GSourceFunc func)
-{
-  _lxcmon_libvirt_run_clear_timer (run);
-  run->timer = g_timeout_source_new (ms);
-  g_source_set_static_name (run->timer, "[lxcmon] libvirt row");
-  g_source_set_callback (run->timer, func, run, NULL);
-  g_source_attach (run->timer, get_rows (self)->context);
-}
-
-static void
-remove_row (Backend *self, const Step *step)
-{
-  guint linger = get_rows (self)->linger_timeout;
-
-  if (linger > 0 && get_run (step->row) != NULL)
-    start_timer (self, get_run (step->row), linger, on_linger_timeout);
-  else
-    _lxcmon_rows_remove (get_rows (self), step->row);
-}
-
-static Step *
-plan_step (Plan *self, LxcmonLibvirtStepFunc func)
-{
-  Step *step = _lxcmon_libvirt_step_new (self->backend, func);
-
-  g_queue_push_tail (&self->steps, step);
-  return step;
-}
-
-/* Plans a report; @error is taken over. */
-static void
-plan_report (Plan *self, Row *row, LxcmonReport what, const LxcmonModel *model, GError *error)
-{
-  Step *step = plan_step (self, report_row);
-
-  step->row = g_object_ref (row);
-  step->report = what;
-  step->model = *model;
-  step->error = error;
-}
-
-static void
-plan_removal (Plan *self, Row *row)
-{
-  plan_step (self, remove_row)->row = g_object_ref (row);
-  if (get_run (row) != NULL)
-    g_hash_table_remove (self->backend->by_uuid, get_run (row)->uuid);
-}
-
 /* Makes the row of a container that has appeared; it has still to be added to the list. */
 static Row *
-make_row (Backend *self, const Domain *domain)
+make_row (Backend *self, Domain *domain)
 {
   Row *row = _lxcmon_libvirt_row_new (self, domain);
 
   g_hash_table_replace (self->by_uuid, get_run (row)->uuid, row);
   return row;
-}
-
-/* Plans to add a row: together with others if the list is empty. Otherwise each is a step, so that the list
- * is right when a handler runs a main loop. */
-static void
-plan_addition (Plan *self, Row *row)
-{
-  gboolean is_empty = g_list_model_get_n_items (G_LIST_MODEL (get_rows (self->backend)->list)) == 0;
-  Step *step = g_queue_peek_tail (&self->steps);
-
-  if (!is_empty || step == NULL || step->func != add_rows)
-    {
-      step = plan_step (self, add_rows);
-      step->rows = g_ptr_array_new_with_free_func (g_object_unref);
-    }
-  g_ptr_array_add (step->rows, g_object_ref (row));
-}
-
-static void
-plan_push (Plan *self)
-{
-  Step *step;
-
-  while ((step = g_queue_pop_tail (&self->steps)) != NULL)
-    _lxcmon_libvirt_step_push_first (step);
 }
 
 /* ---- Starts and ends ---- */
@@ -190,12 +63,13 @@ end_with_exit (Plan *plan, Row *row, LxcmonExitStatus status, LxcmonEnd end)
   LxcmonModel model = *_lxcmon_monitor_get_model (LXCMON_MONITOR (row));
 
   model.state = LXCMON_STATE_EXITED;
+  model.running = FALSE;
   model.exited = TRUE;
   model.exit_status = status;
   model.end = end;
-  plan_report (plan, row, LXCMON_REPORT_EXIT, &model, NULL);
+  _lxcmon_libvirt_plan_report (plan, row, LXCMON_REPORT_EXIT, &model, NULL);
   model.state = LXCMON_STATE_CLOSED;
-  plan_report (plan, row, LXCMON_REPORT_CLOSED, &model, NULL);
+  _lxcmon_libvirt_plan_report (plan, row, LXCMON_REPORT_CLOSED, &model, NULL);
 }
 
 static void
@@ -218,12 +92,13 @@ end_without_exit (Plan *plan, Row *row, LxcmonEnd end, const char *why)
   LxcmonModel model = *_lxcmon_monitor_get_model (LXCMON_MONITOR (row));
 
   model.state = LXCMON_STATE_CLOSED;
+  model.running = FALSE;
   model.end = end;
   clear_held (row);
-  plan_report (plan, row, LXCMON_REPORT_CLOSED, &model,
-               g_error_new (LXCMON_MONITOR_ERROR, (int) code, "%s: %s",
-                            lxcmon_monitor_get_name (LXCMON_MONITOR (row)), why));
-  plan_removal (plan, row);
+  _lxcmon_libvirt_plan_report (plan, row, LXCMON_REPORT_CLOSED, &model,
+                               g_error_new (LXCMON_MONITOR_ERROR, (int) code, "%s: %s",
+                                            lxcmon_monitor_get_name (LXCMON_MONITOR (row)), why));
+  _lxcmon_libvirt_plan_removal (plan, row);
 }
 
 static void
@@ -241,7 +116,7 @@ apply_held (Backend *self, const Step *step)
 
   if (get_run (step->row) != NULL)
     end_held (&plan, step->row);
-  plan_push (&plan);
+  _lxcmon_libvirt_plan_push (&plan);
 }
 
 static gboolean
@@ -255,25 +130,34 @@ on_hold_timeout (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+/* The container does not run any more, and how its init ended is asked at once. */
 static void
-hold (Backend *self, Row *row, const char *why)
+hold (Plan *plan, Row *row, const char *why)
 {
+  LxcmonModel model = *_lxcmon_monitor_get_model (LXCMON_MONITOR (row));
   Run *run = get_run (row);
 
   run->held = why;
-  start_timer (self, run, HOLD_MS, on_hold_timeout);
+  _lxcmon_libvirt_run_start_timer (run, get_rows (plan->backend)->context, HOLD_MS,
+                                   on_hold_timeout);
+  model.running = FALSE;
+  _lxcmon_libvirt_plan_report (plan, row, LXCMON_REPORT_CHANGED, &model, NULL);
 }
 
-/* Adds what a domain contains to what is known of the run that its row is about. */
+/* Adds what a domain contains to what is known of the run that its row is about, which has not ended. */
 static LxcmonModel
-complete (Row *row, const Domain *domain)
+complete (Row *row, Domain *domain)
 {
   LxcmonModel model = *_lxcmon_monitor_get_model (LXCMON_MONITOR (row));
 
+  if (row->init_fd < 0)
+    _lxcmon_row_set_init_fd (row, _lxcmon_libvirt_domain_steal_init_fd (domain));
   model.source = LXCMON_SOURCE_LIBVIRT;
   model.state = LXCMON_STATE_ATTACHED;
+  model.running = get_run (row)->held == NULL;
+  _lxcmon_model_set_uuid (&model, domain->uuid);
   if (model.controller_pid == 0)
-    model.controller_pid = domain->controller_pid;
+    _lxcmon_model_set_controller (&model, domain->controller_pid);
   if (model.init_pid == 0)
     model.init_pid = domain->init_pid;
   return model;
@@ -295,17 +179,17 @@ decide_stopped (Plan *plan, Row *row, int detail)
     {
     case VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN:
       end_with_exit (plan, row, LXCMON_EXIT_STATUS_SHUTDOWN, LXCMON_END_SHUTDOWN);
-      plan_removal (plan, row);
+      _lxcmon_libvirt_plan_removal (plan, row);
       break;
     case VIR_DOMAIN_EVENT_STOPPED_DESTROYED:
       end_without_exit (plan, row, LXCMON_END_DESTROYED, "it was destroyed through libvirt");
       break;
     case VIR_DOMAIN_EVENT_STOPPED_FAILED:
-      hold (plan->backend, row, "its controller ended without EXIT");
+      hold (plan, row, "its controller ended without EXIT");
       break;
     default:
       /* Crashed, migrated, saved, and what newer versions may add: no LXC container has ended so yet. */
-      hold (plan->backend, row, "libvirt does not say that it was shut down");
+      hold (plan, row, "libvirt does not say that it was shut down");
       break;
     }
 }
@@ -332,17 +216,15 @@ find_by_name (Backend *self, const char *name)
 static void
 linger_left_row (Plan *plan, Row *row)
 {
-  static const Domain none = { .uuid = "" };
   gint64 left_ms = (row->reboot_until - g_get_monotonic_time ()) / G_TIME_SPAN_MILLISECOND;
   guint ms = (guint) MAX (left_ms, (gint64) get_rows (plan->backend)->linger_timeout);
 
   if (ms == 0)
     {
-      plan_removal (plan, row);
+      _lxcmon_libvirt_plan_removal (plan, row);
       return;
     }
-  _lxcmon_libvirt_row_adopt (row, plan->backend, &none);
-  start_timer (plan->backend, get_run (row), ms, on_linger_timeout);
+  _lxcmon_libvirt_row_linger (plan->backend, row, ms);
 }
 
 /* A row of another backend that is not in the list. If it is not known which controller it is about, nothing was
@@ -353,7 +235,7 @@ end_left_row (Plan *plan, Row *row)
   if (!is_open (plan->backend, row))
     linger_left_row (plan, row);
   else if (row->controller_start == 0)
-    plan_removal (plan, row);
+    _lxcmon_libvirt_plan_removal (plan, row);
   else
     end_without_exit (plan, row, LXCMON_END_UNKNOWN, "it ended while nobody was attached to it");
 }
@@ -361,7 +243,7 @@ end_left_row (Plan *plan, Row *row)
 /* Finds the row that another backend has left, if it is about the run of @domain, or waits for it after a
  * reboot. A name alone never joins two runs. */
 static Row *
-adopt_row (Plan *plan, const Domain *domain, guint serial)
+adopt_row (Plan *plan, Domain *domain, guint serial)
 {
   Backend *self = plan->backend;
   Row *row = _lxcmon_rows_lookup (get_rows (self), domain->name);
@@ -379,14 +261,15 @@ adopt_row (Plan *plan, const Domain *domain, guint serial)
   if (is_next)
     {
       const LxcmonModel next = _lxcmon_libvirt_model_new (domain);
-      plan_report (plan, row, LXCMON_REPORT_INIT, &next, NULL);
+      get_run (row)->next_init_fd = _lxcmon_libvirt_domain_steal_init_fd (domain);
+      _lxcmon_libvirt_plan_report (plan, row, LXCMON_REPORT_INIT, &next, NULL);
       set_reported (self, domain->uuid, serial);
     }
   return row;
 }
 
 static void
-decide_started (Plan *plan, Row *row, const Domain *domain)
+decide_started (Plan *plan, Row *row, Domain *domain)
 {
   Row *before = row != NULL ? row : find_by_name (plan->backend, domain->name);
 
@@ -403,18 +286,20 @@ decide_started (Plan *plan, Row *row, const Domain *domain)
   if (row == NULL)
     {
       row = make_row (plan->backend, domain);
-      plan_addition (plan, row);
+      _lxcmon_libvirt_plan_addition (plan, row);
     }
   /* Another backend may have seen it run already. */
   const LxcmonModel model = complete (row, domain);
-  plan_report (plan, row, get_run (row)->init_reported ? LXCMON_REPORT_CHANGED : LXCMON_REPORT_INIT,
-               &model, NULL);
+  _lxcmon_libvirt_plan_report (plan, row,
+                               get_run (row)->init_reported ? LXCMON_REPORT_CHANGED
+                                                            : LXCMON_REPORT_INIT,
+                               &model, NULL);
   get_run (row)->init_reported = TRUE;
 }
 
 /* The row stays in the list, unless the host does not follow reboots. */
 static void
-decide_rebooted (Plan *plan, Row *row, const Domain *domain)
+decide_rebooted (Plan *plan, Row *row, Domain *domain)
 {
   const LxcmonModel next = _lxcmon_libvirt_model_new (domain);
 
@@ -429,13 +314,14 @@ decide_rebooted (Plan *plan, Row *row, const Domain *domain)
   end_with_exit (plan, row, LXCMON_EXIT_STATUS_REBOOT, LXCMON_END_REBOOT);
   if (get_rows (plan->backend)->reboot_timeout == 0)
     {
-      plan_removal (plan, row);
+      _lxcmon_libvirt_plan_removal (plan, row);
       decide_started (plan, NULL, domain);
       return;
     }
   get_run (row)->id = domain->id;
   get_run (row)->init_reported = TRUE;
-  plan_report (plan, row, LXCMON_REPORT_INIT, &next, NULL);
+  get_run (row)->next_init_fd = _lxcmon_libvirt_domain_steal_init_fd (domain);
+  _lxcmon_libvirt_plan_report (plan, row, LXCMON_REPORT_INIT, &next, NULL);
 }
 
 /*< private >
@@ -447,7 +333,7 @@ decide_rebooted (Plan *plan, Row *row, const Domain *domain)
 void
 _lxcmon_libvirt_backend_apply_event (Backend *self, const Step *step)
 {
-  const Domain *domain = step->event->domain;
+  Domain *domain = step->event->domain;
   Row *row = g_hash_table_lookup (self->by_uuid, domain->uuid);
   Plan plan = { self, G_QUEUE_INIT };
 
@@ -476,7 +362,7 @@ _lxcmon_libvirt_backend_apply_event (Backend *self, const Step *step)
     default:
       g_assert_not_reached ();
     }
-  plan_push (&plan);
+  _lxcmon_libvirt_plan_push (&plan);
 }
 
 /* ---- Lists ---- */
@@ -508,7 +394,7 @@ is_same_run (Row *row, const Domain *listed)
 
 /* Compares a row with what the list has of its uuid. */
 static void
-compare_row (Plan *plan, Row *row, const Domain *listed)
+compare_row (Plan *plan, Row *row, Domain *listed)
 {
   if (listed == NULL)
     end_without_exit (plan, row, LXCMON_END_UNKNOWN,
@@ -520,7 +406,7 @@ compare_row (Plan *plan, Row *row, const Domain *listed)
     {
       LxcmonModel model = complete (row, listed);
       get_run (row)->id = listed->id;
-      plan_report (plan, row, LXCMON_REPORT_CHANGED, &model, NULL);
+      _lxcmon_libvirt_plan_report (plan, row, LXCMON_REPORT_CHANGED, &model, NULL);
     }
 }
 
@@ -584,10 +470,10 @@ _lxcmon_libvirt_backend_apply_list (Backend *self, const Step *step)
   stop_asking (self);
   compare_rows (&plan, listed, step->event->serial);
   for (guint i = 0; i < appeared->len; i++)
-    plan_addition (&plan, make_row (self, appeared->pdata[i]));
+    _lxcmon_libvirt_plan_addition (&plan, make_row (self, appeared->pdata[i]));
   self->is_listed = TRUE;
   g_hash_table_remove_all (self->reported);
-  plan_push (&plan);
+  _lxcmon_libvirt_plan_push (&plan);
 }
 
 /* ---- The end of a connection ---- */
@@ -601,7 +487,7 @@ apply_unseen_end (Backend *self, const Step *step)
   if (!self->is_listed && get_run (step->row) != NULL && is_open (self, step->row))
     end_without_exit (&plan, step->row, LXCMON_END_UNKNOWN,
                       "it ended while the connection to libvirtd was lost");
-  plan_push (&plan);
+  _lxcmon_libvirt_plan_push (&plan);
 }
 
 static gboolean
@@ -682,7 +568,7 @@ _lxcmon_libvirt_backend_end_held (Backend *self)
   for (GList *link = rows; link != NULL; link = link->next)
     end_held (&plan, link->data);
   gboolean any = !g_queue_is_empty (&plan.steps);
-  plan_push (&plan);
+  _lxcmon_libvirt_plan_push (&plan);
 
   return any;
 }

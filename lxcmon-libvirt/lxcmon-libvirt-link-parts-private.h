@@ -19,6 +19,7 @@ struct _LxcmonLibvirtLink
   GMainContext *context;
   char *uri;
   gboolean keeps_trying;
+  gboolean watch_init;
 
   GMutex mutex;
   GCond cond;

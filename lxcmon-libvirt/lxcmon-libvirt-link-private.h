@@ -46,6 +46,7 @@ typedef struct
   const char *uri;       /* of libvirtd */
   virConnectPtr handle;  /* a connection to use first, which is taken over; or NULL */
   gboolean keeps_trying; /* also after the first connection has failed */
+  gboolean watch_init;   /* open pidfds of the inits of this machine */
 } LxcmonLibvirtLinkSettings;
 
 LxcmonLibvirtLink *_lxcmon_libvirt_link_start (GObject *owner, LxcmonLibvirtLinkFunc func,

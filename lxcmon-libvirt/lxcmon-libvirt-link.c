@@ -112,7 +112,11 @@ list_domains (LxcmonLibvirtLink *self, gboolean local, GError **error)
       = g_ptr_array_new_full ((guint) n, (GDestroyNotify) _lxcmon_libvirt_domain_free);
   for (int i = 0; i < n; i++)
     {
-      g_ptr_array_add (domains, _lxcmon_libvirt_domain_new (handles[i], local));
+      LxcmonLibvirtDomain *domain = _lxcmon_libvirt_domain_new (handles[i], local);
+
+      if (self->watch_init)
+        _lxcmon_libvirt_domain_watch_init (domain);
+      g_ptr_array_add (domains, domain);
       virDomainFree (handles[i]);
     }
   free (handles);
@@ -296,6 +300,7 @@ _lxcmon_libvirt_link_start (GObject *owner, LxcmonLibvirtLinkFunc func, GMainCon
   self->context = g_main_context_ref (context);
   self->uri = g_strdup (settings->uri);
   self->keeps_trying = settings->keeps_trying;
+  self->watch_init = settings->watch_init;
   g_mutex_init (&self->mutex);
   g_cond_init (&self->cond);
   self->lost = LXCMON_LIBVIRT_NOT_LOST;

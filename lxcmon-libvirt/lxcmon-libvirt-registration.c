@@ -48,6 +48,8 @@ post (Registration *self, LxcmonLibvirtEventType type, virDomainPtr domain, int 
   event->serial = self->serial;
   event->domain = _lxcmon_libvirt_domain_new (domain, self->is_local);
   event->detail = detail;
+  if (self->link->watch_init)
+    _lxcmon_libvirt_domain_watch_init (event->domain);
   _lxcmon_libvirt_link_post (self->link, event);
 }
 

@@ -132,7 +132,7 @@ show (LxcmonRows *rows, const char *name)
 
   if (row == NULL)
     return;
-  model.controller_pid = getpid ();
+  _lxcmon_model_set_controller (&model, getpid ());
   model.init_pid = _lxcmon_monitor_get_model (LXCMON_MONITOR (row))->init_pid;
   _lxcmon_row_set_data (row, &fake, release);
   _lxcmon_rows_report (rows, row, LXCMON_REPORT_CHANGED, &model, NULL);

@@ -29,6 +29,14 @@ append (GString *log, const char *format, ...)
   va_end (args);
 }
 
+/* This process is the controller. */
+static gboolean
+is_of_us (const char *property)
+{
+  return g_str_equal (property, "controller-pid") || g_str_equal (property, "started-at")
+         || g_str_equal (property, "life");
+}
+
 /* Appends "property=value", an error as its nick. */
 static void
 on_notify (GObject *object, GParamSpec *property, gpointer user_data)
@@ -51,8 +59,7 @@ on_notify (GObject *object, GParamSpec *property, gpointer user_data)
   else
     {
       g_autofree char *contents = g_strdup_value_contents (&value);
-      append (user_data, "%s=%s", property->name,
-              g_str_equal (property->name, "controller-pid") ? "us" : contents);
+      append (user_data, "%s=%s", property->name, is_of_us (property->name) ? "us" : contents);
     }
 }
 
@@ -108,9 +115,9 @@ test_order (void)
   glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_CLOSED);
   g_assert_cmpstr (
       log->str, ==,
-      "state=queued controller-pid=us state=attached INIT init-pid=42 INIT INIT "
-      "init-pid=43 "
-      "EXIT state=exited exited=TRUE exit-status=shutdown exit-raw=1 end=shutdown EXIT "
+      "state=queued controller-pid=us started-at=us life=us state=attached running=TRUE "
+      "INIT init-pid=42 INIT INIT init-pid=43 "
+      "EXIT state=exited running=FALSE exited=TRUE exit-status=shutdown exit-raw=1 end=shutdown EXIT "
       "EXIT exit-status=reboot exit-raw=2 end=reboot EXIT CLOSED state=closed");
 
   g_string_truncate (log, 0);
@@ -120,9 +127,11 @@ test_order (void)
   glib_session_die (session);
   glib_test_wait_until (glib_session_get_state (session) == LXCMON_STATE_CLOSED);
   lxcmon_client_detach (session->client);
-  g_assert_cmpstr (log->str, ==,
-                   "state=queued init-pid=0 exited=FALSE exit-status=unknown exit-raw=-1 end=none "
-                   "state=attached CLOSED state=closed end=lost error=lost state=detached");
+  g_assert_cmpstr (
+      log->str, ==,
+      "state=queued init-pid=0 exited=FALSE exit-status=unknown exit-raw=-1 end=none "
+      "state=attached running=TRUE CLOSED state=closed running=FALSE end=lost error=lost "
+      "state=detached");
 }
 
 static void
@@ -143,7 +152,8 @@ test_order_of_failures (void)
   glib_session_die (session);
   glib_session_finish_attach (session);
   g_assert_cmpstr (log->str, ==,
-                   "state=queued controller-pid=us error=none state=detached error=lost");
+                   "state=queued controller-pid=us started-at=us life=us error=none state=detached "
+                   "error=lost");
 
   g_string_truncate (log, 0);
   glib_session_start (session);

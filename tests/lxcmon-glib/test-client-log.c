@@ -85,11 +85,15 @@ test_debug_subprocess (void)
   static const char expected[] = "debug|web1|connecting|web1: detached → connecting\n"
                                  "debug|web1|queued|web1: connecting → queued\n"
                                  "debug|web1|attached|web1: queued → attached\n"
+                                 "debug|web1|attached|web1: how init ends will not be known: "
+                                 "cannot open a pidfd of init (pid 42): No such process\n"
                                  "debug|web1|exited|web1: attached → exited\n"
                                  "debug|web1|closed|web1: exited → closed\n"
                                  "debug|web1|connecting|web1: detached → connecting\n"
                                  "debug|web1|queued|web1: connecting → queued\n"
                                  "debug|web1|attached|web1: queued → attached\n"
+                                 "debug|web1|attached|web1: how init ends will not be known: "
+                                 "cannot open a pidfd of init (pid 42): No such process\n"
                                  "debug|web1|connecting|web1: detached → connecting\n"
                                  "debug|web1|detached|web1: connecting → detached\n";
   Capture captured = { g_string_new (NULL) };

@@ -41,8 +41,8 @@ row_new (gint pid)
   LxcmonRow *row = _lxcmon_row_new ("web1");
   LxcmonModel model = LXCMON_MODEL_INIT (LXCMON_SOURCE_DIRECT, LXCMON_STATE_DETACHED);
 
-  model.controller_pid = pid;
-  _lxcmon_row_learn_controller (row, pid);
+  _lxcmon_model_set_controller (&model, pid);
+  _lxcmon_row_learn_controller (row, &model);
   _lxcmon_monitor_report (LXCMON_MONITOR (row), LXCMON_REPORT_CHANGED, &model, NULL);
   return row;
 }

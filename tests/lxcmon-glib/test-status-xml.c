@@ -187,6 +187,53 @@ test_not_regular (void)
   remove_files (&files);
 }
 
+#define UUID "c7a5fdbd-edaf-9455-926a-d65c16db1809"
+
+typedef struct
+{
+  const char *text;
+  const char *uuid;
+  gint init_pid;
+} CompleteCase;
+
+static const CompleteCase complete_cases[] = {
+  { "<domstatus pid='3735'><init pid='3740'/><domain><uuid>" UUID "</uuid></domain></domstatus>",
+    UUID, INIT },
+  { "<domstatus pid='3735'><domain><name>a</name><uuid>" UUID "</uuid></domain></domstatus>", UUID,
+    0 },
+  { "<domstatus pid='3736'><domain><uuid>" UUID "</uuid></domain></domstatus>", NULL, 0 },
+  { "<domstatus pid='3735'><uuid>" UUID "</uuid></domstatus>", NULL, 0 },
+  { "<domstatus pid='3735'><pool><uuid>" UUID "</uuid></pool></domstatus>", NULL, 0 },
+  { "<domstatus pid='3735'><domain><x><uuid>" UUID "</uuid></x></domain></domstatus>", NULL, 0 },
+  { "<domstatus pid='3735'><domain><uuid>" UUID "0</uuid></domain></domstatus>", NULL, 0 },
+  { "<domstatus pid='3735'><domain><uuid>x</uuid></domain></domstatus>", NULL, 0 },
+  { "<domstatus pid='3735'><domain><uuid/></domain></domstatus>", NULL, 0 },
+};
+
+/* What is known already stays. */
+static void
+test_complete (void)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (complete_cases); i++)
+    {
+      const CompleteCase *test = &complete_cases[i];
+      LxcmonModel model = { .controller_pid = CONTROLLER }, other = { .init_pid = 1 };
+      Files files = make_files ();
+
+      g_assert_true (g_file_set_contents (files.xml_path, test->text, -1, NULL));
+      _lxcmon_status_xml_complete (files.socket_path, &model);
+      g_autofree char *uuid = _lxcmon_model_dup_uuid (&model);
+      g_assert_cmpstr (uuid, ==, test->uuid);
+      g_assert_cmpint (model.init_pid, ==, test->init_pid);
+      model.init_pid = 7;
+      _lxcmon_status_xml_complete (files.socket_path, &model);
+      g_assert_cmpint (model.init_pid, ==, 7);
+      _lxcmon_status_xml_complete (files.socket_path, &other);
+      g_assert_false (_lxcmon_model_has_uuid (&other));
+      remove_files (&files);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -200,5 +247,6 @@ main (int argc, char **argv)
   glib_test_add ("/status-xml/nested-deeply", test_nested_deeply);
   glib_test_add ("/status-xml/file", test_file);
   glib_test_add ("/status-xml/not-regular", test_not_regular);
+  glib_test_add ("/status-xml/complete", test_complete);
   return g_test_run ();
 }

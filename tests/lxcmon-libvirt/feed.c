@@ -3,6 +3,7 @@
 #include "feed.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "lxcmon-glib/lxcmon-host-private.h"
 
@@ -17,6 +18,7 @@ domain_new (const char *text, gint id)
   self->id = id;
   self->controller_pid = id;
   self->init_pid = id > 0 ? id + 1 : 0;
+  self->init_fd = -1;
   return self;
 }
 
@@ -66,6 +68,19 @@ feed_start_without_init (Record *record, guint serial, const char *name, gint id
 
   event->domain = domain_new (name, id);
   event->domain->init_pid = 0;
+  feed_step (record, _lxcmon_libvirt_backend_apply_event, event);
+}
+
+void
+feed_real (Record *record, guint serial, LxcmonLibvirtEventType type, const char *name, gint id,
+           gint init_pid)
+{
+  LxcmonLibvirtEvent *event = event_new (type, serial);
+
+  event->domain = domain_new (name, id);
+  event->domain->controller_pid = getpid ();
+  event->domain->init_pid = init_pid;
+  _lxcmon_libvirt_domain_watch_init (event->domain);
   feed_step (record, _lxcmon_libvirt_backend_apply_event, event);
 }
 

@@ -21,6 +21,9 @@ Record *feed_record_new (const char *list);
 void feed (Record *record, guint serial, LxcmonLibvirtEventType type, const char *name, gint id);
 /* A start whose init is not known. */
 void feed_start_without_init (Record *record, guint serial, const char *name, gint id);
+/* A container whose controller is this process, with a real init. */
+void feed_real (Record *record, guint serial, LxcmonLibvirtEventType type, const char *name,
+                gint id, gint init_pid);
 void feed_list (Record *record, guint serial, const char *list);
 /* The link has lost the connection. */
 void feed_loss (Record *record);

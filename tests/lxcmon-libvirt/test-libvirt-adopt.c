@@ -43,7 +43,7 @@ set_up (Fixture *self)
   self->row = _lxcmon_row_new ("a");
   g_ptr_array_add (rows, self->row);
   _lxcmon_rows_add (get_rows (self->record), rows);
-  model.controller_pid = self->controller;
+  _lxcmon_model_set_controller (&model, self->controller);
   model.init_pid = self->controller + 1;
   _lxcmon_rows_report (get_rows (self->record), self->row, LXCMON_REPORT_CHANGED, &model, NULL);
 }
@@ -217,7 +217,7 @@ test_started_before_list (void)
   LxcmonModel model = LXCMON_MODEL_INIT (LXCMON_SOURCE_DIRECT, LXCMON_STATE_DETACHED);
 
   set_up (&self);
-  model.controller_pid = self.controller;
+  _lxcmon_model_set_controller (&model, self.controller);
   _lxcmon_rows_report (get_rows (self.record), self.row, LXCMON_REPORT_CHANGED, &model, NULL);
   feed_loss (self.record);
   feed (self.record, 2, STARTED, "a", self.controller);

@@ -7,8 +7,14 @@
 #include "common/glib-test.h"
 #include "lxcmon-libvirt/lxcmon-libvirt-run-private.h"
 
-static const LxcmonLibvirtDomain domain
-    = { .uuid = "u", .name = (char *) "web1", .id = 10, .controller_pid = 10, .init_pid = 11 };
+static LxcmonLibvirtDomain domain = {
+  .uuid = "u",
+  .name = (char *) "web1",
+  .id = 10,
+  .controller_pid = 10,
+  .init_pid = 11,
+  .init_fd = -1,
+};
 
 static void
 test_properties (void)
