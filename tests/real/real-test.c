@@ -56,6 +56,38 @@ real_count_descriptors (void)
 }
 
 static void
+print_descriptors (void)
+{
+  g_autoptr (GDir) dir = g_dir_open ("/proc/self/fd", 0, NULL);
+  const char *name;
+
+  while ((name = g_dir_read_name (dir)) != NULL)
+    {
+      g_autofree char *path = g_build_filename ("/proc/self/fd", name, NULL);
+      g_autofree char *target = g_file_read_link (path, NULL);
+      g_autofree char *info_path = g_build_filename ("/proc/self/fdinfo", name, NULL);
+      g_autofree char *info = NULL;
+
+      g_file_get_contents (info_path, &info, NULL, NULL);
+      g_strdelimit (info, "\n\t", ' ');
+      g_printerr ("# %s is %s: %s\n", name, target, info);
+    }
+}
+
+void
+real_wait_descriptors (guint n)
+{
+  gint64 deadline = real_deadline ();
+
+  while (real_count_descriptors () > n)
+    {
+      if (g_get_monotonic_time () > deadline)
+        print_descriptors ();
+      real_iterate (deadline, "descriptors to be closed");
+    }
+}
+
+static void
 run (gconstpointer data)
 {
   RealTestFunc func = *(RealTestFunc const *) data;

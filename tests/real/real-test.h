@@ -27,6 +27,8 @@ void real_test_add (const char *path, RealTestFunc func);
 Libvirtd *real_test_start_libvirtd (void);
 
 guint real_count_descriptors (void);
+/* Runs the default main context until no more than @n are open: some threads close theirs late. */
+void real_wait_descriptors (guint n);
 
 /* Runs the default main context until @condition holds; what does not come in time ends the test. */
 #define real_wait(condition)                     \

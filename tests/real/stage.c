@@ -558,6 +558,7 @@ stage_set_up (Stage *self)
       g_test_skip (why);
       return FALSE;
     }
+  self->n_descriptors = real_count_descriptors ();
   self->worker = worker_new ();
   self->retired = g_ptr_array_new_with_free_func ((GDestroyNotify) container_free);
   for (guint i = 0; i < STAGE_N_SLOTS; i++)
@@ -581,5 +582,5 @@ stage_tear_down (Stage *self)
   g_clear_pointer (&self->retired, g_ptr_array_unref);
   g_clear_pointer (&self->worker, worker_free);
   /* The thread of the connection ends a moment later. */
-  real_run_for (200);
+  real_wait_descriptors (self->n_descriptors);
 }

@@ -36,6 +36,7 @@ typedef struct
   StageSlot slots[STAGE_N_SLOTS];
   GPtrArray *retired; /* of Container: libvirtd does not start them again */
   guint n_names;
+  guint n_descriptors; /* of this process, before */
 
   /* Faults of libvirt 9.0.0 */
   guint n_not_started;

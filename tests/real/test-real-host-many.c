@@ -31,6 +31,7 @@ typedef struct
   const Plan *plan;
   Libvirtd *libvirtd;
   GPtrArray *containers;
+  guint n_descriptors; /* of this process, without containers */
 } Fixture;
 
 static const Plan *
@@ -64,6 +65,7 @@ set_up (Fixture *self, Libvirtd *libvirtd, const GError *error)
   g_assert_no_error (error);
   self->plan = choose_plan ();
   self->libvirtd = libvirtd;
+  self->n_descriptors = real_count_descriptors () - 1; /* libvirtd's pidfd */
   self->containers = g_ptr_array_new_with_free_func ((GDestroyNotify) container_free);
 }
 
@@ -73,7 +75,7 @@ tear_down (Fixture *self)
   g_clear_pointer (&self->libvirtd, libvirtd_free);
   g_ptr_array_unref (self->containers);
   /* The threads of the hosts' connections end a moment later. */
-  real_run_for (200);
+  real_wait_descriptors (self->n_descriptors);
 }
 
 static gboolean

@@ -79,7 +79,12 @@ expect_line (Fixture *self, const char *expected)
   g_data_input_stream_read_line_async (self->lines, G_PRIORITY_DEFAULT, NULL, on_line, &line);
   real_wait (line != NULL);
   g_test_message ("%s", line);
-  g_assert_cmpstr (line, ==, expected);
+  /* On kernels that know how init ended, that follows. */
+  g_autofree char *without = g_strdup (line);
+  without[strcspn (without, ",")] = '\0';
+  g_assert_true (g_str_has_prefix (expected, without));
+  g_assert_true (g_str_equal (line, without) ? g_str_equal (line, expected)
+                                             : !g_str_has_suffix (line, "not known"));
 }
 
 /* A line about the container. */

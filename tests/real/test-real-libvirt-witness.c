@@ -10,9 +10,10 @@
 #include "real-test.h"
 #include "witness.h"
 
-#define N_CONTAINERS 6
-#define N_LIVES      20
-#define N_LIVES_FULL 200
+#define N_CONTAINERS  6
+#define N_LIVES       20
+#define N_LIVES_FULL  80
+#define N_LIVES_WHOLE 200
 
 typedef struct
 {
@@ -114,7 +115,9 @@ test_lives (void)
   g_autoptr (Libvirtd) libvirtd = real_test_start_libvirtd ();
   Row rows[N_CONTAINERS];
   guint n_doubles;
-  guint n_lives = g_getenv ("LXCMON_TEST_FULL") != NULL ? N_LIVES_FULL : N_LIVES;
+  guint n_lives = g_getenv ("LXCMON_TEST_WHOLE") != NULL  ? N_LIVES_WHOLE
+                  : g_getenv ("LXCMON_TEST_FULL") != NULL ? N_LIVES_FULL
+                                                          : N_LIVES;
 
   if (libvirtd == NULL)
     return;
