@@ -40,6 +40,7 @@ tear_down (Fixture *self)
   container_free (self->container);
 }
 
+/* The controller may notice a moment later, until when the slot is taken. */
 static void
 stop_libvirtd (Fixture *self, int signum)
 {
@@ -95,6 +96,7 @@ test_client (void)
       g_signal_connect_swapped (client, "init", G_CALLBACK (count), &n_others);
       g_signal_connect_swapped (client, "exit", G_CALLBACK (count), &n_others);
       stop_libvirtd (&self, i == 1 ? SIGKILL : SIGTERM);
+      accept_queue_wait (container_get_socket_path (self.container), 0, 0);
       container_forget_driver ();
       lxcmon_client_attach_async (client, NULL, NULL, NULL);
       real_wait (lxcmon_monitor_get_state (monitor) == LXCMON_STATE_ATTACHED);
@@ -151,6 +153,7 @@ test_command (void)
       g_autoptr (GSubprocess) command = NULL;
 
       stop_libvirtd (&self, i == 1 ? SIGKILL : SIGTERM);
+      accept_queue_wait (container_get_socket_path (self.container), 0, 0);
       container_forget_driver ();
       command = start_command (&self, verbs[i], NULL);
       accept_queue_wait (container_get_socket_path (self.container), 0, 1);
