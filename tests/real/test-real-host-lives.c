@@ -44,7 +44,7 @@ typedef struct
 } Plan;
 
 static const Plan plan_whole = { 300, { 9, 8, 7, 3, 3 } };
-static const Plan plan_full = { 80, { 2, 2, 2, 1, 1 } };
+static const Plan plan_full = { 50, { 1, 1, 1, 1, 1 } };
 static const Plan plan_little = { 30, { 0, 1, 1, 0, 1 } };
 
 typedef struct
