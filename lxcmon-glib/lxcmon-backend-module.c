@@ -35,13 +35,12 @@ find_extension (void)
   return g_io_extension_point_get_extension_by_name (point, EXTENSION);
 }
 
-/* Loads the module, unless that was done before. */
+/* Loads the module. That is tried once in a process, if the module is there. */
 static GIOExtension *
 load (GError **error)
 {
   static GMutex mutex;
-  static GIOModule *loaded;
-  static gboolean failed; /* what cannot be loaded once is not tried again in this process */
+  static GIOModule *module;
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&mutex);
   GIOExtension *extension = find_extension ();
 
@@ -56,13 +55,12 @@ load (GError **error)
                    path);
       return NULL;
     }
-  g_autoptr (GIOModule) module = g_io_module_new (path);
-  if (loaded == NULL && !failed && g_type_module_use (G_TYPE_MODULE (module)))
+  if (module == NULL)
     {
-      loaded = g_steal_pointer (&module);
-      extension = find_extension ();
+      module = g_io_module_new (path);
+      if (g_type_module_use (G_TYPE_MODULE (module)))
+        extension = find_extension ();
     }
-  failed = extension == NULL;
   if (extension == NULL)
     g_set_error (error, LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_FAILED,
                  "lxcmon's backend for libvirt cannot be loaded: %s is not usable", path);
@@ -94,8 +92,6 @@ _lxcmon_backend_new_for_uri (const char *uri, gboolean keeps_trying, GError **er
                    version, LXCMON_VERSION_S);
       return NULL;
     }
-  LxcmonBackend *self = g_object_new (g_io_extension_get_type (extension), "uri", uri,
-                                      "keeps-trying", keeps_trying, NULL);
-  _lxcmon_backend_set_uri (self, uri);
-  return self;
+  return g_object_new (g_io_extension_get_type (extension), "uri", uri, "keeps-trying",
+                       keeps_trying, NULL);
 }

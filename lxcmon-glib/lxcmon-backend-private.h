@@ -20,8 +20,8 @@ typedef enum
   LXCMON_BACKEND_LISTED, /* the rows are right */
   LXCMON_BACKEND_FAILED, /* it could not begin; it may try again */
   LXCMON_BACKEND_LOST,   /* the rows cannot be kept right; it tries again */
-  LXCMON_BACKEND_DRIVER /* libvirtd may have come or gone, or the last connection was closed for it; from the direct
-                            backend only */
+  /* From the direct backend only: libvirtd may have come or gone, or the last connection was closed for it */
+  LXCMON_BACKEND_DRIVER
 } LxcmonBackendNews;
 
 #define LXCMON_TYPE_BACKEND (_lxcmon_backend_get_type ())
@@ -36,8 +36,8 @@ struct _LxcmonBackendClass
 {
   GObjectClass parent_class;
 
-  const char
-      *version; /* of the lxcmon that it was built with: what is private differs between versions */
+  /* Of the lxcmon that it was built with: what is private differs between versions */
+  const char *version;
   LxcmonSource source;
   void (*start) (LxcmonBackend *self);
   void (*flush) (LxcmonBackend *self);
@@ -46,14 +46,13 @@ struct _LxcmonBackendClass
 };
 
 /* For a host */
-void _lxcmon_backend_set_uri (LxcmonBackend *self, const char *uri);
-const char *_lxcmon_backend_get_uri (LxcmonBackend *self);
 void _lxcmon_backend_start (LxcmonBackend *self, LxcmonRows *rows, LxcmonBackendFunc func);
 void _lxcmon_backend_flush (LxcmonBackend *self);
 void _lxcmon_backend_retry (LxcmonBackend *self);
 void _lxcmon_backend_stop (LxcmonBackend *self);
 
-/* For subclasses */
+/* For both, and for subclasses */
+LXCMON_EXPORT const char *_lxcmon_backend_get_uri (LxcmonBackend *self);
 LXCMON_EXPORT LxcmonRows *_lxcmon_backend_get_rows (LxcmonBackend *self);
 LXCMON_EXPORT guint _lxcmon_backend_get_epoch (LxcmonBackend *self);
 void _lxcmon_backend_new_epoch (LxcmonBackend *self);

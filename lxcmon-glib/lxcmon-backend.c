@@ -17,6 +17,11 @@ typedef struct
 
 G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (LxcmonBackend, _lxcmon_backend, G_TYPE_OBJECT)
 
+enum
+{
+  PROP_URI = 1
+};
+
 static LxcmonBackendPrivate *
 get_private (LxcmonBackend *self)
 {
@@ -32,9 +37,24 @@ _lxcmon_backend_finalize (GObject *object)
 }
 
 static void
+_lxcmon_backend_set_property (GObject *object, guint prop_id, const GValue *value,
+                              GParamSpec *pspec)
+{
+  /* There is only one. */
+  get_private ((LxcmonBackend *) object)->uri = g_value_dup_string (value);
+}
+
+static void
 _lxcmon_backend_class_init (LxcmonBackendClass *klass)
 {
-  G_OBJECT_CLASS (klass)->finalize = _lxcmon_backend_finalize;
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  object_class->finalize = _lxcmon_backend_finalize;
+  object_class->set_property = _lxcmon_backend_set_property;
+  g_object_class_install_property (object_class, PROP_URI,
+                                   g_param_spec_string ("uri", NULL, NULL, NULL,
+                                                        G_PARAM_WRITABLE | G_PARAM_CONSTRUCT_ONLY
+                                                            | G_PARAM_STATIC_STRINGS));
 }
 
 static void
@@ -42,15 +62,11 @@ _lxcmon_backend_init (LxcmonBackend *self)
 {
 }
 
-void
-_lxcmon_backend_set_uri (LxcmonBackend *self, const char *uri)
-{
-  LxcmonBackendPrivate *priv = get_private (self);
-
-  g_free (priv->uri);
-  priv->uri = g_strdup (uri);
-}
-
+/*< private >
+ * _lxcmon_backend_get_uri:
+ *
+ * Returns: (nullable): the URI of the libvirtd that the backend goes through
+ */
 const char *
 _lxcmon_backend_get_uri (LxcmonBackend *self)
 {

@@ -8,9 +8,7 @@
 
 #include "lxcmon-direct-private.h"
 
-#include <glib-unix.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include "lxcmon-pidfd-private.h"
 
 /* A libvirtd that has ended may be restarting, which takes some 4 seconds. */
 #define SUCCESSOR_US (10 * G_TIME_SPAN_SECOND)
@@ -22,16 +20,13 @@ static void
 stop_watching (LxcmonDirectDriver *driver)
 {
   if (driver->end != NULL)
-    {
-      g_source_destroy (driver->end);
-      g_clear_pointer (&driver->end, g_source_unref);
-      close (driver->end_fd);
-    }
+    g_source_destroy (driver->end);
+  g_clear_pointer (&driver->end, g_source_unref);
   driver->ask_at = 0;
 }
 
 static gboolean
-on_end (gint fd, GIOCondition condition, gpointer user_data)
+on_end (gpointer user_data)
 {
   LxcmonDirectBackend *self = user_data;
 
@@ -55,17 +50,12 @@ watch_pid (LxcmonDirectBackend *self, gint pid)
 {
   LxcmonDirectDriver *driver = &self->driver;
 
-  driver->end_fd = pid > 0 ? (int) syscall (SYS_pidfd_open, pid, 0) : -1;
-  if (driver->end_fd < 0)
+  driver->end = _lxcmon_pidfd_watch (pid, _lxcmon_direct_get_rows (self)->context, on_end, self);
+  if (driver->end == NULL)
     {
-      /* It is in another pid namespace, or the kernel is older than pidfds. */
       driver->ask_at = g_get_monotonic_time () + ASK_US;
       return;
     }
-  driver->end = g_unix_fd_source_new (driver->end_fd, G_IO_IN);
-  g_source_set_static_name (driver->end, "[lxcmon] the driver's end");
-  g_source_set_callback (driver->end, G_SOURCE_FUNC (on_end), self, NULL);
-  g_source_attach (driver->end, _lxcmon_direct_get_rows (self)->context);
   if (!is_still_driver (self, pid))
     _lxcmon_direct_scan_soon (self);
 }

@@ -28,7 +28,6 @@ typedef struct
   gboolean running;
   gint pid;
   GSource *end;      /* ready when it has ended */
-  int end_fd;        /* its pidfd */
   gint64 ask_at;     /* where it cannot be watched: when to ask again; otherwise 0 */
   gint64 wait_until; /* it has ended, and a successor may come; otherwise 0 */
 } LxcmonDirectDriver;

@@ -178,6 +178,12 @@ find_uri (LxcmonHost *self, GError **error)
   return g_strdup_printf ("lxc:///system?socket=%s", escaped);
 }
 
+static gboolean
+is_direct (LxcmonHost *self, LxcmonBackend *backend)
+{
+  return backend == (LxcmonBackend *) self->direct;
+}
+
 static void on_news (GObject *object, LxcmonBackend *backend, LxcmonBackendNews news,
                      const GError *error);
 
@@ -188,7 +194,7 @@ fall_back (LxcmonHost *self, const GError *why)
 {
   guint epoch = self->rows.epoch;
 
-  if (self->active != NULL && self->active != (LxcmonBackend *) self->direct)
+  if (self->active != NULL && !is_direct (self, self->active))
     return;
   set_connected (self, FALSE, why);
   if (self->rows.epoch != epoch)
@@ -197,10 +203,15 @@ fall_back (LxcmonHost *self, const GError *why)
   _lxcmon_direct_set_on_standby (self->direct, FALSE);
 }
 
-static gboolean
-has_uri (LxcmonBackend *backend, const char *uri)
+/* The backend that goes through libvirtd's socket at a URI, or will. */
+static LxcmonBackend *
+find_backend (LxcmonHost *self, const char *uri)
 {
-  return backend != NULL && g_strcmp0 (_lxcmon_backend_get_uri (backend), uri) == 0;
+  if (self->next != NULL && g_strcmp0 (_lxcmon_backend_get_uri (self->next), uri) == 0)
+    return self->next;
+  if (self->active != NULL && g_strcmp0 (_lxcmon_backend_get_uri (self->active), uri) == 0)
+    return self->active;
+  return NULL;
 }
 
 /* Makes libvirtd's backend, which takes over when it has a list.
@@ -210,24 +221,34 @@ try_libvirt (LxcmonHost *self, gboolean retries)
 {
   g_autoptr (GError) error = NULL;
   g_autofree char *uri = find_uri (self, &error);
-  LxcmonBackend *backend = NULL;
+  LxcmonBackend *known = uri != NULL ? find_backend (self, uri) : NULL;
 
-  LxcmonBackend *known = uri == NULL                   ? NULL
-                         : has_uri (self->next, uri)   ? self->next
-                         : has_uri (self->active, uri) ? self->active
-                                                       : NULL;
-
-  if (known != NULL && retries)
-    _lxcmon_backend_retry (known);
-  if (uri != NULL && known == NULL)
-    backend = _lxcmon_backend_new_for_uri (uri, TRUE, &error);
-  if (error != NULL)
-    fall_back (self, error);
-  if (backend == NULL)
-    return;
+  if (known != NULL)
+    {
+      if (retries)
+        _lxcmon_backend_retry (known);
+      return;
+    }
+  LxcmonBackend *made = uri != NULL ? _lxcmon_backend_new_for_uri (uri, TRUE, &error) : NULL;
+  if (made == NULL)
+    {
+      fall_back (self, error);
+      return;
+    }
   stop_backend (&self->next);
-  self->next = backend;
-  _lxcmon_backend_start (backend, &self->rows, on_news);
+  self->next = made;
+  _lxcmon_backend_start (made, &self->rows, on_news);
+}
+
+static void
+give_up_waiting (LxcmonHost *self)
+{
+  g_autoptr (GError) error
+      = g_error_new (LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_TIMED_OUT,
+                     "libvirtd has not answered for %d s at %s", LIBVIRT_WAIT / 1000,
+                     _lxcmon_backend_get_uri (self->next));
+
+  fall_back (self, error);
 }
 
 /* libvirtd does not answer; or its socket, or the module, was not there and may be now. */
@@ -235,15 +256,11 @@ static gboolean
 on_libvirt_wait (gpointer user_data)
 {
   g_autoptr (LxcmonHost) self = g_object_ref (user_data);
-  g_autoptr (GError) error
-      = g_error_new (LXCMON_MONITOR_ERROR, LXCMON_MONITOR_ERROR_TIMED_OUT,
-                     "libvirtd has not answered for %d s at %s", LIBVIRT_WAIT / 1000,
-                     self->next != NULL ? _lxcmon_backend_get_uri (self->next) : URI_DEFAULT);
 
   if (_lxcmon_main_source_was_forked (self->rows.source))
     return G_SOURCE_REMOVE;
   if (self->next != NULL && self->error == NULL)
-    fall_back (self, error);
+    give_up_waiting (self);
   else if (self->direct->driver.running)
     try_libvirt (self, FALSE);
   return G_SOURCE_CONTINUE;
@@ -275,7 +292,7 @@ use_direct (LxcmonHost *self)
     return;
   _lxcmon_direct_set_why_busy (self->direct, NULL);
   _lxcmon_direct_set_on_standby (self->direct, FALSE);
-  if (self->active == (LxcmonBackend *) self->direct)
+  if (is_direct (self, self->active))
     set_connected (self, TRUE, NULL);
 }
 
@@ -318,17 +335,16 @@ take_over (LxcmonHost *self, LxcmonBackend *backend)
   if (self->next == backend)
     g_clear_object (&self->next);
   self->rows.handover++;
-  /* It may be about to take over itself. */
-  if (backend != (LxcmonBackend *) self->direct)
-    _lxcmon_direct_set_on_standby (self->direct, TRUE);
-  if (before != NULL && before != backend && before != (LxcmonBackend *) self->direct)
+  if (!is_direct (self, backend))
+    {
+      /* The direct backend may be about to take over itself; the other one is another way to the same libvirtd. */
+      _lxcmon_direct_set_on_standby (self->direct, TRUE);
+      clear_source (&self->libvirt_wait);
+      stop_backend (&self->next);
+    }
+  if (before != NULL && before != backend && !is_direct (self, before))
     _lxcmon_backend_stop (before);
   g_clear_object (&before);
-  if (backend != (LxcmonBackend *) self->direct)
-    {
-      clear_source (&self->libvirt_wait);
-      stop_backend (&self->next); /* another way to the same libvirtd */
-    }
   set_source (self, LXCMON_BACKEND_GET_CLASS (backend)->source);
 }
 
@@ -336,7 +352,7 @@ take_over (LxcmonHost *self, LxcmonBackend *backend)
 static gboolean
 is_blind (LxcmonHost *self)
 {
-  return self->active == (LxcmonBackend *) self->direct && is_automatic (self)
+  return is_direct (self, self->active) && is_automatic (self)
          && _lxcmon_direct_driver_manages (self->direct);
 }
 
@@ -369,7 +385,7 @@ on_listed (LxcmonHost *self)
 static void
 on_failed (LxcmonHost *self, LxcmonBackend *backend, const GError *error)
 {
-  if (is_automatic (self) && backend != (LxcmonBackend *) self->direct)
+  if (is_automatic (self) && !is_direct (self, backend))
     fall_back (self, error);
   else if (self->start != NULL)
     _lxcmon_host_end (self, error);
@@ -448,7 +464,7 @@ begin_backend (LxcmonHost *self, GError **error)
 void
 _lxcmon_host_begin (LxcmonHost *self, GTask *start)
 {
-  gboolean is_direct = g_strcmp0 (self->uri, LXCMON_HOST_URI_DIRECT) == 0;
+  gboolean needs_direct = is_automatic (self) || g_strcmp0 (self->uri, LXCMON_HOST_URI_DIRECT) == 0;
   g_autoptr (GError) error = NULL;
   LxcmonError why;
 
@@ -465,7 +481,7 @@ _lxcmon_host_begin (LxcmonHost *self, GTask *start)
   set_connected (self, FALSE, NULL);
   self->direct->is_automatic = is_automatic (self);
   self->direct->on_standby = FALSE;
-  if (is_direct || is_automatic (self))
+  if (needs_direct)
     _lxcmon_backend_start ((LxcmonBackend *) self->direct, &self->rows, on_news);
   else if (!begin_backend (self, &error))
     _lxcmon_host_end (self, error);

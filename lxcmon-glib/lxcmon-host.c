@@ -51,7 +51,7 @@
  * [property@Lxcmon.Host:error] says why. The containers are in the list with their pids then, in the state
  * %LXCMON_STATE_DETACHED and with the error %LXCMON_MONITOR_ERROR_BUSY.
  *
- * If libvirtd has not answered for 5 seconds, a start is complete nevertheless, in the same way, and libvirtd
+ * If libvirtd has not answered for 6 seconds, a start is complete nevertheless, in the same way, and libvirtd
  * is still waited for.
  *
  * libvirt's events come through libvirt-glib, whose event loop runs in the default main context. Some

@@ -26,13 +26,13 @@ struct _LxcmonRow
 {
   LxcmonMonitor parent_instance;
 
-  /* Which run of the container it is about, on this host: the controller's pid is in the model. */
-  guint64
-      controller_start; /* when it started, in ticks since the host booted; 0 if it is not known */
-  gint64 reboot_until;  /* after a reboot, until the next run has begun; otherwise 0 */
-  GSource *end_watch;   /* ready when the controller has ended; while nobody is attached, or NULL */
-  int init_fd;          /* a pidfd of init, while there is no session that has one; or -1 */
-  gint init_tried;      /* the pid of the init whose pidfd was to be opened last */
+  /* Which run of the container it is about, on this host: the controller's pid is in the model, and this is when it
+   * started, in ticks since the host booted; 0 if it is not known, or has ended */
+  guint64 controller_start;
+  gint64 reboot_until; /* after a reboot, until the next run has begun; otherwise 0 */
+  GSource *end_watch;  /* ready when the controller has ended; while nobody is attached, or NULL */
+  int init_fd;         /* a pidfd of init, while there is no session that has one; or -1 */
+  gint init_tried;     /* the pid of the init whose pidfd was to be opened last */
 
   /* Of another backend than the direct one, or NULL */
   gpointer data;
@@ -56,7 +56,6 @@ struct _LxcmonRow
 
 LXCMON_EXPORT LxcmonRow *_lxcmon_row_new (const char *name);
 LXCMON_EXPORT void _lxcmon_row_set_data (LxcmonRow *self, gpointer data, GDestroyNotify free_data);
-LXCMON_EXPORT void _lxcmon_row_learn_controller (LxcmonRow *self, const LxcmonModel *model);
 LXCMON_EXPORT gboolean _lxcmon_row_is_run_of (LxcmonRow *self, gint controller_pid);
 LXCMON_EXPORT gboolean _lxcmon_row_has_ended (LxcmonRow *self);
 LXCMON_EXPORT gboolean _lxcmon_row_watch_end (LxcmonRow *self, GMainContext *context,

@@ -7,13 +7,12 @@
 
 #include "lxcmon-row-private.h"
 
+#include "lxcmon-pidfd-private.h"
 #include "lxcmon-session-private.h"
 
 #include <fcntl.h>
-#include <glib-unix.h>
 #include <lxcmon/lxcmon-init.h>
 #include <lxcmon/lxcmon-process.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 G_DEFINE_FINAL_TYPE (LxcmonRow, _lxcmon_row, LXCMON_TYPE_MONITOR)
@@ -90,18 +89,6 @@ _lxcmon_row_set_data (LxcmonRow *self, gpointer data, GDestroyNotify free_data)
 }
 
 /*< private >
- * _lxcmon_row_learn_controller:
- * @model: of a run that has not ended
- *
- * Takes down which process the controller is. Its pid alone may be used again.
- */
-void
-_lxcmon_row_learn_controller (LxcmonRow *self, const LxcmonModel *model)
-{
-  self->controller_start = model->controller_start;
-}
-
-/*< private >
  * _lxcmon_row_is_run_of:
  * @controller_pid: a pid on this host
  *
@@ -130,30 +117,6 @@ _lxcmon_row_has_ended (LxcmonRow *self)
          && lxcmon_process_get_start_ticks (pid) != self->controller_start;
 }
 
-typedef struct
-{
-  GSourceFunc func;
-  gpointer user_data;
-  int fd;
-} EndWatch;
-
-static void
-end_watch_free (gpointer data)
-{
-  EndWatch *self = data;
-
-  close (self->fd);
-  g_free (self);
-}
-
-static gboolean
-on_end (gint fd, GIOCondition condition, gpointer user_data)
-{
-  const EndWatch *self = user_data;
-
-  return self->func (self->user_data);
-}
-
 /*< private >
  * _lxcmon_row_watch_end:
  * @func: called once when the controller has ended
@@ -168,25 +131,12 @@ _lxcmon_row_watch_end (LxcmonRow *self, GMainContext *context, GSourceFunc func,
 {
   gint pid = lxcmon_monitor_get_controller_pid ((LxcmonMonitor *) self);
 
-  if (self->end_watch != NULL)
-    return TRUE;
-  int fd = pid > 0 ? (int) syscall (SYS_pidfd_open, pid, 0) : -1;
-  if (fd < 0)
-    return FALSE;
+  if (self->end_watch == NULL)
+    self->end_watch = _lxcmon_pidfd_watch (pid, context, func, user_data);
   /* The descriptor may refer to a later process of this pid. */
-  if (!_lxcmon_row_is_run_of (self, pid))
-    {
-      close (fd);
-      return FALSE;
-    }
-
-  EndWatch *watch = g_new (EndWatch, 1);
-  *watch = (EndWatch){ func, user_data, fd };
-  self->end_watch = g_unix_fd_source_new (fd, G_IO_IN);
-  g_source_set_static_name (self->end_watch, "[lxcmon] a controller's end");
-  g_source_set_callback (self->end_watch, G_SOURCE_FUNC (on_end), watch, end_watch_free);
-  g_source_attach (self->end_watch, context);
-  return TRUE;
+  if (self->end_watch != NULL && !_lxcmon_row_is_run_of (self, pid))
+    _lxcmon_row_unwatch_end (self);
+  return self->end_watch != NULL;
 }
 
 void

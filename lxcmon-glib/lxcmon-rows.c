@@ -273,9 +273,9 @@ emit (GObject *host, gpointer data)
  * @self: the rows of a host that is started
  * @row: one of them, to which the caller holds a reference
  *
- * Like _lxcmon_monitor_report(), with what the row knows of init's end. The host's own signal is a step that runs after the monitor's handlers
- * and notifications, or earlier if one of them runs a main loop. It runs before the steps that are
- * already queued, which belong to later events.
+ * Like _lxcmon_monitor_report(), with what the row knows of init's end. The host's own signal is a step that
+ * runs after the monitor's handlers and notifications, or earlier if one of them runs a main loop. It runs
+ * before the steps that are already queued, which belong to later events.
  */
 void
 _lxcmon_rows_report (LxcmonRows *self, LxcmonRow *row, LxcmonReport report,
@@ -288,7 +288,7 @@ _lxcmon_rows_report (LxcmonRows *self, LxcmonRow *row, LxcmonReport report,
     return;
   _lxcmon_row_add_init_end (row, &full);
   if (model->controller_pid != _lxcmon_monitor_get_model (monitor)->controller_pid)
-    _lxcmon_row_learn_controller (row, model);
+    row->controller_start = model->controller_start;
   if (report == LXCMON_REPORT_CLOSED && model->end != LXCMON_END_NONE)
     {
       remember_end (self, row);

@@ -23,8 +23,7 @@ struct _LxcmonLibvirtBackend
   LxcmonBackend parent_instance;
 
   GVirConnection *connection; /* the application's, or NULL */
-  char *uri;
-  gboolean keeps_trying; /* also after the first connection has failed */
+  gboolean keeps_trying;      /* also after the first connection has failed */
 
   LxcmonLibvirtLink *link; /* while started */
   GQueue early;            /* of LxcmonLibvirtEvent: before the list of this connection */

@@ -13,8 +13,7 @@ G_DEFINE_FINAL_TYPE (LxcmonLibvirtBackend, _lxcmon_libvirt_backend, LXCMON_TYPE_
 
 enum
 {
-  PROP_URI = 1,
-  PROP_CONNECTION,
+  PROP_CONNECTION = 1,
   PROP_KEEPS_TRYING,
   N_PROPS
 };
@@ -128,7 +127,7 @@ start (LxcmonBackend *backend)
 {
   LxcmonLibvirtBackend *self = LXCMON_LIBVIRT_BACKEND (backend);
   const LxcmonLibvirtLinkSettings settings
-      = { .uri = self->uri,
+      = { .uri = _lxcmon_backend_get_uri (backend),
           .handle = get_handle (self),
           .keeps_trying = self->keeps_trying,
           .watch_init = _lxcmon_backend_get_rows (backend)->watch_init };
@@ -171,9 +170,6 @@ _lxcmon_libvirt_backend_set_property (GObject *object, guint prop_id, const GVal
 
   switch (prop_id)
     {
-    case PROP_URI:
-      self->uri = g_value_dup_string (value);
-      break;
     case PROP_CONNECTION:
       self->connection = g_value_dup_object (value);
       break;
@@ -194,7 +190,6 @@ _lxcmon_libvirt_backend_finalize (GObject *object)
   g_hash_table_unref (self->by_uuid);
   g_hash_table_unref (self->reported);
   g_clear_object (&self->connection);
-  g_free (self->uri);
 
   G_OBJECT_CLASS (_lxcmon_libvirt_backend_parent_class)->finalize (object);
 }
@@ -215,7 +210,6 @@ _lxcmon_libvirt_backend_class_init (LxcmonLibvirtBackendClass *klass)
   backend_class->retry = retry;
   backend_class->stop = stop;
 
-  properties[PROP_URI] = g_param_spec_string ("uri", NULL, NULL, NULL, flags);
   properties[PROP_CONNECTION]
       = g_param_spec_object ("connection", NULL, NULL, GVIR_TYPE_CONNECTION, flags);
   properties[PROP_KEEPS_TRYING] = g_param_spec_boolean ("keeps-trying", NULL, NULL, FALSE, flags);

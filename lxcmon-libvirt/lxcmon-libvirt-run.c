@@ -103,7 +103,7 @@ _lxcmon_libvirt_row_new (gpointer backend, LxcmonLibvirtDomain *domain)
   LxcmonRow *row = _lxcmon_row_new (domain->name);
 
   _lxcmon_libvirt_row_adopt (row, backend, domain);
-  _lxcmon_row_learn_controller (row, &model);
+  row->controller_start = model.controller_start;
   _lxcmon_row_set_init_fd (row, _lxcmon_libvirt_domain_steal_init_fd (domain));
   _lxcmon_monitor_report (LXCMON_MONITOR (row), LXCMON_REPORT_CHANGED, &model, NULL);
   return row;

@@ -34,14 +34,15 @@ static LxcmonBackend *last, *earlier; /* not owned */
 
 enum
 {
-  PROP_URI = 1,
-  PROP_KEEPS_TRYING
+  PROP_KEEPS_TRYING = 1
 };
 
 static void
 start (LxcmonBackend *backend)
 {
   fake.n_started++;
+  g_free (fake.uri);
+  fake.uri = g_strdup (_lxcmon_backend_get_uri (backend));
   g_free (fake.trace_at_start);
   fake.trace_at_start = fake.trace != NULL ? g_strdup (fake.trace->str) : NULL;
 }
@@ -71,13 +72,7 @@ stop (LxcmonBackend *backend)
 static void
 fake_backend_set_property (GObject *object, guint prop_id, const GValue *value, GParamSpec *pspec)
 {
-  if (prop_id == PROP_KEEPS_TRYING)
-    {
-      fake.keeps_trying = g_value_get_boolean (value);
-      return;
-    }
-  g_free (fake.uri);
-  fake.uri = g_value_dup_string (value);
+  fake.keeps_trying = g_value_get_boolean (value);
 }
 
 static void
@@ -93,8 +88,6 @@ fake_backend_class_init (FakeBackendClass *klass)
   backend_class->start = start;
   backend_class->retry = retry;
   backend_class->stop = stop;
-  g_object_class_install_property (object_class, PROP_URI,
-                                   g_param_spec_string ("uri", NULL, NULL, NULL, flags));
   g_object_class_install_property (object_class, PROP_KEEPS_TRYING,
                                    g_param_spec_boolean ("keeps-trying", NULL, NULL, FALSE, flags));
 }

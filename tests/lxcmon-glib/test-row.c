@@ -42,7 +42,7 @@ row_new (gint pid)
   LxcmonModel model = LXCMON_MODEL_INIT (LXCMON_SOURCE_DIRECT, LXCMON_STATE_DETACHED);
 
   _lxcmon_model_set_controller (&model, pid);
-  _lxcmon_row_learn_controller (row, &model);
+  row->controller_start = model.controller_start;
   _lxcmon_monitor_report (LXCMON_MONITOR (row), LXCMON_REPORT_CHANGED, &model, NULL);
   return row;
 }

@@ -65,7 +65,7 @@ typedef struct _Lives Lives;
 
 /* To be made before the host is started. */
 Lives *lives_new (LxcmonHost *host);
-/* Fails the test if anything that is known disagrees, and prints how many lives there were of each kind. */
+/* Fails the test if two facts disagree, and prints the number of lives of each kind. */
 void lives_check (Lives *self);
 void lives_free (Lives *self);
 
