@@ -26,3 +26,6 @@ int core_child_run (CoreChildFunc func, gconstpointer data);
 
 int core_child_connect (gconstpointer path);
 int core_child_lock (gconstpointer path);
+
+/* Forbids netlink sockets to the calling process, for good. Returns whether it has done so. */
+gboolean core_child_forbid_netlink (void);

@@ -13,16 +13,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <sched.h>
-#include <stddef.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 enum
@@ -298,24 +293,6 @@ test_proc (gconstpointer options)
     g_assert_cmpint (core_child_run (run_with_proc, options), ==, 0);
 }
 
-/* A sandbox without netlink sockets, as systemd's RestrictAddressFamilies=AF_UNIX makes it. */
-static gboolean
-forbid_netlink (void)
-{
-  struct sock_filter code[] = {
-    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 3),
-    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, args[0])),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, AF_NETLINK, 0, 1),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAFNOSUPPORT),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  struct sock_fprog program = { .len = G_N_ELEMENTS (code), .filter = code };
-
-  return prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
-         && prctl (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
-}
-
 /* Whether another client has the slot cannot be known: we are queued, and leave in time. */
 static int
 run_without_diag (gconstpointer data)
@@ -328,7 +305,7 @@ run_without_diag (gconstpointer data)
   core_listener_init (&stale);
   close (stale.fd);
   stale.fd = -1;
-  if (!forbid_netlink ())
+  if (!core_child_forbid_netlink ())
     return 1;
   assert_scan (slot.listener.dir, LXCMON_SOCKET_UNKNOWN, 0);
   assert_scan (stale.dir, LXCMON_SOCKET_STALE, 0);

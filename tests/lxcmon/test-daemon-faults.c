@@ -9,41 +9,19 @@
 #include "common/core-wrap.h"
 
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 /* ---- What the kernel does not say ---- */
-
-static gboolean
-forbid_netlink (void)
-{
-  struct sock_filter code[] = {
-    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 3),
-    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, args[0])),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, AF_NETLINK, 0, 1),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAFNOSUPPORT),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  struct sock_fprog program = { .len = G_N_ELEMENTS (code), .filter = code };
-
-  return prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
-         && prctl (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
-}
 
 static int
 look_without_diag (gconstpointer data)
 {
   const CoreDaemon *daemon = data;
 
-  if (!forbid_netlink ())
+  if (!core_child_forbid_netlink ())
     return 1;
   LxcmonError error
       = core_daemon_assert_none (&daemon->driver, daemon->dir, LXCMON_MONITOR_ERROR_FAILED);

@@ -14,9 +14,10 @@
 #include "smoke-tools.h"
 
 /* Nothing waits longer than this; a test that needs it has failed. */
-#define PATIENCE_MS    60000
-#define END_TIMEOUT_MS 60000
-#define TICK_MS        5
+#define LIBVIRTD_END_MS 15000
+#define PATIENCE_MS     60000
+#define END_TIMEOUT_MS  60000
+#define TICK_MS         5
 
 /* GLib opens some descriptors when they are first needed, and keeps them: the default context's, and
  * those of the thread that watches files. */
@@ -111,17 +112,33 @@ Libvirtd *
 real_test_start_libvirtd (void)
 {
   g_autofree char *why = libvirtd_why_unsupported ();
-  g_autoptr (GError) error = NULL;
-  Libvirtd *libvirtd;
 
   if (why != NULL)
     {
       g_test_skip (why);
       return NULL;
     }
-  libvirtd = libvirtd_start (&error);
+  return real_start_libvirtd ();
+}
+
+Libvirtd *
+real_start_libvirtd (void)
+{
+  g_autoptr (GError) error = NULL;
+  Libvirtd *libvirtd = libvirtd_start (&error);
+
   g_assert_no_error (error);
   return libvirtd;
+}
+
+void
+real_end_libvirtd (Libvirtd *libvirtd, int signum)
+{
+  g_autoptr (GError) error = NULL;
+
+  libvirtd_kill (libvirtd, signum);
+  libvirtd_wait_end (libvirtd, LIBVIRTD_END_MS, &error);
+  g_assert_no_error (error);
 }
 
 gint64

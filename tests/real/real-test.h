@@ -26,6 +26,12 @@ void real_test_add (const char *path, RealTestFunc func);
 /* Starts a libvirtd, or skips the test and returns NULL. */
 Libvirtd *real_test_start_libvirtd (void);
 
+/* Starts one after another has ended. */
+Libvirtd *real_start_libvirtd (void);
+
+/* Sends it a signal, and returns when it has ended. Its containers run on. */
+void real_end_libvirtd (Libvirtd *libvirtd, int signum);
+
 guint real_count_descriptors (void);
 /* Runs the default main context until no more than @n are open: some threads close theirs late. */
 void real_wait_descriptors (guint n);

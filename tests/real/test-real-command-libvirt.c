@@ -13,9 +13,8 @@
 #include "real-test.h"
 #include "tools/event.h"
 
-#define NAME           "real-command"
-#define LOCAL          "lxc:///system"
-#define END_TIMEOUT_MS 15000
+#define NAME  "real-command"
+#define LOCAL "lxc:///system"
 
 typedef struct
 {
@@ -73,21 +72,14 @@ host_destroy (Host *self)
 static void
 host_end_libvirtd (Host *self)
 {
-  g_autoptr (GError) error = NULL;
-
-  libvirtd_kill (self->libvirtd, SIGKILL);
-  libvirtd_wait_end (self->libvirtd, END_TIMEOUT_MS, &error);
-  g_assert_no_error (error);
+  real_end_libvirtd (self->libvirtd, SIGKILL);
 }
 
 static void
 host_start_libvirtd (Host *self)
 {
-  g_autoptr (GError) error = NULL;
-
   libvirtd_free (self->libvirtd);
-  self->libvirtd = libvirtd_start (&error);
-  g_assert_no_error (error);
+  self->libvirtd = real_start_libvirtd ();
 }
 
 /* A container that ran before the command was started: "attached" only. */

@@ -10,8 +10,7 @@
 #include "accept-queue.h"
 #include "real-test.h"
 
-#define N              3
-#define END_TIMEOUT_MS 15000
+#define N 3
 
 typedef struct
 {
@@ -115,21 +114,14 @@ tear_down (Fixture *self)
 static void
 stop_libvirtd (Fixture *self, int signum)
 {
-  g_autoptr (GError) error = NULL;
-
-  libvirtd_kill (self->libvirtd, signum);
-  libvirtd_wait_end (self->libvirtd, END_TIMEOUT_MS, &error);
-  g_assert_no_error (error);
+  real_end_libvirtd (self->libvirtd, signum);
   g_clear_pointer (&self->libvirtd, libvirtd_free);
 }
 
 static void
 start_libvirtd (Fixture *self)
 {
-  g_autoptr (GError) error = NULL;
-
-  self->libvirtd = libvirtd_start (&error);
-  g_assert_no_error (error);
+  self->libvirtd = real_start_libvirtd ();
 }
 
 static gboolean

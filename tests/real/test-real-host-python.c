@@ -107,20 +107,13 @@ expect_init (Fixture *self)
 static void
 start_libvirtd (Fixture *self)
 {
-  g_autoptr (GError) error = NULL;
-
-  self->libvirtd = libvirtd_start (&error);
-  g_assert_no_error (error);
+  self->libvirtd = real_start_libvirtd ();
 }
 
 static void
 end_libvirtd (Fixture *self, int signum)
 {
-  g_autoptr (GError) error = NULL;
-
-  libvirtd_kill (self->libvirtd, signum);
-  libvirtd_wait_end (self->libvirtd, END_TIMEOUT_MS, &error);
-  g_assert_no_error (error);
+  real_end_libvirtd (self->libvirtd, signum);
   g_clear_pointer (&self->libvirtd, libvirtd_free);
   expect_line (self, "connected False");
 }

@@ -9,10 +9,9 @@
 #include "real-test.h"
 #include "watch.h"
 
-#define NAME           "real-libvirtd"
-#define N_ATTEMPTS     100
-#define N_DESTROYS     5
-#define END_TIMEOUT_MS 15000
+#define NAME       "real-libvirtd"
+#define N_ATTEMPTS 100
+#define N_DESTROYS 5
 /* Several busy checks of a client that waits for the slot. */
 #define SEVERAL_LOOKS_MS 500
 
@@ -50,11 +49,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Host, host_clear)
 static void
 host_end_libvirtd (Host *self, int signum)
 {
-  g_autoptr (GError) error = NULL;
-
-  libvirtd_kill (self->libvirtd, signum);
-  libvirtd_wait_end (self->libvirtd, END_TIMEOUT_MS, &error);
-  g_assert_no_error (error);
+  real_end_libvirtd (self->libvirtd, signum);
 }
 
 static const char *
